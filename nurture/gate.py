@@ -1,0 +1,232 @@
+"""The gate: the last check before a send, asked inside the send activity just before the provider is called.
+
+`judge` is a pure function of what is asked, where the lead stands and what the rules are. It answers Allow,
+Defer(until, reason) or Refuse(reason). Refusals come first (erasure, suppression, consent, exit), then what
+only delays: frequency caps over all tracks of the lead, a more important track, and the lead's own clock. A
+deferral always ends in the open window, so that one wait is enough. Reasons carry no personal data.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal, TypeAlias, assert_never
+
+from nurture.calendar import SendWindow, closes, is_holiday, is_open, local_time, next_open, spread
+from nurture.errors import InputError
+
+Consent: TypeAlias = Literal["granted", "withdrawn", "none"]
+
+_OFFICE_HOURS = SendWindow()
+_DAY = timedelta(days=1)
+_WEEK = timedelta(days=7)
+_MONTH = timedelta(days=30)
+_NEARLY_DUE = timedelta(hours=1)
+_GIVES_WAY_FOR = timedelta(days=1)
+_STUCK_AFTER = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most touches, over all tracks of a lead, in any 24 hours, 7 days and 30 days; each at least 1."""
+
+    per_day: int = 1
+    per_week: int = 3
+    per_month: int = 10
+
+    def __post_init__(self) -> None:
+        if min(self.per_day, self.per_week, self.per_month) < 1:
+            raise InputError("a frequency cap must be at least 1; to send nothing, pause the track")
+
+
+@dataclass(frozen=True, slots=True)
+class GateRules:
+    """The rules a track's sends obey.
+
+    Outside the window are quiet hours. With `holidays`, the public holidays of the lead's country are closed
+    too. Sends that wait for the window to open are spread over the first `spread` of it.
+    """
+
+    caps: Caps = Caps()
+    window: SendWindow = _OFFICE_HOURS
+    holidays: bool = True
+    spread: timedelta = timedelta(hours=2)
+
+    def __post_init__(self) -> None:
+        if self.spread < timedelta(0):
+            raise InputError("the spread of an opening window cannot be negative")
+
+
+@dataclass(frozen=True, slots=True)
+class PastTouch:
+    """A touch the lead already got, or may have got, from any track."""
+
+    at: datetime
+    track: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """Another running track of the lead, that wants to send at `due_at`; a higher priority goes first."""
+
+    track: str
+    priority: int
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The send that is asked for; `time_zone` is an IANA name, `country` an ISO 3166 alpha-2 code or None."""
+
+    now: datetime
+    lead_id: str
+    track: str
+    priority: int
+    time_zone: str
+    country: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where the lead stands at that moment: `exited` is the reason the lead left this track, or None."""
+
+    consent: Consent
+    suppressions: tuple[str, ...] = ()
+    erased: bool = False
+    exited: str | None = None
+    touches: tuple[PastTouch, ...] = ()
+    rivals: tuple[Rival, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """Send now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Not now: ask again at `until`, which is after the asking and inside the window."""
+
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Never: the send is dropped for this reason."""
+
+    reason: str
+
+
+Verdict: TypeAlias = Allow | Defer | Refuse
+
+_ALLOW = Allow()
+
+
+def judge(ask: Ask, standing: Standing, rules: GateRules) -> Verdict:
+    """Whether this touch may go out now; raises InputError for an unknown time zone or a naive time."""
+    refused = (
+        check_erasure(standing)
+        or check_suppression(standing)
+        or check_consent(standing)
+        or check_exit(standing)
+    )
+    if refused:
+        return refused
+    held = check_caps(ask.now, standing.touches, rules.caps) or check_priority(ask, standing.rivals)
+    if held:
+        return Defer(_into_window(held.until, ask, rules), held.reason)
+    return check_window(ask, rules) or _ALLOW
+
+
+def check_erasure(standing: Standing) -> Refuse | None:
+    """An erased lead is never written to."""
+    return Refuse("erased at the lead's request") if standing.erased else None
+
+
+def check_suppression(standing: Standing) -> Refuse | None:
+    """A suppressed lead (opt-out, complaint, hard bounce) is never written to."""
+    return Refuse(f"suppressed: {', '.join(standing.suppressions)}") if standing.suppressions else None
+
+
+def check_consent(standing: Standing) -> Refuse | None:
+    """Only consent that is granted and not withdrawn allows a touch."""
+    match standing.consent:
+        case "granted":
+            return None
+        case "withdrawn":
+            return Refuse("consent withdrawn")
+        case "none":
+            return Refuse("no consent on record")
+        case _:
+            assert_never(standing.consent)
+
+
+def check_exit(standing: Standing) -> Refuse | None:
+    """A lead who has left the track gets nothing more from it."""
+    return None if standing.exited is None else Refuse(f"exited: {standing.exited}")
+
+
+def check_caps(now: datetime, touches: tuple[PastTouch, ...], caps: Caps) -> Defer | None:
+    """Hold the touch until every rolling window has room for it.
+
+    A touch counts for exactly the window's length from its own time, whichever track sent it. The reason
+    names the cap that holds longest.
+    """
+    held: Defer | None = None
+    for limit, length, words in (
+        (caps.per_day, _DAY, "24 hours"),
+        (caps.per_week, _WEEK, "7 days"),
+        (caps.per_month, _MONTH, "30 days"),
+    ):
+        if len(touches) < limit:
+            continue
+        since = now - length
+        counting = [touch.at for touch in touches if touch.at > since]
+        if len(counting) < limit:
+            continue
+        # Tightened caps leave more touches than the limit; then it is not the oldest that makes room.
+        until = sorted(counting)[len(counting) - limit] + length
+        if held is None or until > held.until:
+            held = Defer(until, f"cap: {limit} {'touch' if limit == 1 else 'touches'} in {words}")
+    return held
+
+
+def check_priority(ask: Ask, rivals: tuple[Rival, ...]) -> Defer | None:
+    """Give way for a day to a track of strictly higher priority that is due now or within the hour.
+
+    A rival more than 7 days overdue is stuck and holds nobody back, else a lead could wait for ever.
+    """
+    ahead = [
+        rival
+        for rival in rivals
+        if rival.priority > ask.priority and ask.now - _STUCK_AFTER <= rival.due_at <= ask.now + _NEARLY_DUE
+    ]
+    if not ahead:
+        return None
+    first = max(ahead, key=lambda rival: (rival.priority, rival.track))
+    return Defer(ask.now + _GIVES_WAY_FOR, f"priority: {first.track} goes first")
+
+
+def check_window(ask: Ask, rules: GateRules) -> Defer | None:
+    """Hold the touch until the window opens on the lead's own clock, on an open day of its country."""
+    local = local_time(ask.now, ask.time_zone)
+    if local.weekday() not in rules.window.weekdays:
+        reason = f"closed day: {local:%A} in {ask.time_zone}"
+    elif rules.holidays and is_holiday(local.date(), ask.country):
+        reason = f"public holiday: {local:%d %B} in {ask.country}"
+    elif not rules.window.covers(local.time()):
+        reason = f"quiet hours: {local:%H:%M} in {ask.time_zone}"
+    else:
+        return None
+    return Defer(_into_window(ask.now, ask, rules), reason)
+
+
+def _into_window(moment: datetime, ask: Ask, rules: GateRules) -> datetime:
+    """`moment` if the window is open then; else its next opening, plus the lead's own share of the spread."""
+    country = ask.country if rules.holidays else None
+    opening = next_open(moment, ask.time_zone, rules.window, country)
+    if opening == moment:
+        return opening
+    room = closes(opening, rules.window, ask.time_zone) - opening
+    moved = opening + spread(ask.lead_id, min(rules.spread, room))
+    # A clock that is set back during the window can put the moved moment outside it.
+    return moved if is_open(moved, ask.time_zone, rules.window, country) else opening.astimezone(UTC)
