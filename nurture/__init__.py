@@ -1,0 +1,1 @@
+"""The pure core: vocabulary, journal, plan, gate, scoring. No Temporal, no SQLAlchemy, no HTTP, no clock."""

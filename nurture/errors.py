@@ -1,0 +1,43 @@
+"""What can go wrong, named by what the caller should do about it.
+
+PerennialError
+├── InputError            fix the input: an unknown lead, a malformed file, a bad value
+│   ├── ContentError      fix the content piece named in the message
+│   ├── ImportFileError   fix the file or its mapping
+│   └── NotFoundError     name something that exists
+├── TrackError            fix the track's code: it breaks the rules a track lives by
+├── RefusedError          not allowed now, by a rule that the message names
+└── SettingsError         fix the settings or the surroundings: address, port, database, disk
+"""
+
+
+class PerennialError(Exception):
+    """Base of every error that Perennial raises for its user; the text says what, where and what to do."""
+
+
+class InputError(PerennialError):
+    """The input is wrong; the same call fails again until it is mended."""
+
+
+class ContentError(InputError):
+    """A content piece is missing, malformed, or does not render."""
+
+
+class ImportFileError(InputError):
+    """A file of leads, or its mapping, cannot be read as one."""
+
+
+class NotFoundError(InputError):
+    """No lead, track, step or enrolment of that name."""
+
+
+class TrackError(PerennialError):
+    """A track's code breaks a rule: it awaits something foreign, reads a clock, does I/O, or is not deterministic."""
+
+
+class RefusedError(PerennialError):
+    """The request is well-formed, but a rule forbids it now."""
+
+
+class SettingsError(PerennialError):
+    """The settings or the surroundings are wrong: address, port, database, disk."""

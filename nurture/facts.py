@@ -1,0 +1,187 @@
+"""The facts a journal is made of. Frozen values that hold no personal data: ids, keys, times, numbers, slugs.
+
+Facts come from three places: the world (`Enrolled`, `Behaved`, `Scored`, `Done`, `Deferred`), a person at the controls
+(`Paused`, `Resumed`, `Overridden`, `Exited`), and `plan`, which records what it derived (`Waited`, `Chosen`, `Skipped`,
+`Graduated`, `Exited`, `Finished`) so that the past never changes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """The lead entered the track. `seen` are the pieces that other tracks already sent to it."""
+
+    at: datetime
+    lead: str
+    cause: str = ""
+    score: int = 0
+    stage: str = "awareness"
+    traits: Mapping[str, str] = field(default_factory=dict)
+    seen: tuple[str, ...] = ()
+    kind: Literal["enrolled"] = "enrolled"
+
+
+@dataclass(frozen=True, slots=True)
+class Behaved:
+    """The lead, or sales about it, did something; `times` alike behaviours from `at` to `last`, once compacted."""
+
+    at: datetime
+    id: str
+    name: str
+    subject: str = ""
+    times: int = 1
+    last: datetime | None = None
+    kind: Literal["behaved"] = "behaved"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The lead's score changed."""
+
+    at: datetime
+    score: int
+    stage: str
+    kind: Literal["scored"] = "scored"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step was carried out (`sent`, `done`) or settled for good without effect (`refused`, with the reason).
+
+    Truthy if it had its effect. `value` is what an engineer's own activity returned.
+    """
+
+    at: datetime
+    key: str
+    result: str
+    reason: str = ""
+    value: Any = None
+    kind: Literal["done"] = "done"
+
+    def __bool__(self) -> bool:
+        return self.result != "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """The gate put a send off until a moment, for a reason; the step is still to do."""
+
+    at: datetime
+    key: str
+    until: datetime
+    reason: str
+    kind: Literal["deferred"] = "deferred"
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """A wait ended: by `time`, by the `behaviour` named here, or by a person's `override`. Truthy for a behaviour."""
+
+    at: datetime
+    key: str
+    by: Literal["time", "behaviour", "override"]
+    name: str = ""
+    subject: str = ""
+    kind: Literal["waited"] = "waited"
+
+    def __bool__(self) -> bool:
+        return self.by == "behaviour"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A choice was made: a piece, a variant, or nothing left to choose (None)."""
+
+    at: datetime
+    key: str
+    choice: str | None
+    kind: Literal["chosen"] = "chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A step that an edit put behind the lead; it never happens. Truthy if the lead's past fits a wait that was met."""
+
+    at: datetime
+    key: str
+    met: bool = False
+    kind: Literal["skipped"] = "skipped"
+
+    def __bool__(self) -> bool:
+        return self.met
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Time stands still for this journey."""
+
+    at: datetime
+    kind: Literal["paused"] = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Time goes on."""
+
+    at: datetime
+    kind: Literal["resumed"] = "resumed"
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """A person ended the present wait, or the putting-off of a send."""
+
+    at: datetime
+    kind: Literal["overridden"] = "overridden"
+
+
+@dataclass(frozen=True, slots=True)
+class Graduated:
+    """The score reached the track's threshold; the graduation runs in place of whatever the lead waited for."""
+
+    at: datetime
+    score: int
+    kind: Literal["graduated"] = "graduated"
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """An exit rule, or a person, ended the journey. Nothing is ever sent after it."""
+
+    at: datetime
+    reason: str
+    kind: Literal["exited"] = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The track, or its graduation, came to its end."""
+
+    at: datetime
+    outcome: str
+    kind: Literal["finished"] = "finished"
+
+
+AnyFact = (
+    Enrolled
+    | Behaved
+    | Scored
+    | Done
+    | Deferred
+    | Waited
+    | Chosen
+    | Skipped
+    | Paused
+    | Resumed
+    | Overridden
+    | Graduated
+    | Exited
+    | Finished
+)
+Fact = Annotated[AnyFact, Field(discriminator="kind")]
