@@ -9,8 +9,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 
+from nurture.calendar import SendWindow
 from nurture.errors import NotFoundError, TrackError
-from nurture.gate import Caps
+from nurture.gate import Caps, GateRules
 from nurture.lead import Lead
 from nurture.matchers import Matcher
 from nurture.rules import broken_rules
@@ -27,7 +28,8 @@ class Track:
 
     `enters_on` says which behaviours start it; `exits_on` which end it, wherever the lead stands; a score of
     `graduates_at` starts `on_graduation` in place of the present wait. `priority`: of two tracks that want to send to
-    one lead, the higher one goes first. `caps` bound the touches of the lead over all its tracks.
+    one lead, the higher one goes first. `caps` bound the touches of the lead over all its tracks; the hours outside the
+    window `quiet_hours` (in the lead's own zone) are quiet.
     """
 
     name: str
@@ -38,7 +40,8 @@ class Track:
     on_graduation: Story
     re_entry: ReEntry
     priority: int
-    caps: Caps | None
+    caps: Caps
+    quiet_hours: SendWindow
     file: str
     line: int
 
@@ -46,6 +49,11 @@ class Track:
     def where(self) -> str:
         """File and line of the function."""
         return f"{self.file}:{self.line}"
+
+    @property
+    def gate_rules(self) -> GateRules:
+        """What the gate holds this track's sends to."""
+        return GateRules(caps=self.caps, window=self.quiet_hours)
 
     @property
     def story(self) -> str:
@@ -62,7 +70,8 @@ def track(
     on_graduation: Story = hand_to_sales,
     re_entry: ReEntry = ReEntry.never(),  # noqa: B008 - a frozen value
     priority: int = 0,
-    caps: Caps | None = None,
+    caps: Caps = Caps(),  # noqa: B008 - a frozen value
+    quiet_hours: SendWindow = SendWindow(),  # noqa: B008 - a frozen value
 ) -> Callable[[Story], Track]:
     """Make an async function of a lead a track called `name` (lower-case words joined by hyphens).
 
@@ -82,6 +91,7 @@ def track(
             re_entry=re_entry,
             priority=priority,
             caps=caps,
+            quiet_hours=quiet_hours,
             file=file,
             line=line,
         )
