@@ -11,7 +11,16 @@ from functools import lru_cache
 from pathlib import Path
 
 import nh3
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, TemplateNotFound, meta, nodes
+from jinja2 import (
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    meta,
+    nodes,
+)
 from jinja2.sandbox import SandboxedEnvironment
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
@@ -112,17 +121,17 @@ def compiled(piece: Piece) -> Compiled:
 def _template(env: SandboxedEnvironment, piece: Piece, part: str, source: str) -> Template:
     try:
         tree = env.parse(source)
-    except TemplateError as error:
-        raise ContentError(f"{piece.id}: {part}: {error}; mend the {{{{ }}}} in its file") from None
-    if unknown := sorted(meta.find_undeclared_variables(tree) - set(VARIABLES)):
+        unknown = sorted(meta.find_undeclared_variables(tree) - set(VARIABLES))
+        template = env.from_string(source)
+    except TemplateSyntaxError as error:
+        what = (error.message or "bad syntax").rstrip(".")
+        raise ContentError(f"{piece.id}: {part}: {what} (line {error.lineno} of it); mend that tag") from None
+    if unknown:
         known = ", ".join(VARIABLES)
         raise ContentError(f"{piece.id}: {part}: no variable {', '.join(unknown)}; a piece may use {known}")
     if tree.find(nodes.EvalContextModifier):
         raise ContentError(f"{piece.id}: {part}: autoescape may not be changed; remove that tag")
-    try:
-        return env.from_string(source)
-    except TemplateError as error:
-        raise ContentError(f"{piece.id}: {part}: {error}; mend the template in its file") from None
+    return template
 
 
 def _hold(env: SandboxedEnvironment, source: str) -> tuple[str, list[str]]:

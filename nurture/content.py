@@ -100,7 +100,7 @@ def _read(name: str, text: str) -> tuple[dict[str, Any], str]:
     try:
         fields, body = frontmatter.parse(text, handler=YAMLHandler())
     except yaml.YAMLError as error:
-        where = f" (line {mark.line + 2})" if (mark := getattr(error, "problem_mark", None)) else ""
+        where = f" (line {mark.line + 1})" if (mark := getattr(error, "problem_mark", None)) else ""
         problem = getattr(error, "problem", None) or "unreadable"
         raise ContentError(
             f"{name}: front matter: not valid YAML{where}: {problem}; put text with a colon in quotes"
