@@ -1,0 +1,49 @@
+"""E-mail addresses: what a well-formed one is, and which two are the same."""
+
+from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
+
+from nurture.errors import InputError
+
+# RFC 2142's names, and what no-reply senders and ticket systems are called.
+_ROLES = frozenset(
+    """
+    abuse accounting accounts admin administrator billing bounce bounces careers contact customerservice
+    do-not-reply donotreply enquiries feedback ftp hello help helpdesk hostmaster hr info inquiries invoices
+    it jobs mail mailer-daemon marketing media news newsletter no-reply no_reply noc noreply office orders
+    postmaster press privacy purchasing reception recruiting root sales security service support sysadmin
+    team unsubscribe usenet uucp webmaster www
+    """.split()  # noqa: SIM905 - a list of sixty quoted words reads worse
+)
+
+
+def normalise(address: str) -> str:
+    """The key under which an address is stored once: trimmed, NFC, local part and domain in lower case.
+
+    RFC 5321 lets a host tell `Ann@` from `ann@`; none that people use does, and writing to a lead twice is
+    the worse mistake. A `+tag` and dots stay: on most hosts they name other mailboxes. An international
+    domain is spelled in Unicode. Asks no DNS, and the reserved `.example` passes. Raises InputError with
+    the reason.
+    """
+    try:
+        found = validate_email(address.strip(), check_deliverability=False, strict=True)
+    except EmailNotValidError as error:
+        raise InputError(f"not an e-mail address: {_reason(address.strip(), error)}") from None
+    return f"{found.local_part.lower()}@{found.domain.lower()}"
+
+
+def is_role(address: str) -> bool:
+    """Whether the address is a function's (`info@`, `noreply@`) and no person's; a `+tag` is ignored."""
+    local = address.strip().partition("@")[0].lower()
+    return local.partition("+")[0] in _ROLES
+
+
+def _reason(address: str, error: EmailNotValidError) -> str:
+    """The library's reason, or a shorter one where it speaks of DNS or quotes the address."""
+    if not address:
+        return "it is empty"
+    if address.count("@") != 1:
+        return "it needs exactly one @-sign"
+    if not isinstance(error, EmailSyntaxError):
+        return "its domain is reserved and takes no mail"
+    text = str(error).strip().rstrip(".")
+    return text[:1].lower() + text[1:]
