@@ -160,7 +160,8 @@ def load_settings(**overrides: object) -> Settings:
     """The settings of this run: overrides first, then the environment, then `.env`, then the defaults.
 
     An override of None counts as not given, so a command passes its options on as they are. Raises
-    `SettingsError`, one line that names the variable and the remedy, for a bad value and for an unknown `PERENNIAL_` variable.
+    `SettingsError`, one line that names the variable and the remedy, for a bad value and for an unknown
+    `PERENNIAL_` variable.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
