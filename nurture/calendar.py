@@ -139,7 +139,7 @@ def _edges(day: date, tz: ZoneInfo, start: time) -> list[datetime]:
     midnight = datetime.combine(day, time.min, tz).astimezone(UTC)
     next_midnight = datetime.combine(day + _DAY, time.min, tz).astimezone(UTC)
     opens = datetime.combine(day, start, tz)
-    edges = {midnight, opens.astimezone(UTC), opens.replace(fold=1).astimezone(UTC)}
+    edges = {opens.astimezone(UTC), opens.replace(fold=1).astimezone(UTC)}
     if _offset(midnight, tz) != _offset(next_midnight, tz):
         edges.add(_jump(midnight, next_midnight, tz))
     return sorted(edges)

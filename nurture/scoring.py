@@ -80,8 +80,8 @@ class ScoringModel:
     """The rules of a score, and the total at which a lead is marketing-qualified (mql).
 
     Engagement rules are read from the top and the first that matches scores the behaviour, so that one
-    behaviour has one reason. Raises InputError for two rules of one name, a rule that another hides, or an mql
-    outside 1..100.
+    behaviour has one reason. Raises InputError for two rules of one name, a rule that another hides, or an
+    mql outside 1..100.
     """
 
     fit: tuple[FitRule, ...]
