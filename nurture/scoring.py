@@ -45,9 +45,7 @@ class EngagementRule:
         if self.half_life <= timedelta(0):
             raise InputError(f"scoring rule {self.name!r}: the half-life must be longer than nothing")
         if self.cap is not None and self.cap < 0:
-            raise InputError(
-                f"scoring rule {self.name!r}: the cap bounds the points both ways; give it as positive"
-            )
+            raise InputError(f"scoring rule {self.name!r}: the cap bounds the points both ways; give it as positive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +97,7 @@ class ScoringModel:
         caught: set[str] = set()
         for rule in self.engagement:
             if rule.behaviour in caught:
-                raise InputError(
-                    f"scoring rule {rule.name!r} never matches: put it above the rule for every subject"
-                )
+                raise InputError(f"scoring rule {rule.name!r} never matches: put it above the rule for every subject")
             if rule.subject_glob == "*":
                 caught.add(rule.behaviour)
         fades = {
@@ -114,14 +110,10 @@ class ScoringModel:
     def fit_entries(self, traits: Mapping[str, str], at: datetime) -> list[Entry]:
         """One entry for each fit rule that the profile meets as of `at`."""
         return [
-            Entry(rule.name, rule.points, rule.reason, at)
-            for rule in self.fit
-            if traits.get(rule.trait) in rule.values
+            Entry(rule.name, rule.points, rule.reason, at) for rule in self.fit if traits.get(rule.trait) in rule.values
         ]
 
-    def engagement_entries(
-        self, behaviour_id: str, name: str, subject: str | None, at: datetime
-    ) -> list[Entry]:
+    def engagement_entries(self, behaviour_id: str, name: str, subject: str | None, at: datetime) -> list[Entry]:
         """The entry of the first rule that matches the behaviour that happened at `at`; none if none does."""
         for rule in self.engagement:
             if rule.behaviour == name and fnmatchcase(subject or "", rule.subject_glob):
@@ -145,9 +137,7 @@ class ScoringModel:
             name = entry.rule
             if name in fades:
                 points = entry.points
-                now = (
-                    points * 0.5 ** ((as_of - at).total_seconds() / fades[name][0]) if points > 0 else points
-                )
+                now = points * 0.5 ** ((as_of - at).total_seconds() / fades[name][0]) if points > 0 else points
                 if name in sums:
                     sums[name].append(now)
                 else:
@@ -231,9 +221,7 @@ DEFAULT_MODEL = ScoringModel(
             "right-industry",
             5,
             "industry",
-            _slugs(
-                "software technology financial-services banking healthcare education manufacturing retail"
-            ),
+            _slugs("software technology finance financial-services banking healthcare education manufacturing retail"),
             "works in an industry we serve",
         ),
         FitRule(
@@ -244,9 +232,7 @@ DEFAULT_MODEL = ScoringModel(
             "has a job that a purchase would serve",
         ),
         FitRule("studies", -5, "occupation", _slugs("student"), "studies, and seldom buys"),
-        FitRule(
-            "referred", 5, "source", _slugs("reference referral partner welingak-website"), "came by referral"
-        ),
+        FitRule("referred", 5, "source", _slugs("reference referral partner welingak-website"), "came by referral"),
         FitRule("searched", 3, "source", _slugs("organic-search google bing"), "found us by searching"),
         FitRule(
             "right-topic",

@@ -1,0 +1,1 @@
+"""What touches the world: deciding with the database, sending, rescoring, handing over, alerting."""

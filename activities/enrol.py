@@ -1,0 +1,162 @@
+"""Enrolling a lead on a track: the row first, then the workflow, so that a crash between leaves something to resume."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from activities.moment import Moment
+from models.messages import Journey, StepOrder, StepOutcome
+from models.tables import Enrolment, Lead, Suppression, Touch
+from nurture.clock import Clock
+from nurture.decision import Enrol
+from nurture.errors import NotFoundError, RefusedError
+from nurture.facts import Enrolled
+from nurture.track import Registry, Track
+from wiring.database import Database, lock_lead
+from workflows.visibility import at_start
+
+
+def workflow_id(track: str, lead_id: str) -> str:
+    """The id of a lead's journey on a track, in Temporal."""
+    return f"{track}/{lead_id}"
+
+
+@dataclass(frozen=True)
+class Enroller:
+    """Puts leads on tracks."""
+
+    database: Database
+    client: Client
+    tracks: Registry
+    task_queue: str
+    clock: Clock
+
+    async def enrol(self, track_name: str, lead_id: str, at: datetime, cause: str) -> str:
+        """Enrol one lead; the enrolment's id.
+
+        Raises NotFoundError for an unknown track or lead, RefusedError, with the reason, if a rule forbids it.
+        """
+        track = self.tracks[track_name]
+        async with self.database.writing() as session:
+            enrolment, first = await self._admit(session, track, lead_id, at, cause)
+        await self._start(enrolment, first)
+        return enrolment.id
+
+    async def _admit(
+        self, session: AsyncSession, track: Track, lead_id: str, at: datetime, cause: str
+    ) -> tuple[Enrolment, Enrolled]:
+        await lock_lead(session, lead_id)
+        lead = await session.get(Lead, lead_id)
+        if lead is None:
+            raise NotFoundError(f"no lead {lead_id!r}")
+        if lead.erased_at is not None:
+            raise RefusedError("the lead has been erased")
+        suppressed = await session.scalar(select(Suppression.reason).where(Suppression.lead_id == lead_id).limit(1))
+        if suppressed is not None:
+            raise RefusedError(f"the lead is suppressed ({suppressed})")
+        last = await session.scalar(
+            select(Enrolment)
+            .where(Enrolment.lead_id == lead_id, Enrolment.track == track.name)
+            .order_by(Enrolment.number.desc())
+            .limit(1)
+        )
+        if last is None or last.status != "starting":
+            self._refuse_re_entry(track, last, at)
+        if last is not None and last.status == "starting":
+            enrolment = last
+        else:
+            number = 1 if last is None else last.number + 1
+            enrolment = Enrolment(
+                id=f"{track.name}/{lead_id}/{number}",
+                lead_id=lead_id,
+                track=track.name,
+                number=number,
+                status="starting",
+                cause=cause,
+                priority=track.priority,
+                started_at=at,
+            )
+            session.add(enrolment)
+        seen = await session.scalars(
+            select(Touch.piece).where(Touch.lead_id == lead_id, Touch.state != "refused").distinct()
+        )
+        first = Enrolled(
+            at=enrolment.started_at,
+            lead=lead_id,
+            cause=enrolment.cause,
+            score=lead.score,
+            stage=lead.stage,
+            traits={name: str(value) for name, value in lead.traits.items()},
+            seen=tuple(sorted(seen)),
+        )
+        return enrolment, first
+
+    def _refuse_re_entry(self, track: Track, last: Enrolment | None, at: datetime) -> None:
+        if last is None:
+            return
+        if last.status != "finished" or last.ended_at is None:
+            raise RefusedError(f"already on {track.name} since {last.started_at:%Y-%m-%d}")
+        after = track.re_entry.after
+        if after is None or at < last.ended_at + after:
+            raise RefusedError(f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({last.outcome}); {track.re_entry}")
+
+    async def _start(self, enrolment: Enrolment, first: Enrolled) -> None:
+        journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=(first,), clock=self.clock)
+        try:
+            await self.client.start_workflow(
+                enrolment.track,
+                journey,
+                id=workflow_id(enrolment.track, enrolment.lead_id),
+                task_queue=self.task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                search_attributes=at_start(first.stage, first.score),
+                static_summary=f"{enrolment.track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
+            )
+        except WorkflowAlreadyStartedError:
+            # The row said `starting`: an earlier try started it and was cut off before its first decision.
+            return
+
+    async def unfinished(self, session: AsyncSession) -> Sequence[Enrolment]:
+        """Enrolments that were admitted but perhaps never started; enrol them again to resume."""
+        found = await session.scalars(select(Enrolment).where(Enrolment.status == "starting"))
+        return found.all()
+
+
+@dataclass(frozen=True)
+class EnrolActivity:
+    """The activity `enrol`: a track's own step that puts the lead on another track."""
+
+    enroller: Enroller
+    moment: Moment
+
+    @activity.defn(name="enrol")
+    async def enrol(self, order: StepOrder) -> StepOutcome:
+        """Enrol; a rule that forbids it settles the step as refused."""
+        step = order.step
+        if not isinstance(step, Enrol):
+            raise TypeError(f"enrol got a {step.kind}")
+        at = self.moment.of(order.now)
+        cause = f"from {order.track}"
+        try:
+            await self.enroller.enrol(step.track, order.lead_id, at, cause)
+        except RefusedError as error:
+            async with self.enroller.database.reading() as session:
+                ours = await session.scalar(
+                    select(Enrolment.id).where(
+                        Enrolment.lead_id == order.lead_id,
+                        Enrolment.track == step.track,
+                        Enrolment.cause == cause,
+                        Enrolment.started_at >= order.now,
+                    )
+                )
+            if ours is None:
+                return StepOutcome(at=at, result="refused", reason=str(error))
+        return StepOutcome(at=at)

@@ -1,0 +1,66 @@
+"""hand_off and alert: what people get to see. Each once for its step, however often it is tried."""
+
+from dataclasses import dataclass
+from secrets import token_hex
+
+from sqlalchemy import select
+from temporalio import activity
+
+from activities.moment import Moment
+from activities.read_model import write_facts
+from models.messages import StepOrder, StepOutcome
+from models.tables import Alert, HandOff, Lead
+from nurture.decision import AlertStep
+from nurture.decision import HandOff as HandOffStep
+from nurture.facts import Done
+from wiring.database import Database, upsert_ignore
+
+
+@dataclass(frozen=True)
+class PeopleActivities:
+    """The activities `hand_off` and `alert`."""
+
+    database: Database
+    moment: Moment
+
+    @activity.defn(name="hand_off")
+    async def hand_off(self, order: StepOrder) -> StepOutcome:
+        """Offer the lead to a team; the answer comes back as a behaviour (`sales.accepted`, ...)."""
+        step = order.step
+        if not isinstance(step, HandOffStep):
+            raise TypeError(f"hand_off got a {step.kind}")
+        at = self.moment.of(order.now)
+        async with self.database.writing() as session:
+            score = await session.scalar(select(Lead.score).where(Lead.id == order.lead_id))
+            row = {
+                "id": f"ho{token_hex(12)}",
+                "enrolment_id": order.enrolment_id,
+                "lead_id": order.lead_id,
+                "step_key": step.key,
+                "to": step.to,
+                "reason": step.reason or "; ".join(order.because),
+                "score": score or 0,
+                "at": at,
+            }
+            await session.execute(upsert_ignore(HandOff, row))
+            await write_facts(session, order.enrolment_id, order.seq, [Done(at, step.key, "done")])
+        return StepOutcome(at=at)
+
+    @activity.defn(name="alert")
+    async def alert(self, order: StepOrder) -> StepOutcome:
+        """Put a line on the list of things a person should look at (`starter.py alerts`)."""
+        step = order.step
+        if not isinstance(step, AlertStep):
+            raise TypeError(f"alert got a {step.kind}")
+        at = self.moment.of(order.now)
+        async with self.database.writing() as session:
+            row = {
+                "enrolment_id": order.enrolment_id,
+                "lead_id": order.lead_id,
+                "step_key": step.key,
+                "text": step.text,
+                "at": at,
+            }
+            await session.execute(upsert_ignore(Alert, row))
+            await write_facts(session, order.enrolment_id, order.seq, [Done(at, step.key, "done")])
+        return StepOutcome(at=at)

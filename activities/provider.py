@@ -1,0 +1,71 @@
+"""What a mail provider is to us: a protocol, the message it gets, and the ways it can fail.
+
+SendError
+├── NotSentError      surely not sent (connection refused, 4xx): the send is settled as refused
+├── TryLaterError     surely not sent, and worth another try; `after` is the provider's own time, if it named one
+├── UnknownFateError  perhaps sent (time-out, reset, 5xx after the body went): never sent again blindly
+└── SendingStoppedError  quota or credentials: pauses sending and alerts; no lead's fault
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from nurture.errors import PerennialError
+
+
+class SendError(PerennialError):
+    """A provider did not answer with an acceptance."""
+
+
+class NotSentError(SendError):
+    """Surely not sent, and another try would end the same."""
+
+
+class TryLaterError(SendError):
+    """Surely not sent; try again, after the provider's own time if it named one."""
+
+    def __init__(self, message: str, after: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class UnknownFateError(SendError):
+    """Perhaps sent."""
+
+
+class SendingStoppedError(SendError):
+    """The provider refuses us, not the lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message for one lead. `touch_id` is opaque and all that a provider may hand back about it."""
+
+    touch_id: str
+    lead_id: str
+    to: str
+    sender_name: str
+    sender_address: str
+    reply_to: str
+    subject: str
+    text: str
+    html: str
+    categories: tuple[str, ...]
+    at: datetime
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Fate = Literal["accepted", "absent", "unknown"]
+
+
+class Provider(Protocol):
+    """Sends a message once; raises a SendError otherwise. A new provider is one file with one such class."""
+
+    async def send(self, envelope: Envelope) -> str:
+        """Send; the provider's own id of the message."""
+        ...
+
+    async def fate(self, touch_id: str) -> Fate:
+        """What became of a message of which we know only that we were about to send it."""
+        ...

@@ -1,0 +1,73 @@
+"""The read model of the journals: facts, decisions, and the head of each enrolment."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pydantic import TypeAdapter
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.tables import DecisionRow, Enrolment, FactRow
+from nurture.decision import AnyNext, Finish, Park
+from nurture.explain import say_next
+from nurture.facts import AnyFact, Fact
+from wiring.database import upsert_ignore
+
+FACT: TypeAdapter[AnyFact] = TypeAdapter(Fact)
+
+
+async def write_facts(session: AsyncSession, enrolment_id: str, first: int, facts: Sequence[AnyFact]) -> None:
+    """Write facts `first`, `first + 1`, ... of a journal; those already there stay as they are."""
+    if not facts:
+        return
+    rows = [
+        {
+            "enrolment_id": enrolment_id,
+            "seq": first + offset,
+            "kind": fact.kind,
+            "key": getattr(fact, "key", ""),
+            "at": fact.at,
+            "fact": FACT.dump_python(fact, mode="json", exclude_defaults=True) | {"kind": fact.kind},
+        }
+        for offset, fact in enumerate(facts)
+    ]
+    await session.execute(upsert_ignore(FactRow, rows))
+
+
+async def write_decision(
+    session: AsyncSession, enrolment_id: str, seq: int, at: datetime, following: AnyNext, because: Sequence[str]
+) -> None:
+    """Write down a decision taken after `seq` facts."""
+    until = following.until if isinstance(following, Park) else None
+    row = {
+        "enrolment_id": enrolment_id,
+        "seq": seq,
+        "at": at,
+        "next": say_next(following),
+        "until": until,
+        "because": list(because),
+    }
+    await session.execute(upsert_ignore(DecisionRow, row))
+
+
+async def write_head(
+    session: AsyncSession, enrolment_id: str, at: datetime, following: AnyNext, because: Sequence[str]
+) -> None:
+    """Say where an enrolment stands."""
+    values: dict[str, object] = {"because": list(because), "status": "active", "next_at": at}
+    match following:
+        case Finish():
+            values |= {
+                "status": "finished",
+                "step": "finished",
+                "outcome": following.outcome,
+                "ended_at": at,
+                "next_at": None,
+            }
+        case Park():
+            values |= {"step": following.key, "next_at": following.until}
+            if following.why == "paused":
+                values["status"] = "paused"
+        case _:
+            values |= {"step": following.key}
+    await session.execute(update(Enrolment).where(Enrolment.id == enrolment_id).values(values))

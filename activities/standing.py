@@ -1,0 +1,65 @@
+"""Where a lead stands at the moment of a send: what the gate judges by, read in the send's own transaction."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.tables import BehaviourRow, Consent, Enrolment, Lead, Suppression, Touch
+from nurture.gate import PastTouch, Rival, Standing
+from nurture.matchers import Matcher, say_behaviour
+
+COUNTED = ("sending", "accepted", "unknown")
+"""States of a touch that count against the caps: sent, or perhaps sent."""
+
+LONGEST_CAP = timedelta(days=30)
+
+
+async def standing_of(
+    session: AsyncSession, lead: Lead, enrolment: Enrolment, exits: Matcher, now: datetime
+) -> Standing:
+    """Consent, suppressions, erasure, exit, the touches of the last 30 days and the lead's other journeys."""
+    consent = await session.scalar(
+        select(Consent.action).where(Consent.lead_id == lead.id).order_by(Consent.id.desc()).limit(1)
+    )
+    suppressions = await session.scalars(select(Suppression.reason).where(Suppression.lead_id == lead.id))
+    touches = await session.execute(
+        select(Touch.at, Touch.track).where(
+            Touch.lead_id == lead.id, Touch.state.in_(COUNTED), Touch.at > now - LONGEST_CAP
+        )
+    )
+    rivals = await session.execute(
+        select(Enrolment.track, Enrolment.priority, Enrolment.next_at).where(
+            Enrolment.lead_id == lead.id,
+            Enrolment.id != enrolment.id,
+            Enrolment.status == "active",
+            Enrolment.priority > enrolment.priority,
+            Enrolment.next_at.is_not(None),
+        )
+    )
+    return Standing(
+        consent="none" if consent is None else "granted" if consent == "granted" else "withdrawn",
+        suppressions=tuple(suppressions),
+        erased=lead.erased_at is not None,
+        exited=await _exit_of(session, enrolment, exits),
+        touches=tuple(PastTouch(at, track) for at, track in touches),
+        rivals=tuple(Rival(track, priority, due) for track, priority, due in rivals if due is not None),
+    )
+
+
+async def _exit_of(session: AsyncSession, enrolment: Enrolment, exits: Matcher) -> str | None:
+    """The behaviour that ends this journey, if the database already knows of one that the journey has yet to hear."""
+    if enrolment.status == "finished":
+        return enrolment.outcome or "finished"
+    names = {pattern.partition(":")[0] for pattern in exits.patterns}
+    behaved = await session.execute(
+        select(BehaviourRow.name, BehaviourRow.subject).where(
+            BehaviourRow.lead_id == enrolment.lead_id,
+            BehaviourRow.at >= enrolment.started_at,
+            BehaviourRow.name.in_(names),
+        )
+    )
+    for name, subject in behaved:
+        if exits.matches(name, subject):
+            return say_behaviour(name, subject)
+    return None

@@ -1,0 +1,133 @@
+"""What travels between workflow, activities and the people who signal: pydantic models, one in and one out.
+
+Fields are added with defaults, never removed or re-typed: histories of months hold them. None carries personal data.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from nurture.clock import Clock
+from nurture.decision import AlertStep, Decision, Do, Enrol, HandOff, Next, Park, Send
+from nurture.facts import Fact
+
+Step = Annotated[Send | HandOff | AlertStep | Enrol | Do, Field(discriminator="kind")]
+
+
+class MessageModel(BaseModel):
+    """Base of the messages: frozen, and unset fields are left out of the JSON where a default says the same."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Behaviour(MessageModel):
+    """Signal `behaviour`: what a lead, or sales about it, did. `score` is the lead's score with it, if known."""
+
+    id: str
+    name: str
+    subject: str = ""
+    at: datetime
+    score: int | None = None
+
+
+class Control(MessageModel):
+    """Signals `pause`, `resume`, `refresh`, `exit`, and what the update `override` leaves in the inbox."""
+
+    verb: Literal["pause", "resume", "refresh", "exit", "override"]
+    id: str = ""
+    reason: str = ""
+
+
+class Request(MessageModel):
+    """Argument of the signals `pause`, `resume`, `refresh`, `exit` and of the update `override`."""
+
+    id: str = ""
+    reason: str = ""
+
+
+class Journey(MessageModel):
+    """A workflow's input: where the journey stands. A new one holds one fact, `Enrolled`.
+
+    `saved` of `total` facts so far are in the database; `facts` may be fewer than `total` once compacted.
+    """
+
+    enrolment_id: str
+    lead_id: str
+    facts: tuple[Fact, ...]
+    decided: int = 0
+    total: int = 1
+    saved: int = 0
+    inbox: tuple[Behaviour | Control, ...] = ()
+    heard: tuple[str, ...] = ()
+    clock: Clock = Field(default_factory=Clock.production)
+    shown: dict[str, str | bool] = Field(default_factory=dict)
+
+
+class Deciding(MessageModel):
+    """Input of `decide`: the journal, of whose `total` facts all but `saved` are still to be written down."""
+
+    enrolment_id: str
+    lead_id: str
+    track: str
+    facts: tuple[Fact, ...]
+    decided: int
+    total: int
+    saved: int
+    now: datetime
+    rescore: bool = False
+
+
+class Decided(MessageModel):
+    """What `decide` answers: the facts to append (a new score first), what comes next, and why."""
+
+    facts: tuple[Fact, ...]
+    next: Next
+    because: tuple[str, ...]
+    then: Decision | None = None
+
+
+class StepOrder(MessageModel):
+    """Input of a step's activity. `seq` is the place of its fact in the journal, `then` where the lead rests next."""
+
+    enrolment_id: str
+    lead_id: str
+    track: str
+    step: Step
+    now: datetime
+    seq: int
+    then: Park | None = None
+    because: tuple[str, ...] = ()
+
+
+class StepOutcome(MessageModel):
+    """What a step's activity answers. With `until`, the step was put off and is still to do."""
+
+    at: datetime
+    result: str = "done"
+    reason: str = ""
+    value: Any = None
+    until: datetime | None = None
+
+
+class DoOrder(MessageModel):
+    """Input of an engineer's own activity, run by `lead.do(name, arg)`. `key` is the same on every retry."""
+
+    lead_id: str
+    enrolment_id: str
+    key: str
+    arg: Any = None
+
+
+class JournalView(MessageModel):
+    """Answer of the query `journal`."""
+
+    enrolment_id: str
+    lead_id: str
+    track: str
+    facts: tuple[Fact, ...]
+    decided: int
+    total: int
+    now: datetime
+    next: Next | None = None
+    because: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""The workflow that runs the tracks, and the tracks."""

@@ -1,0 +1,56 @@
+"""A lost deal is kept in touch with for half a year, in case the decision is made again."""
+
+from nurture.lead import Lead
+from nurture.matchers import (
+    converted,
+    deal_lost,
+    deal_opened,
+    demo_requested,
+    disqualified,
+    link_clicked,
+    opted_out,
+    page_viewed,
+    replied,
+    unreachable,
+)
+from nurture.sales import hand_to_sales
+from nurture.track import track
+from nurture.vocabulary import Outcome, ReEntry, reconsidered, rested
+
+SECOND_THOUGHTS = page_viewed("/pricing*") | demo_requested | replied()
+
+
+@track(
+    "lost-deal",
+    enters_on=deal_lost(),
+    exits_on=(opted_out, unreachable, converted, deal_opened, disqualified),
+    graduates_at=75,
+    re_entry=ReEntry.once_over(),
+    priority=20,
+)
+async def lost_deal(lead: Lead) -> Outcome:
+    """A lost deal is kept in touch with for half a year, in case the decision is made again.
+
+    A thank-you, then each month a check-in, a report on the lead's industry or a product update, whichever is due. Second
+    thoughts (pricing, a demo request, a reply) go straight to sales. After six months one open question: reconsider, or rest.
+    """
+    await lead.wait(days=3)
+    await lead.send("lost-deal-thanks")
+    for formats in (("industry",), ("product-update",), ("check-in",), ("product-update",), ("industry",)):
+        if await lead.wait(days=30, until=SECOND_THOUGHTS):
+            return await back_to_sales(lead)
+        if piece := await lead.next_piece("consideration", formats):
+            await lead.send(piece)
+    if await lead.wait(days=30, until=SECOND_THOUGHTS):
+        return await back_to_sales(lead)
+    await lead.send("reconsider")
+    if await lead.wait(days=14, until=SECOND_THOUGHTS | link_clicked("reconsider")):
+        return await back_to_sales(lead)
+    await lead.send("rest-note")
+    return rested
+
+
+async def back_to_sales(lead: Lead) -> Outcome:
+    """Offer the lead to sales again; if sales declines, let it rest rather than start over."""
+    outcome = await hand_to_sales(lead)
+    return rested if outcome.returns else reconsidered

@@ -1,0 +1,66 @@
+"""A content download becomes a sales conversation."""
+
+from datetime import timedelta
+
+from nurture.lead import Lead
+from nurture.matchers import (
+    content_downloaded,
+    converted,
+    demo_requested,
+    disqualified,
+    form_submitted,
+    link_clicked,
+    opted_out,
+    page_viewed,
+    unreachable,
+)
+from nurture.sales import hand_to_sales
+from nurture.track import track
+from nurture.vocabulary import Outcome, nurtured
+
+WEEK = timedelta(days=7)
+INTENT = page_viewed("/pricing*") | demo_requested
+ENGAGED = link_clicked() | INTENT
+
+
+@track(
+    "new-lead",
+    enters_on=content_downloaded() | form_submitted("content-download"),
+    exits_on=(opted_out, unreachable, converted, disqualified),
+    graduates_at=75,
+    priority=10,
+)
+async def new_lead(lead: Lead) -> Outcome:
+    """A content download becomes a sales conversation.
+
+    Welcome, then each week a lesson on the downloaded topic. A lead that engages gets case studies next, and guides to
+    buying after them, at a pace that fits its interest. A spike of the score to 75, or a return to pricing by a lead that
+    is warm already, is offered to sales at once.
+    """
+    await lead.send("welcome")
+    await lead.wait(WEEK, until=ENGAGED)
+    while piece := await next_piece(lead):
+        returned = await lead.wait(pace(lead), until=INTENT)
+        if returned and lead.score >= 50:
+            outcome = await hand_to_sales(lead)
+            if not outcome.returns:
+                return outcome
+        await lead.send(piece)
+    await lead.wait(days=14, until=INTENT)
+    await lead.send("talk-to-us")
+    await lead.wait(days=14, until=INTENT)
+    return nurtured
+
+
+async def next_piece(lead: Lead) -> str | None:
+    """Proof for a lead that has engaged of late; else a lesson; and the guides once the lessons run out."""
+    if lead.has(ENGAGED, within=timedelta(days=30)) and (
+        proof := await lead.next_piece("consideration", ("case-study",))
+    ):
+        return proof
+    return await lead.next_piece("awareness", ("education",)) or await lead.next_piece("decision", ("guide",))
+
+
+def pace(lead: Lead) -> timedelta:
+    """A week between lessons; later the pace is the lead's own."""
+    return WEEK if lead.stage == "awareness" else lead.cadence()
