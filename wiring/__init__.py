@@ -1,0 +1,1 @@
+"""The one place that builds settings, database, clients and worker."""
