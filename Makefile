@@ -1,0 +1,71 @@
+# Everything a newcomer or CI needs. The environment makes itself; nothing but Python 3.11+, make and a package
+# registry has to be there.
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run-installed
+DEV := $(VENV)/.dev-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev test prove lint format bench reference sample lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+demo: $(RUN) ## Watch 200 journeys live six months in two minutes (ARGS="--leads 50 --keep")
+	@$(BIN)/python starter.py demo $(ARGS)
+
+dev: $(RUN) ## Start everything embedded: Temporal server with its UI, database, worker (ARGS="--speed 1d/s")
+	@$(BIN)/python starter.py dev $(ARGS)
+
+test: $(DEV) ## Run the tests (ARGS="-k gate")
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+prove: $(DEV) ## Run the slower proofs: kills, storms, long property runs
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(DEV) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(DEV) ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(DEV) ## Measure what a journey costs, beside the same journey on the bare SDK
+	$(BIN)/python -m benchmarks $(ARGS)
+
+reference: $(DEV) ## Write docs/commands.md from the command line itself
+	$(BIN)/python -m commands.reference > docs/commands.md
+
+sample: $(DEV) ## Write the sample leads anew (the same bytes each time)
+	$(BIN)/python sample/generate.py
+
+lock: $(DEV) ## Resolve the dependencies anew into the two hashed lock files
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --group dev -c requirements.lock --universal --python-version 3.11 \
+		--generate-hashes --upgrade --quiet --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
+		-o requirements-dev.lock
+
+clean: ## Remove the environment and the caches; data folders stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Perennial needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Try: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN): requirements.lock | $(VENV)/bin/python
+	@echo "Installing (once, a minute or so) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(DEV): requirements-dev.lock $(RUN)
+	@echo "Installing the test tools ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
