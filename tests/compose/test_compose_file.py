@@ -1,0 +1,69 @@
+"""docker-compose.yml against the Compose Specification's schema, and against our own settings and files."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from wiring.settings import Settings, variable
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = Path(__file__).with_name("compose-spec.json")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    return loaded
+
+
+def test_the_file_follows_the_compose_specification(compose: dict[str, Any]) -> None:
+    """The schema is the Compose Specification's own, with `name`, which came after its version here."""
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    schema["properties"]["name"] = {"type": "string"}
+    jsonschema.Draft201909Validator(schema).validate(compose)
+
+
+def test_every_perennial_variable_is_a_setting(compose: dict[str, Any]) -> None:
+    """A misspelt variable would be ignored in silence."""
+    known = {variable(field) for field in Settings.model_fields}
+    given = {
+        name
+        for service in compose["services"].values()
+        for name in service.get("environment", {})
+        if name.startswith("PERENNIAL_")
+    }
+    assert given
+    assert given <= known
+
+
+def test_services_wait_for_services_that_can_say_they_are_ready(compose: dict[str, Any]) -> None:
+    """`service_healthy` needs a health check; `service_completed_successfully` a service that ends."""
+    services = compose["services"]
+    for name, service in services.items():
+        for other, wait in service.get("depends_on", {}).items():
+            assert other in services, f"{name} waits for {other}, which is not there"
+            if wait["condition"] == "service_healthy":
+                assert "healthcheck" in services[other]
+            else:
+                assert services[other].get("restart", "no") in {"no", "on-failure:6"}
+
+
+def test_every_image_has_a_version(compose: dict[str, Any]) -> None:
+    """A floating tag changes under a running installation."""
+    for name, service in compose["services"].items():
+        image = service["image"]
+        assert ":" in image, name
+        assert image.startswith("perennial:") or not image.endswith(":latest"), name
+
+
+def test_the_image_holds_every_room_the_worker_needs() -> None:
+    """What the Dockerfile copies exists, and no package of ours stays behind."""
+    copied = set(re.findall(r"^COPY (\S+) ", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE))
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert packages <= copied
+    assert all((ROOT / name).exists() for name in copied)
