@@ -1,0 +1,103 @@
+"""starter.py dev: everything embedded, in one process tree, until Ctrl-C."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nurture.clock import describe_speed, parse_speed
+from wiring.settings import Settings, load_settings
+from wiring.stack import Stack, embedded_stack
+
+
+def dev(
+    speed: Annotated[
+        str | None,
+        typer.Option(help="How fast time passes: 1 (real time, the default), 1d/s, 12h/s. Fixed for a folder."),
+    ] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The folder that keeps everything. Default: .perennial")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The Temporal server's port. Default: the last run's, or any.")
+    ] = None,
+    ui_port: Annotated[
+        int | None, typer.Option(help="The Temporal UI's port. Default: the last run's, or any.")
+    ] = None,
+) -> None:
+    """Run everything on this machine: Temporal server, its UI, database, worker. Ctrl-C stops; the next start goes on.
+
+    Example: starter.py dev --speed 1d/s --data-dir /tmp/try
+    """
+    settings = load_settings(data_dir=data_dir)
+    factor = None if speed is None else parse_speed(speed)
+    run_until_stopped(_dev(settings, factor, port, ui_port))
+    say("stopped; the next start goes on from here")
+
+
+def run_until_stopped(work: Coroutine[Any, Any, None]) -> bool:
+    """Run `work` to its end, True; or until the first SIGINT or SIGTERM, False, once it has closed in order."""
+
+    async def main() -> bool:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work)
+        stopped = False
+
+        def stop() -> None:
+            nonlocal stopped
+            if not stopped:  # a second one would only tear what is closing
+                stopped = True
+                task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not stopped:
+                raise
+        return not stopped
+
+    return asyncio.run(main())
+
+
+async def _dev(settings: Settings, speed: float | None, port: int | None, ui_port: int | None) -> None:
+    say(f"starting in {settings.data_dir} ...")
+    async with embedded_stack(settings, say, speed=speed, port=port, ui_port=ui_port) as stack:
+        await stack.run(stack.worker.ready())
+        _look(stack)
+        try:
+            await stack.run(asyncio.Event().wait())
+        finally:
+            say("stopping: what is in flight finishes first ...")
+
+
+def _look(stack: Stack) -> None:
+    """Where to look, and what to do next."""
+    settings, clock = stack.inst.settings, stack.inst.clock
+    here = "" if settings.data_dir == Path(".perennial") else f"PERENNIAL_DATA_DIR={settings.data_dir} "
+    time = describe_speed(clock.speed)
+    if not clock.is_real_time:
+        time += f", also while stopped; for the journeys it is {stack.inst.moment.now():%a %d %b %Y %H:%M} UTC"
+    say(
+        f"""
+  Temporal UI    {stack.engine.ui_url}
+  Temporal       {stack.engine.address}
+  data folder    {settings.data_dir.resolve()}
+  clock          {time}
+
+In another terminal:
+  {here}python starter.py import sample/leads.csv --map sample/mapping.toml
+  {here}python starter.py enrol new-lead --where Audience=new
+  {here}python starter.py tracks
+  {here}python starter.py show LEAD
+
+Ctrl-C stops everything.
+"""
+    )
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal, at once."""
+    print(line, flush=True)
