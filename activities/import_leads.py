@@ -1,0 +1,98 @@
+"""Leads into the database, a batch a transaction; importing the same file again changes nothing.
+
+A lead is recognised by its external id, else by its address. What the file gives replaces what is stored; what
+it does not give stays. An import may opt a lead out, and never lifts an opt-out or brings an erased lead back.
+It tells about the past: it signals no journey, the gate refuses the next send of who opted out, and
+`ImportReport.now_suppressed` names the leads whose journeys the caller may want to end at once.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import exc
+
+from activities.lead_changes import WITHDRAWN, Changes, SoFar
+from activities.leads_file import LeadRecord, Reject
+from nurture.scoring import DEFAULT_MODEL, ScoringModel
+from wiring.database import Database
+
+BATCH = 500
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """How many rows were read and what became of them; read = added + changed + unchanged + rejected.
+
+    `opted_out` are the rows that say opt-out or complaint, `suppressed` those that say never to mail for any
+    reason. `now_suppressed` are the ids of leads who were here before and are suppressed by this import.
+    """
+
+    read: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    opted_out: int = 0
+    suppressed: int = 0
+    now_suppressed: tuple[str, ...] = ()
+
+
+async def import_leads(
+    database: Database,
+    records: Iterable[LeadRecord | Reject],
+    *,
+    at: datetime,
+    dry_run: bool = False,
+    on_progress: Callable[[int], None] = lambda _: None,
+    on_reject: Callable[[Reject], None] = lambda _: None,
+    model: ScoringModel = DEFAULT_MODEL,
+) -> ImportReport:
+    """Add or change the leads of `records` as of `at`, and say what happened; a dry run writes nothing.
+
+    `on_progress` gets the number of rows done after each batch is committed, `on_reject` each row that is left
+    out. Errors of the database pass through; the batches before it are committed and the next run goes on.
+    """
+    report = ImportReport()
+    so_far = SoFar()
+    rows = iter(records)
+    while batch := list(islice(rows, BATCH)):
+        for attempt in range(1, _ATTEMPTS + 1):
+            changes = Changes(at, model, so_far)
+            try:
+                if dry_run:
+                    async with database.reading() as session:
+                        await changes.work_out(session, batch)
+                else:
+                    async with database.writing() as session:
+                        await changes.work_out(session, batch, lock=True)
+                        await changes.write(session)
+                break
+            except exc.IntegrityError:
+                # Someone else added one of these leads since we looked; look again.
+                if attempt == _ATTEMPTS:
+                    raise
+        so_far.keep(changes)
+        for reject in changes.rejects:
+            on_reject(reject)
+        report = _plus(report, changes, batch)
+        on_progress(report.read)
+    return report
+
+
+def _plus(report: ImportReport, changes: Changes, batch: list[LeadRecord | Reject]) -> ImportReport:
+    refused = {reject.row for reject in changes.rejects}
+    taken = [record for record in batch if isinstance(record, LeadRecord) and record.row not in refused]
+    return replace(
+        report,
+        read=report.read + len(batch),
+        added=report.added + len(changes.added),
+        changed=report.changed + len(changes.changed),
+        unchanged=report.unchanged + len(taken) - len(changes.added) - len(changes.changed),
+        rejected=report.rejected + len(changes.rejects),
+        opted_out=report.opted_out + sum(1 for record in taken if WITHDRAWN & set(record.suppress)),
+        suppressed=report.suppressed + sum(1 for record in taken if record.suppress),
+        now_suppressed=(*report.now_suppressed, *changes.now_suppressed),
+    )
