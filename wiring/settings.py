@@ -113,9 +113,7 @@ class Settings(BaseSettings):
         repr=False,
         description="postgresql://user:password@host/perennial or sqlite:///perennial.db",
     )
-    provider: Literal["mailbox"] = Field(
-        default="mailbox", description="mailbox, which keeps messages in the database"
-    )
+    provider: Literal["mailbox"] = Field(default="mailbox", description="mailbox, which keeps messages in the database")
     sender: Annotated[Sender, NoDecode, BeforeValidator(_sender)] = Field(
         default=Sender(name="Dana at Perennial", address="dana@perennial.example"),
         description="a name and an address, such as Dana Reyes <dana@your-company.com>",
@@ -131,9 +129,7 @@ class Settings(BaseSettings):
     content_dir: Annotated[Path, AfterValidator(_folder)] = Field(
         default=_CONTENT, description="the folder of content pieces, such as ./content"
     )
-    task_queue: Text = Field(
-        default="nurture", description="the name of the workers' task queue, such as nurture"
-    )
+    task_queue: Text = Field(default="nurture", description="the name of the workers' task queue, such as nurture")
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default="http://localhost:8000",
         description="the address that leads reach the web server at, such as https://nurture.your-company.com",
@@ -172,9 +168,7 @@ def load_settings(**overrides: object) -> Settings:
         problems = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
         raise SettingsError("; ".join(_explain(one) for one in problems)) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{_DOTENV} cannot be read: {error}; make it readable UTF-8, or remove it"
-        ) from None
+        raise SettingsError(f"{_DOTENV} cannot be read: {error}; make it readable UTF-8, or remove it") from None
 
 
 def variable(field: str) -> str:

@@ -49,16 +49,13 @@ async def connect(address: str | None = None, *, interceptors: Sequence[Intercep
     namespace = config.get("namespace", "default")
     try:
         async with asyncio.timeout(_CONNECT_PATIENCE.total_seconds()):
-            client = await Client.connect(
-                **config, data_converter=pydantic_data_converter, interceptors=interceptors
-            )
+            client = await Client.connect(**config, data_converter=pydantic_data_converter, interceptors=interceptors)
             await client.workflow_service.describe_namespace(
                 DescribeNamespaceRequest(namespace=namespace), retry=False, timeout=_CONNECT_PATIENCE
             )
     except (RuntimeError, TimeoutError) as error:
         raise SettingsError(
-            f"no Temporal server answers at {target}; "
-            "start one with `starter.py dev`, or set TEMPORAL_ADDRESS"
+            f"no Temporal server answers at {target}; start one with `starter.py dev`, or set TEMPORAL_ADDRESS"
         ) from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
@@ -97,8 +94,7 @@ def _configured() -> ClientConnectConfig:
         return ClientConfig.load_client_connect_config()
     except RuntimeError as error:
         raise SettingsError(
-            f"Temporal's client settings cannot be read: {error}; "
-            "check TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE"
+            f"Temporal's client settings cannot be read: {error}; check TEMPORAL_PROFILE and TEMPORAL_CONFIG_FILE"
         ) from error
 
 

@@ -13,19 +13,13 @@ from nurture.errors import InputError
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY_A_SECOND = Clock(real=START, virtual=START, speed=86_400.0)
 
-moments = st.timedeltas(min_value=timedelta(days=-20_000), max_value=timedelta(days=20_000)).map(
-    START.__add__
-)
+moments = st.timedeltas(min_value=timedelta(days=-20_000), max_value=timedelta(days=20_000)).map(START.__add__)
 near = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=1)).map(START.__add__)
 speeds = st.floats(min_value=0.01, max_value=86_400.0)
 clocks = st.builds(Clock, real=near, virtual=moments, speed=speeds)
 
 
-@given(
-    st.datetimes(
-        timezones=st.sampled_from([UTC, timezone(timedelta(hours=-12)), timezone(timedelta(hours=14))])
-    )
-)
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-12)), timezone(timedelta(hours=14))])))
 def test_production_is_exactly_the_identity(moment: datetime) -> None:
     """Every aware datetime, the extremes of the calendar included, comes back as it is in both directions."""
     clock = Clock.production()
@@ -48,9 +42,7 @@ def test_time_never_runs_backwards(clock: Clock, one: datetime, other: datetime)
 
 
 @given(clocks, near, st.timedeltas(min_value=timedelta(days=-30), max_value=timedelta(days=30)))
-def test_a_deadline_has_come_exactly_when_its_real_moment_has(
-    clock: Clock, now: datetime, ahead: timedelta
-) -> None:
+def test_a_deadline_has_come_exactly_when_its_real_moment_has(clock: Clock, now: datetime, ahead: timedelta) -> None:
     """No timer set to a deadline's real moment fires a microsecond early, nor later than it must."""
     deadline = clock.virtual_at(now) + ahead
     real = clock.real_at(deadline)

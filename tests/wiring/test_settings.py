@@ -146,9 +146,7 @@ def test_no_address_reaches_the_logs_by_any_way(log_format: str) -> None:
     configure_logs("json" if log_format == "json" else "console", stream=stream)
     ours, theirs = structlog.get_logger("perennial"), logging.getLogger("aiosqlite")
     ours.info("sent to ann@acme.com", who="ann@acme.com", deep={"ann@acme.com": ["x", ("ann@acme.com", 3)]})
-    ours.info(
-        "opened", url="https://x.io/u?to=ann%40acme.com", lead=Sender(name="Ann", address="ann@acme.com")
-    )
+    ours.info("opened", url="https://x.io/u?to=ann%40acme.com", lead=Sender(name="Ann", address="ann@acme.com"))
     theirs.warning("bad row\n%s", "ann@acme.com")
     try:
         raise ValueError("no such lead: ann@acme.com")  # noqa: TRY301  # a traceback is what is tested
