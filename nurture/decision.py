@@ -95,7 +95,7 @@ Next = Annotated[AnyNext, Field(discriminator="kind")]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The facts to append, what comes next, because of what; and, if looked ahead, what follows once `next` succeeds."""
+    """The facts to append, what comes next, because of what; looked ahead, also what follows when `next` succeeds."""
 
     facts: tuple[Fact, ...]
     next: Next

@@ -24,19 +24,25 @@ from nurture.matchers import say_behaviour
 
 
 def say_reason(note: Any) -> str:
-    """One entry of a `because`: a fact, a read `(name, value)`, or a comparison `(name, value, op, other)`."""
+    """One entry of a `because`: a fact, or a note of what was read.
+
+    Notes are `(name, value)`, `(name, value, op, other)` for a comparison, and `(matcher, within, found)`.
+    """
     match note:
         case str():
             return note
         case (name, value):
             return f"{name} = {value}"
+        case (matcher, within, found):
+            span = f" within {within.days} days" if within is not None else ""
+            return f"{matcher}{span}" if found else f"not: {matcher}{span}"
         case (name, value, op, other):
             return f"{name} = {value} {op} {other}" if op != "==" else f"{name} = {value}"
         case _:
             return say_fact(note)
 
 
-def say_fact(fact: AnyFact) -> str:
+def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a kind of fact
     """A fact in plain English, without its time."""
     match fact:
         case Enrolled():
@@ -116,7 +122,7 @@ def say_key(key: str) -> str:
     return f"{said} ({count})" if count else said
 
 
-def say_next(following: AnyNext) -> str:
+def say_next(following: AnyNext) -> str:  # noqa: PLR0911 - one case a kind of step
     """What comes next, in a few words."""
     match following:
         case Send():

@@ -106,15 +106,45 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A step that an edit put behind the lead; it never happens. Truthy if the lead's past fits a wait that was met."""
+    """A step that an edit put behind the lead; it never happens.
+
+    Truthy if the lead's past fits a wait that was met. `choice` is what an experiment would have chosen. The rest reads
+    as a step without effect does, so a track need not ask which it got.
+    """
 
     at: datetime
     key: str
     met: bool = False
+    choice: str | None = None
     kind: Literal["skipped"] = "skipped"
 
     def __bool__(self) -> bool:
         return self.met
+
+    @property
+    def result(self) -> str:
+        """Where a step says `sent` or `done`."""
+        return "skipped"
+
+    @property
+    def reason(self) -> str:
+        """Why it had no effect."""
+        return "the lead was already past it when it was added"
+
+    @property
+    def value(self) -> None:
+        """Nothing was returned."""
+        return
+
+    @property
+    def name(self) -> str:
+        """No behaviour ended it."""
+        return ""
+
+    @property
+    def subject(self) -> str:
+        """No behaviour ended it."""
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

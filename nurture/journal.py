@@ -4,6 +4,7 @@ Compaction is what continue-as-new carries. It drops what no plan can read again
 becomes; the law "compaction changes no plan" is a property test.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -32,6 +33,12 @@ PROGRESS = (Enrolled, Done, Waited, Graduated)
 POSITIONS = (*PROGRESS, Chosen)
 """Facts that reads can be as of."""
 
+TOLERANCE = timedelta(seconds=2)
+"""Event times come in whole seconds, from clocks that are not ours: so much earlier is not before a wait began."""
+
+INSIDE = "graduation"
+"""How the keys of a graduation's steps begin."""
+
 
 class Journal:
     """An append-only list of facts. `decided` is how many of them an earlier decision has already looked at.
@@ -47,12 +54,13 @@ class Journal:
         "end",
         "facts",
         "graduations",
-        "latest",
+        "inside",
         "overridden",
         "paused",
         "pauses",
         "progress",
         "scores",
+        "settled",
         "steps",
     )
 
@@ -60,64 +68,81 @@ class Journal:
         self.facts: tuple[AnyFact, ...] = ()
         self.decided = decided
         self.steps: dict[str, int] = {}  # key of a step, wait or choice -> index of the fact that settled it
+        self.settled = 0  # how many of the steps were done, waited or chosen: all but the skipped
+        self.inside = 0  # how many of those are a graduation's
         self.deferred: dict[str, Deferred] = {}
         self.behaviours: tuple[int, ...] = ()
         self.scores: tuple[int, ...] = ()  # where the score changed, the enrolment included
         self.graduations: tuple[int, ...] = ()
         self.pauses: tuple[int, ...] = ()  # Paused and Resumed
         self.progress = 0
-        self.latest = -1  # where the last settled step, wait or choice stands
         self.overridden = -1
         self.paused = False
         self.end: Exited | Finished | None = None
         self._index(tuple(facts))
 
-    def _index(self, facts: tuple[AnyFact, ...]) -> None:
-        behaviours: list[int] = []
-        scores: list[int] = []
-        for index, fact in enumerate(facts, len(self.facts)):
+    def _index(self, facts: tuple[AnyFact, ...]) -> None:  # noqa: C901 - one case a kind of fact
+        index = len(self.facts) - 1
+        self.facts += facts
+        for fact in facts:
+            index += 1
             match fact:
                 case Behaved():
-                    behaviours.append(index)
+                    self.behaviours += (index,)
                 case Scored():
-                    scores.append(index)
+                    self.scores += (index,)
                 case Done() | Waited():
-                    self.steps[fact.key] = self.latest = self.progress = index
-                case Chosen() | Skipped():
-                    self.steps[fact.key] = self.latest = index
+                    self._settle(fact.key, index)
+                    self.progress = index
+                case Chosen():
+                    self._settle(fact.key, index)
+                case Skipped():
+                    self.steps.setdefault(fact.key, index)
                 case Deferred():
                     self.deferred[fact.key] = fact
                 case Enrolled():
-                    scores.append(index)
+                    self.scores += (index,)
                     self.progress = index
                 case Graduated():
-                    self.graduations = (*self.graduations, index)
+                    self.graduations += (index,)
                     self.progress = index
                 case Paused() | Resumed():
-                    self.pauses = (*self.pauses, index)
+                    self.pauses += (index,)
                     self.paused = isinstance(fact, Paused)
                 case Overridden():
                     self.overridden = index
                 case Exited() | Finished():
                     self.end = self.end or fact
-        self.behaviours += tuple(behaviours)
-        self.scores += tuple(scores)
-        self.facts += facts
+
+    def _settle(self, key: str, index: int) -> None:
+        before = self.steps.get(key)
+        if before is None or isinstance(self.facts[before], Skipped):
+            self.settled += 1
+            self.inside += key.startswith(INSIDE)
+        self.steps[key] = index
 
     def extended(self, facts: Iterable[AnyFact], *, decided: int | None = None) -> "Journal":
-        """This journal and `facts`; `decided` as it was unless given."""
+        """The journal with `facts` appended; `decided` as it was unless given."""
         more = Journal.__new__(Journal)
-        for name in Journal.__slots__:
-            setattr(more, name, getattr(self, name))
+        more.facts = self.facts
+        more.decided = self.decided if decided is None else decided
         more.steps = self.steps.copy()
+        more.settled = self.settled
+        more.inside = self.inside
         more.deferred = self.deferred.copy()
-        more._index(tuple(facts))
-        if decided is not None:
-            more.decided = decided
+        more.behaviours = self.behaviours
+        more.scores = self.scores
+        more.graduations = self.graduations
+        more.pauses = self.pauses
+        more.progress = self.progress
+        more.overridden = self.overridden
+        more.paused = self.paused
+        more.end = self.end
+        more._index(tuple(facts))  # noqa: SLF001 - its own kind
         return more
 
     def after(self, facts: Iterable[AnyFact] = ()) -> "Journal":
-        """This journal and the facts of a decision that has now looked at everything in it."""
+        """The journal with the facts of a decision appended, which has now looked at everything in it."""
         more = self.extended(facts)
         more.decided = len(more.facts)
         return more
@@ -127,7 +152,7 @@ class Journal:
         """The first fact."""
         first = self.facts[0]
         if not isinstance(first, Enrolled):
-            raise ValueError("a journal starts with Enrolled")
+            raise ValueError("a journal starts with Enrolled")  # noqa: TRY004 - the value is wrong, not its type
         return first
 
     @property
@@ -135,8 +160,29 @@ class Journal:
         """When the last fact was recorded."""
         return self.facts[-1].at
 
-    def stood_still(self, since: datetime, now: datetime) -> timedelta:
-        """How long the journey was paused between `since` and `now`."""
+    def scored(self, position: int) -> Scored | Enrolled:
+        """The last score recorded up to a position."""
+        fact = self.facts[self.scores[bisect_right(self.scores, position) - 1]]
+        assert isinstance(fact, Scored | Enrolled)
+        return fact
+
+    def behaved(self, position: int) -> Iterator[Behaved]:
+        """The behaviours recorded up to a position, the latest first."""
+        for at in range(bisect_right(self.behaviours, position) - 1, -1, -1):
+            fact = self.facts[self.behaviours[at]]
+            assert isinstance(fact, Behaved)
+            yield fact
+
+    def behaved_from(self, position: int) -> Iterator[Behaved]:
+        """The behaviours recorded from a position on, in order."""
+        for index in self.behaviours[bisect_right(self.behaviours, position - 1) :]:
+            fact = self.facts[index]
+            assert isinstance(fact, Behaved)
+            yield fact
+
+    def stood_still(self, since: int, now: datetime) -> timedelta:
+        """How long the journey has been paused since the fact at index `since`, up to `now`."""
+        start = self.facts[since].at
         total = timedelta(0)
         began: datetime | None = None
         for index in self.pauses:
@@ -144,10 +190,11 @@ class Journal:
             if isinstance(fact, Paused):
                 began = began or fact.at
             elif began is not None:
-                total += max(fact.at - max(began, since), timedelta(0))
+                if index > since:
+                    total += max(fact.at - max(began, start), timedelta(0))
                 began = None
         if began is not None:
-            total += max(now - max(began, since), timedelta(0))
+            total += max(now - max(began, start), timedelta(0))
         return total
 
     def __len__(self) -> int:
@@ -167,30 +214,23 @@ class Journal:
 
 
 def compact(journal: Journal) -> Journal:
-    """The journal without what no plan can read again: alike behaviours between two positions become one with a count,
-    of the scores between two positions only the last and the lowest stay, settled deferrals and past pauses go.
+    """The journal without what no plan can read again, whatever its code.
 
-    Facts that no decision has looked at yet stay as they are.
+    Alike behaviours between two positions become one with a count, of the scores between two positions only the last
+    and the lowest stay, settled deferrals and past pauses go. Facts no decision has looked at yet stay as they are.
     """
     kept: list[AnyFact] = []
     gap: list[AnyFact] = []
-    decided = 0
-    for index, fact in enumerate(journal.facts):
-        if index == journal.decided:
-            kept += _compact_gap(gap, journal)
-            gap = []
-            decided = len(kept)
-        if index >= journal.decided:
-            kept.append(fact)
-        elif isinstance(fact, POSITIONS):
-            kept += [*_compact_gap(gap, journal), fact]
+    undecided = min(journal.decided, len(journal))
+    for index in range(undecided):
+        fact = journal.facts[index]
+        if isinstance(fact, POSITIONS):
+            kept += [*_compact_gap(gap, journal, index), fact]
             gap = []
         elif not _is_spent(index, fact, journal):
             gap.append(fact)
-    if journal.decided >= len(journal):
-        kept += _compact_gap(gap, journal)
-        decided = len(kept)
-    return Journal(kept, decided)
+    kept += _compact_gap(gap, journal, undecided)
+    return Journal([*kept, *journal.facts[undecided:]], len(kept))
 
 
 def _is_spent(index: int, fact: AnyFact, journal: Journal) -> bool:
@@ -198,7 +238,7 @@ def _is_spent(index: int, fact: AnyFact, journal: Journal) -> bool:
         case Deferred():
             return fact.key in journal.steps or journal.deferred[fact.key] is not fact
         case Overridden():
-            return index < journal.progress
+            return index < journal.progress and all(key in journal.steps for key in journal.deferred)
         case Paused():
             over = next((at for at in journal.pauses if at > index), None)
             return over is not None and over < journal.progress
@@ -208,23 +248,27 @@ def _is_spent(index: int, fact: AnyFact, journal: Journal) -> bool:
             return False
 
 
-def _compact_gap(gap: list[AnyFact], journal: Journal) -> list[AnyFact]:
+def _compact_gap(gap: list[AnyFact], journal: Journal, end: int) -> list[AnyFact]:
+    """The facts between two positions, the second at index `end`."""
     scores = [fact for fact in gap if isinstance(fact, Scored)]
     wanted = {id(scores[-1]), id(min(scores, key=lambda fact: fact.score))} if scores else set()
+    in_wait = journal.facts[journal.progress].at - TOLERANCE if end > journal.progress else None
     kept: list[AnyFact] = []
-    where: dict[tuple[str, str], int] = {}
+    where: dict[tuple[str, str, bool], int] = {}
     for fact in gap:
         if isinstance(fact, Scored):
             if id(fact) in wanted:
                 kept.append(fact)
-        elif isinstance(fact, Behaved):
-            alike = (fact.name, fact.subject)
-            if alike not in where:
-                where[alike] = len(kept)
-                kept.append(fact)
-                continue
-            first = kept[where[alike]]
-            assert isinstance(first, Behaved)
+            continue
+        if not isinstance(fact, Behaved):
+            kept.append(fact)
+            continue
+        # The present wait may yet ask which behaviour came first within its time: one that says it came earlier than
+        # those recorded before it stays on its own, as does one from before the wait.
+        counts = in_wait is not None and fact.at >= in_wait
+        alike = (fact.name, fact.subject, counts)
+        first = kept[where[alike]] if alike in where else None
+        if isinstance(first, Behaved) and (not counts or fact.at >= first.at):
             kept[where[alike]] = replace(
                 first,
                 at=min(first.at, fact.at),
@@ -232,5 +276,6 @@ def _compact_gap(gap: list[AnyFact], journal: Journal) -> list[AnyFact]:
                 last=max(first.last or first.at, fact.last or fact.at),
             )
         else:
+            where[alike] = len(kept)
             kept.append(fact)
     return kept

@@ -1,21 +1,22 @@
 """The lead as a track sees it: its steps, and what it reads about itself.
 
 Run over a journal, a step that is settled there returns its recorded result at once. The first one that is not is
-handed to `settle` (see `nurture.plan`), which answers with a derived fact or ends the run. Reads are as of the
+handed to `_settle` (see `nurture.frontier`), which answers with a derived fact or ends the run. Reads are as of the
 position of the last settled step, so a run over old steps sees the lead of that time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from nurture.asks import Ask, Choice, Stop, Wait
 from nurture.cadence import cadence
-from nurture.decision import AlertStep, AnyNext, AnyStep, Do, Enrol, HandOff, Send
-from nurture.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Graduated, Scored, Skipped, Waited
-from nurture.observed import ObservedInt
+from nurture.decision import AlertStep, Do, Enrol, HandOff, Send
+from nurture.facts import AnyFact, Behaved, Chosen, Done, Skipped, Waited
+from nurture.matchers import hears
+from nurture.observed import Length, ObservedInt
 
 if TYPE_CHECKING:
     from nurture.content import Catalogue
@@ -23,46 +24,35 @@ if TYPE_CHECKING:
     from nurture.matchers import Matcher
     from nurture.track import Track
 
+__all__ = ["NEVER", "Ask", "Choice", "Lead", "Stop", "Wait"]
+
 NEVER = 1 << 60
 
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """A wait at the frontier: its key, its length or its end, and what ends it sooner."""
-
-    key: str
-    length: timedelta | None
-    end: datetime | None
-    until: Matcher | None
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A choice at the frontier: among the pieces of a stage, or the variants of an experiment."""
-
-    key: str
-    stage: str | None
-    formats: tuple[str, ...]
-    variants: tuple[str, ...]
-
-
-Ask = AnyStep | Wait | Choice
-
-
-class Stop:
-    """What a run yields when nothing more can be derived: what comes next."""
-
-    __slots__ = ("next",)
-
-    def __init__(self, next_: AnyNext | None) -> None:
-        self.next = next_
-
-    def __await__(self) -> Generator[Stop, None, None]:
-        yield self
+_hears = lru_cache(maxsize=65_536)(hears)
 
 
 class Lead:
     """One lead on one track, over one journal. A track function's only argument, and all it may touch."""
+
+    __slots__ = (
+        "_aliases",
+        "_anchor",
+        "_asked",
+        "_because",
+        "_catalogue",
+        "_counts",
+        "_derived",
+        "_facts",
+        "_graduated",
+        "_interrupt",
+        "_journal",
+        "_now",
+        "_position",
+        "_reached",
+        "_scope",
+        "_steps",
+        "_track",
+    )
 
     def __init__(self, track: Track, journal: Journal, now: datetime, catalogue: Catalogue) -> None:
         self._track = track
@@ -74,35 +64,32 @@ class Lead:
         self._derived: list[AnyFact] = []
         self._because: list[Any] = [journal.facts[0]]
         self._position = 0
-        self._met = 0
+        self._reached = 0
+        self._asked = ""
         self._counts: dict[str, int] = {}
         self._scope = ""
         self._anchor = "start"
         self._aliases: dict[str, str] = {}
-        self._graduations = journal.graduations
         self._graduated = 0
-        self._interrupt = self._graduations[0] if self._graduations else NEVER
+        self._interrupt = journal.graduations[0] if journal.graduations else NEVER
 
     # What a track reads
 
     @property
     def score(self) -> ObservedInt:
         """The score, 0 to 100, as of this point of the journey."""
-        observed = ObservedInt(self._scored().score)
-        observed.name = "score"
-        observed.notes = self._because
-        return observed
+        return self._observed(self._journal.scored(self._position).score, "score")
 
     @property
     def stage(self) -> str:
         """`awareness`, `consideration` or `decision`, as of this point of the journey."""
-        stage = self._scored().stage
+        stage = self._journal.scored(self._position).stage
         self._because.append(("stage", stage))
         return stage
 
     def trait(self, name: str, default: str = "") -> str:
         """A slug from the lead's profile, as it was at enrolment: `industry`, `topic`, `occupation`, `source`."""
-        value = self._traits.get(name, default)
+        value = self._journal.enrolled.traits.get(name, default)
         self._because.append((name, value or "not known"))
         return value
 
@@ -110,27 +97,21 @@ class Lead:
         """Whether the lead has behaved so since it enrolled, or within a time before this point of the journey."""
         since = self._as_of - within if within is not None else None
         found = any(
-            since is None or (fact.last or fact.at) >= since for fact in self._behaved(matcher)
+            (since is None or (fact.last or fact.at) >= since) and self._matches(matcher, fact)
+            for fact in self._journal.behaved(self._position)
         )
-        span = f" within {within.days} days" if within is not None else ""
-        self._because.append(f"{matcher}{span}" if found else f"not: {matcher}{span}")
+        self._because.append((matcher, within, found))
         return found
 
     def times(self, matcher: Matcher) -> ObservedInt:
         """How often the lead has behaved so since it enrolled."""
-        observed = ObservedInt(sum(fact.times for fact in self._behaved(matcher)))
-        observed.name = f"times it {matcher}"
-        observed.notes = self._because
-        return observed
+        behaved = self._journal.behaved(self._position)
+        count = sum(fact.times for fact in behaved if self._matches(matcher, fact))
+        return self._observed(count, f"times it {matcher}")
 
-    def cadence(self) -> timedelta:
+    def cadence(self) -> Length:
         """How long to wait before the next touch, by the lead's score, stage and last sign of life."""
-        scored = self._scored()
-        seen = [fact.last or fact.at for fact in self._behaved(None)]
-        quiet = (self._as_of - max(seen)).total_seconds() / 86400 if seen else None
-        length = cadence(scored.score, scored.stage, quiet)
-        self._because.append(("cadence", f"{length.days} days"))
-        return length
+        return Length(self._cadence_now)
 
     @property
     def enrolled_at(self) -> datetime:
@@ -141,30 +122,35 @@ class Lead:
 
     async def send(self, piece: str, *, variant: int = 0, was: str | None = None) -> Done | Skipped:
         """Send a piece. Falsy if the gate refused it for good. `was` is the piece's id before it was renamed."""
-        return await self._do(Send(self._key("send", piece, was), piece, variant))
+        fact: Done | Skipped | None = self._recall("send:" + piece, was and "send:" + was)
+        return fact if fact is not None else await self._settle(Send(self._asked, piece, variant))
 
     async def hand_off(self, to: str, reason: str = "") -> Done | Skipped:
         """Offer the lead to a team, once; the answer arrives as a behaviour to wait for."""
-        return await self._do(HandOff(self._key("hand_off", to), to, reason))
+        fact: Done | Skipped | None = self._recall("hand_off:" + to)
+        return fact if fact is not None else await self._settle(HandOff(self._asked, to, reason))
 
     async def alert(self, text: str) -> Done | Skipped:
         """Tell the people at the controls something about this lead."""
-        return await self._do(AlertStep(self._key("alert", text), text))
+        fact: Done | Skipped | None = self._recall("alert:" + text)
+        return fact if fact is not None else await self._settle(AlertStep(self._asked, text))
 
     async def enrol(self, track: str) -> Done | Skipped:
         """Enrol the lead on another track; refused if that track's re-entry rule says so."""
-        return await self._do(Enrol(self._key("enrol", track), track))
+        fact: Done | Skipped | None = self._recall("enrol:" + track)
+        return fact if fact is not None else await self._settle(Enrol(self._asked, track))
 
     async def do(self, activity: str, arg: Any = None, *, was: str | None = None) -> Done | Skipped:
         """Run an engineer's own activity; its return value (JSON) is the result's `value`."""
-        return await self._do(Do(self._key("do", activity, was), activity, arg))
+        fact: Done | Skipped | None = self._recall("do:" + activity, was and "do:" + was)
+        return fact if fact is not None else await self._settle(Do(self._asked, activity, arg))
 
     async def wait(
         self,
-        length: timedelta | None = None,
+        length: timedelta | Length | None = None,
         *,
-        days: float = 0,
-        hours: float = 0,
+        days: float | None = None,
+        hours: float | None = None,
         to: datetime | None = None,
         until: Matcher | None = None,
     ) -> Waited | Skipped:
@@ -172,118 +158,85 @@ class Lead:
 
         The length counts from the end of the step before. With `until` alone the wait has no limit.
         """
-        if length is None and (days or hours):
-            length = timedelta(days=days, hours=hours)
-        key = self._key(f"{self._anchor.removeprefix(self._scope)}/wait", "")
-        index = self._steps.get(key, NEVER)
-        if index > self._interrupt:
-            await self._graduate_where_it_was(index)
-        fact = self._facts[index] if index != NEVER else await self._settle(Wait(key, length, to, until))
-        if isinstance(fact, Waited):
-            self._reach(fact, index)
-        assert isinstance(fact, Waited | Skipped)
-        return fact
+        fact: Waited | Skipped | None = self._recall(self._anchor + "/wait")
+        if fact is None and length is None and not (days is None and hours is None):
+            length = timedelta(days=days or 0, hours=hours or 0)
+        return fact if fact is not None else await self._settle(Wait(self._asked, length, to, until))
 
     async def next_piece(self, stage: str, formats: tuple[str, ...] = ()) -> str | None:
-        """The next piece for this stage that the lead has not had, by its topic and industry; None when none is left."""
-        fact = await self._choose(Choice(self._key("next_piece", stage), stage, formats, ()))
-        return fact.choice if isinstance(fact, Chosen) else None
+        """The next piece for this stage that the lead has not had, by its topic and industry; None if none is left."""
+        fact: Chosen | Skipped | None = self._recall("next_piece:" + stage)
+        if fact is None:
+            fact = await self._settle(Choice(self._asked, stage, formats, ()))
+        return fact.choice if fact is not None else None
 
     async def choose(self, experiment: str, variants: tuple[str, ...] = ("control", "treatment")) -> str:
         """One of the variants of an experiment, the same for this lead whenever it is asked."""
-        fact = await self._choose(Choice(self._key("choose", experiment), None, (), variants))
-        return fact.choice if isinstance(fact, Chosen) and fact.choice is not None else variants[0]
+        fact: Chosen | Skipped | None = self._recall("choose:" + experiment)
+        if fact is None:
+            fact = await self._settle(Choice(self._asked, None, (), variants))
+        return (fact.choice if fact is not None else None) or variants[0]
 
     # How a run goes over the journal
 
-    def _key(self, verb: str, subject: str, was: str | None = None) -> str:
-        name = f"{self._scope}{verb}:{subject}" if subject else f"{self._scope}{verb}"
-        count = self._counts.get(name, 0) + 1
-        self._counts[name] = count
-        key = name if count == 1 else f"{name}~{count}"
-        if was is not None and key not in self._steps:
-            old = f"{self._scope}{verb}:{was}" + ("" if count == 1 else f"~{count}")
-            if old in self._steps or old in self._journal.deferred:
-                self._aliases[was] = subject
-                return old
-        return key
+    def _recall(self, name: str, was: str | None = None) -> Any:
+        """The fact that settled the next step of this name, and stand there; None (its key is `_asked`) if none did.
 
-    async def _do(self, step: AnyStep) -> Done | Skipped:
-        index = self._steps.get(step.key, NEVER)
-        if index > self._interrupt:
-            await self._graduate_where_it_was(index)
-        fact = self._facts[index] if index != NEVER else await self._settle(step)
-        if isinstance(fact, Done):
-            self._anchor = step.key
-            self._reach(fact, index)
-        assert isinstance(fact, Done | Skipped)
-        return fact
-
-    async def _choose(self, choice: Choice) -> AnyFact:
-        index = self._steps.get(choice.key, NEVER)
-        if index > self._interrupt:
-            await self._graduate_where_it_was(index)
-        fact = self._facts[index] if index != NEVER else await self._settle(choice)
-        if isinstance(fact, Chosen):
-            self._reach(fact, index, keep=True)
-        return fact
-
-    def _reach(self, fact: AnyFact, index: int, *, keep: bool = False) -> None:
-        """Stand at a settled step: later reads are as of it, and earlier ones have had their say."""
-        if index == NEVER:
-            index = len(self._facts) + len(self._derived) - 1
-        if index > self._position:
-            self._position = index
-        if not keep:
-            self._because = [fact]
+        Every step ever taken comes through here at every plan: it is written for speed.
+        """
+        counts = self._counts
+        if name in counts:
+            counts[name] += 1
+            key = f"{name}~{counts[name]}"
         else:
-            self._because.append(fact)
+            counts[name] = 1
+            key = name
+        full = self._scope + key
+        index = self._steps.get(full)
+        if index is None:
+            if was is None or not self._had(old := f"{self._scope}{was}{key[len(name) :]}"):
+                self._asked = full
+                return None
+            self._aliases[was.partition(":")[2]] = name.partition(":")[2]
+            full, key = old, old[len(self._scope) :]
+            index = self._steps.get(full)
+        # A skip is recorded long after the place it stands for: no interruption comes before it.
+        if index is None or (index > self._interrupt and type(self._facts[index]) is not Skipped):
+            self._asked = full
+            return None
+        return self._stand(key, index)
 
-    async def _settle(self, ask: Ask) -> AnyFact:
+    def _had(self, key: str) -> bool:
+        return key in self._steps or key in self._journal.deferred
+
+    def _stand(self, key: str, index: int) -> AnyFact:
+        """Stand at a settled step: later reads are as of it, and what was read before it has had its say."""
+        fact = self._facts[index]
+        kind = type(fact)
+        if kind is Skipped:
+            return fact
+        self._reached += 1
+        if index > self._position:  # noqa: PLR1730 - a call to max would cost as much as the rest
+            self._position = index
+        because = self._because
+        if kind is not Chosen:
+            because.clear()
+            if kind is Done:
+                self._anchor = key
+        because.append(fact)
+        return fact
+
+    async def _settle(self, ask: Ask) -> Any:
         """Have the frontier settled: a derived fact, or the end of this run."""
-        while True:
-            found = self._frontier(ask)
-            match found:
-                case Graduated():
-                    await self._graduate(found, len(self._facts) + len(self._derived) - 1)
-                case Stop():
-                    await found
-                case _:
-                    return found
-
-    def _frontier(self, ask: Ask) -> AnyFact | Stop:
-        raise NotImplementedError  # pragma: no cover - each kind of run has its own
-
-    async def _graduate_where_it_was(self, index: int) -> None:
-        while index > self._interrupt:
-            graduated = self._facts[self._interrupt]
-            assert isinstance(graduated, Graduated)
-            await self._graduate(graduated, self._interrupt)
-
-    async def _graduate(self, graduated: Graduated, index: int) -> None:
-        self._graduated += 1
-        following = self._graduations[self._graduated :]
-        self._interrupt = following[0] if following else NEVER
-        scope, anchor = self._scope, self._anchor
-        self._scope = "graduation/" if self._graduated == 1 else f"graduation~{self._graduated}/"
-        self._anchor = f"{self._scope}start"
-        self._position = max(self._position, index)
-        self._because = [graduated]
-        outcome = await self._track.on_graduation(self)
-        self._scope, self._anchor = scope, anchor
-        if not outcome.returns:
-            await self._ended(outcome.name)
-
-    async def _ended(self, outcome: str) -> None:
         raise NotImplementedError  # pragma: no cover - each kind of run has its own
 
     # Reading the journal as of the position
 
-    @property
-    def _traits(self) -> Mapping[str, str]:
-        first = self._facts[0]
-        assert isinstance(first, Enrolled)
-        return first.traits
+    def _observed(self, value: int, name: str) -> ObservedInt:
+        observed = ObservedInt(value)
+        observed.name = name
+        observed.notes = self._because
+        return observed
 
     @property
     def _as_of(self) -> datetime:
@@ -291,28 +244,16 @@ class Lead:
         settled = len(self._facts)
         return self._facts[position].at if position < settled else self._derived[position - settled].at
 
-    def _scored(self) -> Scored | Enrolled:
-        position = self._position
-        for index in reversed(self._journal.scores):
-            if index <= position:
-                fact = self._facts[index]
-                assert isinstance(fact, Scored | Enrolled)
-                return fact
-        raise ValueError("a journal starts with Enrolled")
-
-    def _behaved(self, matcher: Matcher | None) -> list[Behaved]:
-        found: list[Behaved] = []
-        for index in self._journal.behaviours:
-            if index > self._position:
-                break
-            fact = self._facts[index]
-            assert isinstance(fact, Behaved)
-            if matcher is None or self._matches(matcher, fact):
-                found.append(fact)
-        return found
+    def _cadence_now(self) -> timedelta:
+        scored = self._journal.scored(self._position)
+        last = max((fact.last or fact.at for fact in self._journal.behaved(self._position)), default=None)
+        quiet = (self._as_of - last).total_seconds() / 86400 if last is not None else None
+        length = cadence(scored.score, scored.stage, quiet)
+        self._because.append(("cadence", f"{length.days} days"))
+        return length
 
     def _matches(self, matcher: Matcher, fact: Behaved) -> bool:
-        subject = self._aliases.get(fact.subject, fact.subject)
-        return matcher.matches(fact.name, fact.subject) or (
-            subject != fact.subject and matcher.matches(fact.name, subject)
-        )
+        if _hears(matcher.patterns, fact.name, fact.subject):
+            return True
+        alias = self._aliases.get(fact.subject)
+        return alias is not None and _hears(matcher.patterns, fact.name, alias)

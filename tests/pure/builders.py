@@ -1,0 +1,119 @@
+"""Shared by the tests of the core: short ways to write moments, facts and journals, and a driver of `plan`."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from nurture.content import Catalogue, parse_piece
+from nurture.decision import AnyStep, Decision, Finish, Park, Send
+from nurture.facts import AnyFact, Behaved, Done, Enrolled, Scored
+from nurture.journal import Journal
+from nurture.plan import NO_CONTENT, plan
+from nurture.track import Track, track
+
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def at(days: float = 0) -> datetime:
+    """So many days after the start."""
+    return START + timedelta(days=days)
+
+
+def enrolled(score: int = 10, stage: str = "awareness", **traits: str) -> Enrolled:
+    """The lead enters at the start."""
+    return Enrolled(START, "L1", score=score, stage=stage, traits=traits)
+
+
+def sent(day: float, piece: str) -> Done:
+    """A piece was sent on a day."""
+    return Done(at(day), f"send:{piece}", "sent")
+
+
+def clicked(day: float, piece: str) -> Behaved:
+    """The lead clicked a link in a piece on a day."""
+    return Behaved(at(day), f"click-{piece}-{day}", "email.clicked", piece)
+
+
+def did(day: float, name: str, subject: str = "") -> Behaved:
+    """Any behaviour on a day."""
+    return Behaved(at(day), f"{name}-{day}", name, subject)
+
+
+def scored(day: float, score: int, stage: str = "awareness") -> Scored:
+    """The score changed on a day."""
+    return Scored(at(day), score, stage)
+
+
+def journal(*facts: AnyFact, score: int = 10) -> Journal:
+    """Enrolled at the start, then these facts, all of them looked at by an earlier decision."""
+    return Journal().after([enrolled(score), *facts])
+
+
+def pieces(*ids: str, stage: str = "awareness", body: str = "Hello.") -> Catalogue:
+    """A catalogue of plain pieces for one stage, in this order."""
+    text = "---\nsubject: S\npreheader: P\nstage: {}\nformat: education\norder: {}\n---\n{}\n"
+    return Catalogue({id_: parse_piece(id_, text.format(stage, n, body)) for n, id_ in enumerate(ids, 1)})
+
+
+@dataclass
+class Journey:
+    """A lead on a track, driven by hand: `decide` plans and records, `go` carries out whatever is due until a day."""
+
+    track: Track
+    journal: Journal = field(default_factory=lambda: Journal([enrolled()]))
+    now: datetime = START
+    catalogue: Catalogue = NO_CONTENT
+    sends: list[tuple[float, str]] = field(default_factory=list)
+
+    def decide(self, *heard: AnyFact) -> Decision:
+        """What comes next, after hearing these; what was derived is recorded."""
+        self.journal = self.journal.extended(heard)
+        self.now = max([self.now, *(fact.at for fact in heard)])
+        decision = plan(self.track, self.journal, self.now, self.catalogue)
+        self.journal = self.journal.after(decision.facts)
+        return decision
+
+    def go(self, day: float, *heard: AnyFact) -> Decision:
+        """Carry out, with success, all that is due until the end of this day, hearing facts when they happen."""
+        waiting = sorted(heard, key=lambda fact: fact.at)
+        decision = self.decide()
+        while not isinstance(decision.next, Finish):
+            if not isinstance(decision.next, Park):
+                decision = self.decide(self.carry_out(decision.next))
+                continue
+            end = min(decision.next.until or at(day), at(day))
+            if waiting and waiting[0].at <= end:
+                decision = self.decide(waiting.pop(0))
+            elif decision.next.until is not None and decision.next.until <= at(day):
+                self.now = max(self.now, decision.next.until)
+                decision = self.decide()
+            else:
+                self.now = max(self.now, at(day))
+                break
+        return decision
+
+    def carry_out(self, step: AnyStep) -> Done:
+        """The fact that a step succeeded now."""
+        if isinstance(step, Send):
+            self.sends.append(((self.now - START) / timedelta(days=1), step.piece))
+        return Done(self.now, step.key, step.expected)
+
+    def edited(self, story: Callable[..., object] | Track, **rules: object) -> "Journey":
+        """The same lead, its track's code edited; the sends are counted anew."""
+        new = story if isinstance(story, Track) else replace(self.track, function=story, **rules)  # type: ignore[arg-type]
+        return Journey(new, self.journal, self.now, self.catalogue)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of everything recorded, in order."""
+        return [fact.key for fact in self.journal if hasattr(fact, "key")]
+
+
+def on_track(story: Callable[..., object], **rules: object) -> Track:
+    """A story as a track called `test`."""
+    return track("test", **rules)(story)  # type: ignore[arg-type]
+
+
+def kinds(facts: Iterable[AnyFact]) -> list[str]:
+    """The kinds of some facts."""
+    return [fact.kind for fact in facts]
