@@ -10,9 +10,10 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.moment import Moment
-from models.messages import Journey, StepOrder, StepOutcome
+from models.messages import Journey, Request, StepOrder, StepOutcome
 from models.tables import Enrolment, Lead, Suppression, Touch
 from nurture.clock import Clock
 from nurture.decision import Enrol
@@ -26,6 +27,15 @@ from workflows.visibility import at_start
 def workflow_id(track: str, lead_id: str) -> str:
     """The id of a lead's journey on a track, in Temporal."""
     return f"{track}/{lead_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An enrolment, and whether its journey was started now rather than by an earlier try."""
+
+    enrolment_id: str
+    at: datetime
+    started: bool
 
 
 @dataclass(frozen=True)
@@ -43,11 +53,40 @@ class Enroller:
 
         Raises NotFoundError for an unknown track or lead, RefusedError, with the reason, if a rule forbids it.
         """
+        return (await self.begin(track_name, lead_id, at, cause)).enrolment_id
+
+    async def begin(
+        self, track_name: str, lead_id: str, at: datetime, cause: str, *, nudge: Request | None = None
+    ) -> Begun:
+        """As `enrol`; says also whether it started the journey, or a journey not yet taken up by a worker was there.
+
+        With `nudge` by signal-with-start.
+        """
         track = self.tracks[track_name]
         async with self.database.writing() as session:
             enrolment, first = await self._admit(session, track, lead_id, at, cause)
-        await self._start(enrolment, first)
-        return enrolment.id
+        return Begun(enrolment.id, enrolment.started_at, await self._start(enrolment, first, nudge))
+
+    async def renurture(self, track_name: str, lead_id: str, at: datetime, reason: str) -> bool:
+        """Marketing's trigger: start the journey by signal-with-start, or have a running one decide anew.
+
+        True if it was started. Raises as `enrol` does.
+        """
+        track = self.tracks[track_name]
+        request = Request(reason=reason)
+        async with self.database.reading() as session:
+            last = await _last_enrolment(session, track.name, lead_id)
+        if last is not None and last.status in {"active", "paused"}:
+            try:
+                await self.client.get_workflow_handle(workflow_id(track.name, lead_id)).signal("refresh", request)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                # It has ended since: whether it may start again is the re-entry rule's to say.
+            else:
+                return False
+        await self.begin(track_name, lead_id, at, reason, nudge=request)
+        return True
 
     async def _admit(
         self, session: AsyncSession, track: Track, lead_id: str, at: datetime, cause: str
@@ -61,12 +100,7 @@ class Enroller:
         suppressed = await session.scalar(select(Suppression.reason).where(Suppression.lead_id == lead_id).limit(1))
         if suppressed is not None:
             raise RefusedError(f"the lead is suppressed ({suppressed})")
-        last = await session.scalar(
-            select(Enrolment)
-            .where(Enrolment.lead_id == lead_id, Enrolment.track == track.name)
-            .order_by(Enrolment.number.desc())
-            .limit(1)
-        )
+        last = await _last_enrolment(session, track.name, lead_id)
         if last is None or last.status != "starting":
             self._refuse_re_entry(track, last, at)
         if last is not None and last.status == "starting":
@@ -107,8 +141,10 @@ class Enroller:
         if after is None or at < last.ended_at + after:
             raise RefusedError(f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({last.outcome}); {track.re_entry}")
 
-    async def _start(self, enrolment: Enrolment, first: Enrolled) -> None:
+    async def _start(self, enrolment: Enrolment, first: Enrolled, nudge: Request | None) -> bool:
+        """Start the workflow (with `nudge`, by signal-with-start); False if it was running already."""
         journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=(first,), clock=self.clock)
+        conflict = WorkflowIDConflictPolicy.FAIL if nudge is None else WorkflowIDConflictPolicy.USE_EXISTING
         try:
             await self.client.start_workflow(
                 enrolment.track,
@@ -116,18 +152,31 @@ class Enroller:
                 id=workflow_id(enrolment.track, enrolment.lead_id),
                 task_queue=self.task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                id_conflict_policy=conflict,
                 search_attributes=at_start(first.stage, first.score),
                 static_summary=f"{enrolment.track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
+                start_signal=None if nudge is None else "refresh",
+                start_signal_args=[] if nudge is None else [nudge],
             )
         except WorkflowAlreadyStartedError:
             # The row said `starting`: an earlier try started it and was cut off before its first decision.
-            return
+            return False
+        return True
 
     async def unfinished(self, session: AsyncSession) -> Sequence[Enrolment]:
         """Enrolments that were admitted but perhaps never started; enrol them again to resume."""
         found = await session.scalars(select(Enrolment).where(Enrolment.status == "starting"))
         return found.all()
+
+
+async def _last_enrolment(session: AsyncSession, track: str, lead_id: str) -> Enrolment | None:
+    found: Enrolment | None = await session.scalar(
+        select(Enrolment)
+        .where(Enrolment.lead_id == lead_id, Enrolment.track == track)
+        .order_by(Enrolment.number.desc())
+        .limit(1)
+    )
+    return found
 
 
 @dataclass(frozen=True)
