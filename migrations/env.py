@@ -9,6 +9,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import JSON, Connection, text
 
+import models.edge  # noqa: F401 - its tables join the metadata
 from models.tables import Base
 from models.types import UtcDateTime
 

@@ -49,7 +49,8 @@ class Request(MessageModel):
 class Journey(MessageModel):
     """A workflow's input: where the journey stands. A new one holds one fact, `Enrolled`.
 
-    `saved` of `total` facts so far are in the database; `facts` may be fewer than `total` once compacted.
+    `saved` of `total` facts so far are in the database; `facts` may be fewer than `total` once compacted. `now` is the
+    journey's time when the run before ended.
     """
 
     enrolment_id: str
@@ -62,6 +63,7 @@ class Journey(MessageModel):
     heard: tuple[str, ...] = ()
     clock: Clock = Field(default_factory=Clock.production)
     shown: dict[str, str | bool] = Field(default_factory=dict)
+    now: datetime | None = None
 
 
 class Deciding(MessageModel):
@@ -79,12 +81,16 @@ class Deciding(MessageModel):
 
 
 class Decided(MessageModel):
-    """What `decide` answers: the facts to append (a new score first), what comes next, and why."""
+    """What `decide` answers: the facts to append (a new score first), what comes next, and why.
+
+    `shown` are the search attributes of the lead where it rests, be that `next` or what `then` foresees.
+    """
 
     facts: tuple[Fact, ...]
     next: Next
     because: tuple[str, ...]
     then: Decision | None = None
+    shown: dict[str, str | bool] = Field(default_factory=dict)
 
 
 class StepOrder(MessageModel):

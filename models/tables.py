@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from models.types import BIG_ID, JSON_VALUE, UtcDateTime
@@ -30,7 +30,7 @@ class Base(DeclarativeBase):
     }
 
 
-def _refers_to(column: str) -> ForeignKey:
+def refers_to(column: str) -> ForeignKey:
     """A foreign key that is checked at commit, so rows of one transaction may be added in any order."""
     return ForeignKey(column, deferrable=True, initially="DEFERRED")
 
@@ -56,6 +56,9 @@ class Lead(Base):
     band: Mapped[str] = mapped_column(String(16), default="cold")
     created_at: Mapped[datetime]
     erased_at: Mapped[datetime | None]
+    merged_into: Mapped[str | None] = mapped_column(String(32))  # the lead that goes on, after a merge
+    mail_paused_until: Mapped[datetime | None]  # the lead asked for a break
+    soft_bounces: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Consent(Base):
@@ -64,7 +67,7 @@ class Consent(Base):
     __tablename__ = "consents"
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
-    lead_id: Mapped[str] = mapped_column(_refers_to("leads.id"), index=True)
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"), index=True)
     at: Mapped[datetime]
     action: Mapped[str] = mapped_column(String(16))  # granted | withdrawn
     basis: Mapped[str] = mapped_column(String(32))  # consent | legitimate-interest | contract
@@ -79,7 +82,7 @@ class Suppression(Base):
     __table_args__ = (UniqueConstraint("lead_id", "reason"),)
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
-    lead_id: Mapped[str] = mapped_column(_refers_to("leads.id"))
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     reason: Mapped[str] = mapped_column(String(32))  # opt-out | complaint | hard-bounce | invalid-address
     source: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime]
@@ -92,10 +95,14 @@ class BehaviourRow(Base):
     __table_args__ = (Index(None, "lead_id", "at"),)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
-    lead_id: Mapped[str] = mapped_column(_refers_to("leads.id"))
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     name: Mapped[str] = mapped_column(String(32))
     subject: Mapped[str] = mapped_column(String(255), default="")
     props: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    touch_id: Mapped[str | None] = mapped_column(String(32), index=True)  # the mail it is about
+    bot: Mapped[bool] = mapped_column(
+        default=False, server_default=false()
+    )  # a machine's: scores nothing, wakes nobody
     at: Mapped[datetime]
     received_at: Mapped[datetime]
 
@@ -107,7 +114,7 @@ class ScoreEntry(Base):
     __table_args__ = (UniqueConstraint("lead_id", "rule", "behaviour_id"),)
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
-    lead_id: Mapped[str] = mapped_column(_refers_to("leads.id"))
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     rule: Mapped[str] = mapped_column(String(64))
     behaviour_id: Mapped[str] = mapped_column(String(64), default="")  # empty: a fit rule (NULLs differ)
     points: Mapped[float]
@@ -125,7 +132,7 @@ class Enrolment(Base):
     )
 
     id: Mapped[str] = mapped_column(String(160), primary_key=True)  # {track}/{lead_id}/{number}
-    lead_id: Mapped[str] = mapped_column(_refers_to("leads.id"))
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     track: Mapped[str] = mapped_column(String(64))
     number: Mapped[int]
     status: Mapped[str] = mapped_column(String(16))  # starting | active | paused | finished
@@ -134,6 +141,8 @@ class Enrolment(Base):
     step: Mapped[str] = mapped_column(String(160), default="")
     next_at: Mapped[datetime | None]
     because: Mapped[list[Any]] = mapped_column(default=list)
+    listens: Mapped[list[Any] | None]  # patterns that wake it while it is parked; None: everything does
+    wakes_at_score: Mapped[int | None]
     outcome: Mapped[str | None] = mapped_column(String(64))
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
@@ -144,7 +153,7 @@ class FactRow(Base):
 
     __tablename__ = "facts"
 
-    enrolment_id: Mapped[str] = mapped_column(_refers_to("enrolments.id"), primary_key=True)
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
     key: Mapped[str] = mapped_column(String(160), default="")
@@ -157,7 +166,7 @@ class DecisionRow(Base):
 
     __tablename__ = "decisions"
 
-    enrolment_id: Mapped[str] = mapped_column(_refers_to("enrolments.id"), primary_key=True)
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)  # the journal's length when it was taken
     at: Mapped[datetime]
     next: Mapped[str] = mapped_column(String(160))
@@ -176,15 +185,16 @@ class Touch(Base):
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)  # opaque; goes to the provider
-    enrolment_id: Mapped[str] = mapped_column(_refers_to("enrolments.id"))
-    lead_id: Mapped[str] = mapped_column(_refers_to("leads.id"))
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"))
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     track: Mapped[str] = mapped_column(String(64))
     step_key: Mapped[str] = mapped_column(String(160))
     piece: Mapped[str] = mapped_column(String(64))
     content_hash: Mapped[str] = mapped_column(String(64), default="")
     state: Mapped[str] = mapped_column(String(16))  # sending | accepted | refused | unknown
     reason: Mapped[str] = mapped_column(Text, default="")
-    provider_id: Mapped[str | None] = mapped_column(String(128))
+    provider_id: Mapped[str | None] = mapped_column(String(128), index=True)
+    delivery: Mapped[str] = mapped_column(String(16), default="", server_default="")  # delivered | bounced | ...
     at: Mapped[datetime]
 
 
@@ -212,8 +222,8 @@ class HandOff(Base):
     __table_args__ = (UniqueConstraint("enrolment_id", "step_key"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    enrolment_id: Mapped[str] = mapped_column(_refers_to("enrolments.id"))
-    lead_id: Mapped[str] = mapped_column(_refers_to("leads.id"), index=True)
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"))
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"), index=True)
     step_key: Mapped[str] = mapped_column(String(160))
     to: Mapped[str] = mapped_column(String(64))
     reason: Mapped[str] = mapped_column(Text)
@@ -228,8 +238,8 @@ class Alert(Base):
     __table_args__ = (UniqueConstraint("enrolment_id", "step_key"),)
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
-    enrolment_id: Mapped[str] = mapped_column(_refers_to("enrolments.id"))
-    lead_id: Mapped[str] = mapped_column(_refers_to("leads.id"))
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"))
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     step_key: Mapped[str] = mapped_column(String(160))
     text: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]

@@ -141,9 +141,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("lead_id", "track", "number", name=op.f("uq_enrolments_lead_id_track_number")),
     )
     with op.batch_alter_table("enrolments", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_enrolments_track_status_step"), ["track", "status", "step"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_enrolments_track_status_step"), ["track", "status", "step"], unique=False)
 
     op.create_table(
         "score_entries",
@@ -162,9 +160,7 @@ def upgrade() -> None:
             deferrable=True,
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_score_entries")),
-        sa.UniqueConstraint(
-            "lead_id", "rule", "behaviour_id", name=op.f("uq_score_entries_lead_id_rule_behaviour_id")
-        ),
+        sa.UniqueConstraint("lead_id", "rule", "behaviour_id", name=op.f("uq_score_entries_lead_id_rule_behaviour_id")),
     )
     op.create_table(
         "suppressions",
@@ -305,7 +301,6 @@ def upgrade() -> None:
     with op.batch_alter_table("touches", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_touches_at"), ["at"], unique=False)
         batch_op.create_index(batch_op.f("ix_touches_lead_id_at"), ["lead_id", "at"], unique=False)
-
 
 
 def downgrade() -> None:
