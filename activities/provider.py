@@ -7,6 +7,7 @@ SendError
 └── SendingStoppedError  quota or credentials: pauses sending and alerts; no lead's fault
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -15,7 +16,19 @@ from nurture.errors import PerennialError
 
 
 class SendError(PerennialError):
-    """A provider did not answer with an acceptance."""
+    """A provider did not answer with an acceptance.
+
+    The text may quote the provider, so it stays in our database; `code` (a status, a slug: `400`, `quota`) is what may
+    enter a journey's history, which holds no personal data.
+    """
+
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code if re.fullmatch(r"[A-Za-z0-9_-]{0,32}", code) else ""
+
+    def said(self, what: str) -> str:
+        """`what` happened, with the code."""
+        return f"{what} ({self.code})" if self.code else what
 
 
 class NotSentError(SendError):
@@ -25,8 +38,8 @@ class NotSentError(SendError):
 class TryLaterError(SendError):
     """Surely not sent; try again, after the provider's own time if it named one."""
 
-    def __init__(self, message: str, after: timedelta | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "", after: timedelta | None = None, *, code: str = "") -> None:
+        super().__init__(message, code=code)
         self.after = after
 
 
@@ -67,5 +80,5 @@ class Provider(Protocol):
         ...
 
     async def fate(self, touch_id: str) -> Fate:
-        """What became of a message of which we know only that we were about to send it."""
+        """What became of a message of which we know only that we were about to send it; `absent` if surely nothing."""
         ...

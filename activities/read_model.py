@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import update
+from sqlalchemy import delete, exists, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.tables import DecisionRow, Enrolment, FactRow
@@ -34,10 +35,26 @@ async def write_facts(session: AsyncSession, enrolment_id: str, first: int, fact
     await session.execute(upsert_ignore(FactRow, rows))
 
 
-async def write_decision(
+async def rewrite_facts(
+    session: AsyncSession, enrolment_id: str, first: int, facts: Sequence[AnyFact], *, decided_at: int
+) -> None:
+    """Write facts `first`, ... of a journal in place of any there: what an earlier try of the decision left may differ.
+
+    A worker can die after its commit, and the next one decide with other code. Not if a decision after more than
+    `decided_at` facts is there: then this one is a straggler, and the journal has gone on without it.
+    """
+    later = exists().where(DecisionRow.enrolment_id == enrolment_id, DecisionRow.seq > decided_at)
+    await session.execute(
+        delete(FactRow).where(FactRow.enrolment_id == enrolment_id, FactRow.seq >= first, ~later),
+        execution_options={"synchronize_session": False},
+    )
+    await write_facts(session, enrolment_id, first, facts)
+
+
+async def write_decision(  # noqa: PLR0917 - the row's own order
     session: AsyncSession, enrolment_id: str, seq: int, at: datetime, following: AnyNext, because: Sequence[str]
 ) -> None:
-    """Write down a decision taken after `seq` facts."""
+    """Write down a decision taken after `seq` facts, in place of one taken after as many: code and time move on."""
     until = following.until if isinstance(following, Park) else None
     row = {
         "enrolment_id": enrolment_id,
@@ -47,7 +64,10 @@ async def write_decision(
         "until": until,
         "because": list(because),
     }
-    await session.execute(upsert_ignore(DecisionRow, row))
+    # PostgreSQL's construct, which SQLite's compiler understands too.
+    fresh = insert(DecisionRow).values(row)
+    changed = {name: fresh.excluded[name] for name in row if name not in ("enrolment_id", "seq")}
+    await session.execute(fresh.on_conflict_do_update(index_elements=["enrolment_id", "seq"], set_=changed))
 
 
 async def write_head(

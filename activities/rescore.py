@@ -16,7 +16,7 @@ async def entries_of(session: AsyncSession, lead_id: str) -> list[Entry]:
             ScoreEntry.lead_id == lead_id
         )
     )
-    return [Entry(rule, points, reason, at, behaviour_id) for rule, points, reason, at, behaviour_id in rows]
+    return [Entry(rule, round(points), reason, at, behaviour_id) for rule, points, reason, at, behaviour_id in rows]
 
 
 async def rescore(session: AsyncSession, model: ScoringModel, lead_id: str, as_of: datetime) -> Score:

@@ -33,8 +33,14 @@ from nurture.decision import Send
 from nurture.errors import ContentError
 from nurture.facts import Done
 from nurture.gate import Allow, Ask, Defer, Refuse, judge
-from nurture.track import Registry, Track
+from nurture.track import Registry
 from wiring.database import Database, lock_lead
+
+OPEN = ("sending", "deferred")
+"""States of a touch that is not settled. `deferred`: begun by an earlier try, and it surely never left us."""
+
+STOPPED_FOR = timedelta(minutes=10)
+"""How long a send waits that the provider refused for our sake; it goes on by itself once that is mended."""
 
 
 @dataclass(frozen=True)
@@ -66,95 +72,108 @@ class SendActivity:
         if not isinstance(step, Send):
             raise TypeError(f"send got a {step.kind}")
         now = self.moment.of(order.now)
-        opened = await self._open(order, step, self.tracks[order.track], now)
+        opened = await self._open(order, step, now)
+        if isinstance(opened, Touch):
+            opened = await self._resume(order, opened, now)
         if isinstance(opened, StepOutcome):
             return opened
-        touch, lead, fresh = opened
-        if not fresh:
-            settled = await self._fate_of(touch)
-            if settled is not None:
-                return await self._close(order, touch, settled, touch.at)
-        envelope = self._envelope(step, touch, lead)
+        touch, lead = opened
         try:
-            provider_id = await self.provider.send(envelope)
+            provider_id = await self.provider.send(self._envelope(step, touch, lead))
         except NotSentError as error:
-            return await self._close(order, touch, "refused", touch.at, reason=str(error))
+            return await self._close(order, touch.id, "refused", error.said("the provider refused it"), str(error))
         except UnknownFateError as error:
-            return await self._close(order, touch, "unknown", touch.at, reason=str(error))
+            return await self._close(order, touch.id, "unknown", error.said("the provider never answered"), str(error))
         except TryLaterError as error:
-            raise ApplicationError(str(error), type="TryLater", next_retry_delay=error.after) from None
+            await self._put_off(touch.id, said := error.said("the provider asks to try again later"), str(error))
+            raise ApplicationError(said, type="TryLater", next_retry_delay=error.after) from None
         except SendingStoppedError as error:
-            raise ApplicationError(str(error), type="SendingStopped", next_retry_delay=timedelta(minutes=10)) from None
-        return await self._close(order, touch, "accepted", touch.at, provider_id=provider_id)
+            await self._put_off(touch.id, said := error.said("the provider refuses us, not the lead"), str(error))
+            raise ApplicationError(said, type="SendingStopped", next_retry_delay=STOPPED_FOR) from None
+        return await self._close(order, touch.id, "accepted", provider_id=provider_id)
 
-    async def _open(
-        self, order: StepOrder, step: Send, track: Track, now: datetime
-    ) -> StepOutcome | tuple[Touch, Lead, bool]:
-        """Judge, and commit the touch as `sending` (fresh); or the touch, or the outcome, of an earlier try."""
+    async def _open(self, order: StepOrder, step: Send, now: datetime) -> StepOutcome | tuple[Touch, Lead] | Touch:
+        """Judge, and commit a new touch as `sending`; or the touch that an earlier try left, or what became of it."""
         async with self.database.writing() as session:
             await lock_lead(session, order.lead_id)
-            lead = await session.get_one(Lead, order.lead_id)
             touch = await session.scalar(
                 select(Touch).where(Touch.enrolment_id == order.enrolment_id, Touch.step_key == step.key)
             )
             if touch is not None:
-                return (touch, lead, False) if touch.state == "sending" else _outcome_of(touch)
-            enrolment = await session.get_one(Enrolment, order.enrolment_id)
-            standing = await standing_of(session, lead, enrolment, track.exits, now)
-            verdict = judge(
-                Ask(now, lead.id, track.name, track.priority, lead.time_zone, lead.country),
-                standing,
-                track.gate_rules,
+                return touch if touch.state in OPEN else _outcome_of(touch)
+            touch = Touch(
+                id=f"tc{token_hex(12)}",
+                enrolment_id=order.enrolment_id,
+                lead_id=order.lead_id,
+                track=order.track,
+                step_key=step.key,
+                piece=step.piece,
+                content_hash=self.catalogue.get(step.piece).hash,
+                state="sending",
+                at=now,
             )
-            match verdict:
-                case Defer():
-                    return StepOutcome(at=now, result="deferred", reason=verdict.reason, until=verdict.until)
-                case Allow():
-                    touch = self._touch(order, step, now, "sending", "")
-                    session.add(touch)
-                    return touch, lead, True
-                case Refuse():
-                    touch = self._touch(order, step, now, "refused", verdict.reason)
-                    session.add(touch)
-                    outcome = _outcome_of(touch)
-                    await _record(session, order, outcome)
-                    return outcome
-                case _:
-                    assert_never(verdict)
+            return await self._judge(session, order, touch, now)
 
-    def _touch(self, order: StepOrder, step: Send, now: datetime, state: str, reason: str) -> Touch:
-        return Touch(
-            id=f"tc{token_hex(12)}",
-            enrolment_id=order.enrolment_id,
-            lead_id=order.lead_id,
-            track=order.track,
-            step_key=step.key,
-            piece=step.piece,
-            content_hash=self.catalogue.get(step.piece).hash,
-            state=state,
-            reason=reason,
-            at=now,
-        )
+    async def _resume(self, order: StepOrder, touch: Touch, now: datetime) -> StepOutcome | tuple[Touch, Lead]:
+        """Settle what an earlier try left; if it surely never left us, judge anew: the lead may have opted out since."""
+        if touch.state == "sending":
+            fate = await self.provider.fate(touch.id)
+            if fate != "absent":
+                said = "whether it was sent is not known" if fate == "unknown" else ""
+                return await self._close(order, touch.id, fate, said)
+        async with self.database.writing() as session:
+            await lock_lead(session, order.lead_id)
+            touch = await session.get_one(Touch, touch.id)
+            return await self._judge(session, order, touch, now) if touch.state in OPEN else _outcome_of(touch)
 
-    async def _fate_of(self, touch: Touch) -> str | None:
-        """What became of a send that an earlier try began: None if it surely never left."""
-        fate = await self.provider.fate(touch.id)
-        return None if fate == "absent" else fate
+    async def _judge(
+        self, session: AsyncSession, order: StepOrder, touch: Touch, now: datetime
+    ) -> StepOutcome | tuple[Touch, Lead]:
+        track = self.tracks[order.track]
+        lead = await session.get_one(Lead, order.lead_id)
+        enrolment = await session.get_one(Enrolment, order.enrolment_id)
+        standing = await standing_of(session, lead, enrolment, track.exits, now, but=touch.id)
+        ask = Ask(now, lead.id, track.name, track.priority, lead.time_zone, lead.country)
+        match verdict := judge(ask, standing, track.gate_rules):
+            case Defer():
+                if touch in session:
+                    touch.state, touch.reason = "deferred", verdict.reason
+                return StepOutcome(at=now, result="deferred", reason=verdict.reason, until=verdict.until)
+            case Allow():
+                touch.state, touch.reason, touch.at = "sending", "", now
+                session.add(touch)
+                return touch, lead
+            case Refuse():
+                touch.state, touch.reason, touch.at = "refused", verdict.reason, now
+                session.add(touch)
+                outcome = _outcome_of(touch)
+                await _record(session, order, outcome)
+                return outcome
+            case _:
+                assert_never(verdict)
+
+    async def _put_off(self, touch_id: str, said: str, told: str) -> None:
+        """Note that a touch surely did not leave: the next try need not ask, and judges it anew."""
+        async with self.database.writing() as session:
+            touch = await session.get_one(Touch, touch_id, with_for_update=True)
+            if touch.state == "sending":
+                touch.state, touch.reason = "deferred", _lines(said, told)
 
     async def _close(
         self,
         order: StepOrder,
-        touch: Touch,
+        touch_id: str,
         state: str,
-        at: datetime,
+        said: str = "",
+        told: str = "",
         *,
-        reason: str = "",
         provider_id: str | None = None,
     ) -> StepOutcome:
+        """Settle a touch, unless a webhook was quicker."""
         async with self.database.writing() as session:
-            touch = await session.merge(touch)
-            if touch.state == "sending":
-                touch.state, touch.reason, touch.provider_id = state, reason, provider_id
+            touch = await session.get_one(Touch, touch_id, with_for_update=True)
+            if touch.state in OPEN:
+                touch.state, touch.reason, touch.provider_id = state, _lines(said, told), provider_id
             outcome = _outcome_of(touch)
             await _record(session, order, outcome)
         return outcome
@@ -172,8 +191,9 @@ class SendActivity:
                 unsubscribe_url=unsubscribe,
                 variant=step.variant,
             )
-        except ContentError as error:
-            raise ApplicationError(str(error), type="ContentError") from None
+        except ContentError:
+            # Its text may quote what the template made of the profile.
+            raise ApplicationError(f"{piece.id} does not render for this lead", type="ContentError") from None
         return Envelope(
             touch_id=touch.id,
             lead_id=lead.id,
@@ -193,17 +213,19 @@ class SendActivity:
         )
 
 
+def _lines(said: str, told: str) -> str:
+    """A touch's reason: what we say of it, and below that what the provider told us, which stays in the database."""
+    return f"{said}\n{told}" if told else said
+
+
 def _outcome_of(touch: Touch) -> StepOutcome:
-    if touch.state == "refused":
-        return StepOutcome(at=touch.at, result="refused", reason=touch.reason)
-    if touch.state == "unknown":
-        return StepOutcome(at=touch.at, result="unknown", reason=touch.reason)
-    return StepOutcome(at=touch.at, result="sent")
+    result = touch.state if touch.state in ("refused", "unknown") else "sent"
+    return StepOutcome(at=touch.at, result=result, reason=touch.reason.partition("\n")[0])
 
 
 async def _record(session: AsyncSession, order: StepOrder, outcome: StepOutcome) -> None:
     """Write the step's fact at once, and where the lead rests now, if that was foreseen."""
-    fact = Done(outcome.at, order.step.key, outcome.result, outcome.reason)
+    fact = Done(max(outcome.at, order.now), order.step.key, outcome.result, outcome.reason)
     await write_facts(session, order.enrolment_id, order.seq, [fact])
     if order.then is not None and outcome.result == "sent" and outcome.at == order.now:
         because = [f"{order.step.key.partition(':')[2]} was sent"]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.tables import BehaviourRow, Consent, Enrolment, Lead, Suppression, Touch
+from models.tables import BehaviourRow, Consent, Enrolment, FactRow, Lead, Suppression, Touch
 from nurture.gate import PastTouch, Rival, Standing
 from nurture.matchers import Matcher, say_behaviour
 
@@ -16,16 +16,19 @@ LONGEST_CAP = timedelta(days=30)
 
 
 async def standing_of(
-    session: AsyncSession, lead: Lead, enrolment: Enrolment, exits: Matcher, now: datetime
+    session: AsyncSession, lead: Lead, enrolment: Enrolment, exits: Matcher, now: datetime, *, but: str | None = None
 ) -> Standing:
-    """Consent, suppressions, erasure, exit, the touches of the last 30 days and the lead's other journeys."""
+    """Consent, suppressions, erasure, exit, the touches of the last 30 days and the lead's other journeys.
+
+    `but` is the touch that is judged, if an earlier try has begun it: it does not count against itself.
+    """
     consent = await session.scalar(
         select(Consent.action).where(Consent.lead_id == lead.id).order_by(Consent.id.desc()).limit(1)
     )
     suppressions = await session.scalars(select(Suppression.reason).where(Suppression.lead_id == lead.id))
     touches = await session.execute(
         select(Touch.at, Touch.track).where(
-            Touch.lead_id == lead.id, Touch.state.in_(COUNTED), Touch.at > now - LONGEST_CAP
+            Touch.lead_id == lead.id, Touch.state.in_(COUNTED), Touch.at > now - LONGEST_CAP, Touch.id != (but or "")
         )
     )
     rivals = await session.execute(
@@ -48,18 +51,26 @@ async def standing_of(
 
 
 async def _exit_of(session: AsyncSession, enrolment: Enrolment, exits: Matcher) -> str | None:
-    """The behaviour that ends this journey, if the database already knows of one that the journey has yet to hear."""
+    """The behaviour that ends this journey, if the database already knows of one that the journey has yet to hear.
+
+    One that it has heard ended it, or came before the exit rule did: an edited rule reaches back to nobody.
+    """
     if enrolment.status == "finished":
         return enrolment.outcome or "finished"
     names = {pattern.partition(":")[0] for pattern in exits.patterns}
     behaved = await session.execute(
-        select(BehaviourRow.name, BehaviourRow.subject).where(
+        select(BehaviourRow.id, BehaviourRow.name, BehaviourRow.subject).where(
             BehaviourRow.lead_id == enrolment.lead_id,
             BehaviourRow.at >= enrolment.started_at,
             BehaviourRow.name.in_(names),
         )
     )
-    for name, subject in behaved:
-        if exits.matches(name, subject):
-            return say_behaviour(name, subject)
-    return None
+    ending = {id_: say_behaviour(name, subject) for id_, name, subject in behaved if exits.matches(name, subject)}
+    if not ending:
+        return None
+    heard = await session.scalars(
+        select(FactRow.fact).where(FactRow.enrolment_id == enrolment.id, FactRow.kind == "behaved")
+    )
+    for fact in heard:
+        ending.pop(fact["id"], None)
+    return next(iter(ending.values()), None)

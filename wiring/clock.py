@@ -26,15 +26,15 @@ async def set_clock(database: Database, speed: float) -> Clock:
 
     Journeys carry their deadlines by this clock, so that it cannot change under them.
     """
+    now = datetime.now(UTC)
+    async with database.writing() as session:
+        if speed != 1:
+            row = {"id": THE_CLOCK, "real": now, "virtual": now, "speed": speed}
+            await session.execute(upsert_ignore(ClockRow, row))
     clock = await read_clock(database)
-    if clock.speed == speed:
-        return clock
-    if not clock.is_real_time:
+    if clock.speed != speed:
         raise SettingsError(
             f"this installation's clock runs at {describe_speed(clock.speed)}; "
             f"for {describe_speed(speed)} start with another data folder (PERENNIAL_DATA_DIR)"
         )
-    now = datetime.now(UTC)
-    async with database.writing() as session:
-        await session.execute(upsert_ignore(ClockRow, {"id": THE_CLOCK, "real": now, "virtual": now, "speed": speed}))
-    return await read_clock(database)
+    return clock

@@ -25,11 +25,13 @@ class _Quiet(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
         try:
             return await super().execute_activity(input)
-        except (ApplicationError, CancelledError):
+        except ApplicationError as error:
+            raise error from None  # worded by us; what it was raised from is not
+        except CancelledError:
             raise
         except SPEAKS_OF_CODE as error:
             raise ApplicationError(str(error)[:LONGEST], type=type(error).__name__) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text must not go on
             frames = traceback.extract_tb(error.__traceback__)
             place = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "?"
             raise ApplicationError(f"{type(error).__name__} in {place}", type=type(error).__name__) from None

@@ -33,7 +33,15 @@ from wiring.settings import Settings
 from wiring.temporal import connect
 from workflows.nurture import Nurture
 
-PASSED_THROUGH = ("models", "nurture", "pydantic", "pydantic_core", "annotated_types", "workflows.visibility")
+PASSED_THROUGH = (
+    "models",
+    "nurture",
+    "pydantic",
+    "pydantic_core",
+    "annotated_types",
+    "workflows.inbox",
+    "workflows.visibility",
+)
 """All but the workflow's own file: modules that are not passed through are loaded again for each workflow."""
 
 OWN_ACTIVITIES = "activities.own"
@@ -71,8 +79,8 @@ class Installation:
 async def installation(settings: Settings, address: str | None = None) -> AsyncIterator[Installation]:
     """The installation that the settings describe, connected; closed at the end of the block.
 
-    Raises SettingsError if Temporal or the database cannot be reached, ContentError or TrackError if pieces or tracks are
-    broken.
+    Raises SettingsError if Temporal or the database cannot be reached, ContentError or TrackError if pieces or tracks
+    are broken.
     """
     database = Database(settings.database_url)
     try:

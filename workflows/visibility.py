@@ -8,7 +8,7 @@ from nurture.decision import AnyNext, Finish, Park
 from nurture.explain import say_fact, say_next
 from nurture.facts import Chosen, Done, Scored
 from nurture.journal import Journal
-from nurture.scoring import DEFAULT_MODEL
+from nurture.scoring import DEFAULT_MODEL, ScoringModel
 
 STAGE = SearchAttributeKey.for_keyword("Stage")
 SCORE_BAND = SearchAttributeKey.for_keyword("ScoreBand")
@@ -31,14 +31,17 @@ def at_start(stage: str, score: int) -> TypedSearchAttributes:
     )
 
 
-def attributes(journal: Journal, following: AnyNext) -> dict[str, str | bool]:
-    """The search attributes of a journey that stands at `following`."""
+def attributes(journal: Journal, following: AnyNext, scoring: ScoringModel) -> dict[str, str | bool]:
+    """The search attributes of a journey that stands at `following`.
+
+    For `decide`, which records them: worked out in the workflow, a new band would break the replay of each journey.
+    """
     scored = journal.facts[journal.scores[-1]]
     score = scored.score if isinstance(scored, Scored) else journal.enrolled.score
     stage = scored.stage if isinstance(scored, Scored) else journal.enrolled.stage
     shown: dict[str, str | bool] = {
         STAGE.name: stage,
-        SCORE_BAND.name: DEFAULT_MODEL.band_of(score),
+        SCORE_BAND.name: scoring.band_of(score),
         STEP.name: "finished" if isinstance(following, Finish) else place(journal, following.key),
         PAUSED.name: journal.paused,
     }
@@ -50,7 +53,7 @@ def attributes(journal: Journal, following: AnyNext) -> dict[str, str | bool]:
 def place(journal: Journal, key: str) -> str:
     """Where in the track's code a step stands: its key without counts, and the loop for a piece that a loop picked.
 
-    So few values that a list of journeys can be filtered by them, and no change of the attribute for each turn of a loop.
+    So few values that a list of journeys can be filtered by them, and no upsert at each turn of a loop.
     """
     name = "/".join(part.partition("~")[0] for part in key.split("/"))
     verb, _, piece = name.removesuffix("/wait").rpartition("/")[2].partition(":")

@@ -1,0 +1,53 @@
+"""What has reached a journey and waits to be taken, in the order it came. Signal handlers put; the loop takes."""
+
+from collections import deque
+from collections.abc import Iterable
+
+from models.messages import Behaviour, Control
+
+REMEMBERED = 256
+"""How many ids are remembered, to hear each once: senders repeat themselves within seconds, not months."""
+
+
+class Inbox:
+    """Messages in order. An id is let in once; `arrived` counts all that came, `taken` those that the loop took."""
+
+    def __init__(self, waiting: Iterable[Behaviour | Control] = (), heard: Iterable[str] = ()) -> None:
+        self._waiting = deque(waiting)
+        self._heard = deque(heard, maxlen=REMEMBERED)
+        self._tickets = len(self._waiting)
+        self.arrived = 0
+        self.taken = 0
+
+    def put(self, message: Behaviour | Control) -> int:
+        """Let a message in; its ticket: it is taken once `taken` is as high. 0 if its id was heard before."""
+        self.arrived += 1
+        if message.id:
+            if message.id in self._heard:
+                return 0
+            self._heard.append(message.id)
+        self._waiting.append(message)
+        self._tickets += 1
+        return self._tickets
+
+    def take(self) -> Behaviour | Control:
+        """The message that has waited longest."""
+        self.taken += 1
+        return self._waiting.popleft()
+
+    def halts(self) -> bool:
+        """Whether a pause or an exit waits, which a step that is still being tried must not outlast."""
+        return any(isinstance(message, Control) and message.verb in ("pause", "exit") for message in self._waiting)
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def waiting(self) -> tuple[Behaviour | Control, ...]:
+        """What is still to be taken; continue-as-new carries it."""
+        return tuple(self._waiting)
+
+    @property
+    def heard(self) -> tuple[str, ...]:
+        """The ids that are remembered; continue-as-new carries them."""
+        return tuple(self._heard)
