@@ -8,7 +8,7 @@ from datetime import datetime
 from hashlib import blake2s
 from typing import Any, TypeAlias
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, insert, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.leads_file import ImportedBehaviour, LeadRecord, Reject
@@ -29,8 +29,8 @@ def new_lead_id() -> str:
 def behaviour_id(lead_id: str, one: ImportedBehaviour) -> str:
     """The same for the same behaviour in every import; one without a time of its own happened once."""
     at = one.at.isoformat() if one.at else ""
-    text = f"{lead_id}\n{one.name}\n{one.subject}\n{at}"
-    return f"import-{blake2s(text.encode(), digest_size=16).hexdigest()}"
+    told = f"{lead_id}\n{one.name}\n{one.subject}\n{at}"
+    return f"import-{blake2s(told.encode(), digest_size=16).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,8 @@ async def _here(session: AsyncSession, records: list[LeadRecord], *, lock: bool)
     ids = [record.external_id for record in records if record.external_id]
     keys = [record.email_key for record in records]
     # In order of id, so that two imports wait for each other and do not deadlock.
-    wanted = select(Lead).where(or_(Lead.email_key.in_(keys), Lead.external_id.in_(ids))).order_by(Lead.id)
+    found = union(select(Lead.id).where(Lead.email_key.in_(keys)), select(Lead.id).where(Lead.external_id.in_(ids)))
+    wanted = select(Lead).where(Lead.id.in_(found)).order_by(Lead.id)
     leads = (await session.scalars(wanted.with_for_update(key_share=True) if lock else wanted)).all()
     return _Here(
         {lead.email_key: lead for lead in leads},
@@ -109,6 +110,9 @@ class Changes:
 
     async def work_out(self, session: AsyncSession, batch: list[LeadRecord | Reject], *, lock: bool = False) -> None:
         """Compare the batch with what is stored; `lock` keeps the leads it meets as they are until the end."""
+        if session.get_bind().dialect.name == "postgresql":
+            # A plan made for any 500 keys compares each row with all of them: 0.5 s a batch and not 0.1 s.
+            await session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
         records = [each for each in batch if isinstance(each, LeadRecord)]
         self.rejects = [each for each in batch if isinstance(each, Reject)]
         here = await _here(session, records, lock=lock)
