@@ -1,0 +1,147 @@
+"""SMTP against a real server on the loopback: what is sent, and what each refusal means for the touch."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import Envelope as Received
+
+from activities.provider import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
+from activities.smtp import SmtpProvider, SmtpServer
+from activities.tokens import Tokens
+from nurture.errors import InputError
+
+TOKENS = Tokens("a secret of this test")
+PUBLIC = "https://nurture.example"
+
+
+class Recorder:
+    """A server that keeps what it gets, and answers as it is told."""
+
+    def __init__(self, *, rcpt: str = "250 OK", data: str = "250 OK", drop: bool = False) -> None:
+        self.rcpt, self.data, self.drop = rcpt, data, drop
+        self.received: list[EmailMessage] = []
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Any, envelope: Received, address: str, options: Any
+    ) -> str:
+        envelope.rcpt_tos.append(address)
+        return self.rcpt
+
+    async def handle_DATA(self, server: SMTP, session: Any, envelope: Received) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.data.startswith("250"):
+            assert isinstance(envelope.content, bytes)
+            self.received.append(message_from_bytes(envelope.content, policy=policy.default))
+        if self.drop:
+            assert server.transport is not None
+            server.transport.abort()
+        return self.data
+
+
+@asynccontextmanager
+async def served(recorder: Recorder) -> AsyncIterator[SmtpProvider]:
+    """A provider that talks to a server on a port of its own."""
+    server = await asyncio.get_running_loop().create_server(lambda: SMTP(recorder), "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield SmtpProvider(SmtpServer("127.0.0.1", port, start_tls=False, timeout=5), TOKENS, PUBLIC)
+
+
+def envelope() -> Envelope:
+    """A mail with two links, one of them our own."""
+    return Envelope(
+        touch_id="tc0123456789",
+        lead_id="ld1",
+        to="ada@reader.example",
+        sender_name="Maya, of Northwind; Analytics",
+        sender_address="maya@northwind.example",
+        reply_to="hello@northwind.example",
+        subject="Zahlen, denen man traut – für Sie",
+        text="Read on: https://northwind.example/a?b=1&c=2",
+        html=(
+            '<html><body><a href="https://northwind.example/a?b=1&amp;c=2">Read on</a>'
+            f'<a href="{PUBLIC}/u/x">Unsubscribe</a></body></html>'
+        ),
+        categories=("new-lead", "welcome"),
+        at=datetime(2026, 1, 5, 9, tzinfo=UTC),
+        headers={"List-Unsubscribe": f"<{PUBLIC}/u/x>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"},
+    )
+
+
+async def test_a_mail_arrives_with_both_parts_and_its_unsubscribe_headers() -> None:
+    """As it was rendered, whatever characters its names hold."""
+    recorder = Recorder()
+    async with served(recorder) as provider:
+        sent = await provider.send(envelope())
+    (mail,) = recorder.received
+    assert sent == mail["Message-ID"] == "<tc0123456789@northwind.example>"
+    assert mail["Subject"] == "Zahlen, denen man traut – für Sie"
+    assert mail["From"].addresses[0].display_name == "Maya, of Northwind; Analytics"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert "https://northwind.example/a?b=1&c=2" in text.get_content()
+
+
+async def test_links_go_through_our_redirect_and_the_unsubscribe_link_does_not() -> None:
+    """A token holds the touch and the address, and nobody else can make one."""
+    recorder = Recorder()
+    async with served(recorder) as provider:
+        await provider.send(envelope())
+    body = recorder.received[0].get_body(("html",))
+    assert body is not None
+    html = body.get_content()
+    token = html.split(f"{PUBLIC}/c/")[1].split('"')[0]
+    assert TOKENS.read("click", token) == ("tc0123456789", "https://northwind.example/a?b=1&c=2")
+    assert f'href="{PUBLIC}/u/x"' in html
+    assert f"{PUBLIC}/o/" in html
+    for wrong in (token[:-2], f"{token}x", TOKENS.sign("open", "tc0123456789")):
+        with pytest.raises(InputError):
+            TOKENS.read("click", wrong)
+
+
+@pytest.mark.parametrize(
+    ("recorder", "means"),
+    [
+        (Recorder(rcpt="550 no such user"), NotSentError),
+        (Recorder(rcpt="451 try later"), TryLaterError),
+        (Recorder(data="554 looks like spam"), NotSentError),
+        (Recorder(data="452 no room"), TryLaterError),
+        (Recorder(drop=True), UnknownFateError),
+    ],
+    ids=["refused for good", "refused for now", "spam", "full", "gone after the mail"],
+)
+async def test_each_refusal_says_whether_the_mail_may_have_gone(recorder: Recorder, means: type[Exception]) -> None:
+    """Only a connection lost after the mail leaves its fate unknown."""
+    async with served(recorder) as provider:
+        with pytest.raises(means) as caught:
+            await provider.send(envelope())
+    assert "reader.example" not in str(caught.value)
+
+
+async def test_no_server_is_worth_another_try() -> None:
+    """A refused connection has surely sent nothing."""
+    async with served(Recorder()) as provider:
+        gone = provider
+    with pytest.raises(TryLaterError):
+        await gone.send(envelope())
+
+
+async def test_a_server_without_our_sign_in_stops_sending() -> None:
+    """Credentials are a matter of settings, not of a lead."""
+    async with served(Recorder()) as provider:
+        server = SmtpServer("127.0.0.1", provider.server.port, "maya", "wrong", start_tls=False, timeout=5)
+        with pytest.raises((SendingStoppedError, TryLaterError)):
+            await SmtpProvider(server, TOKENS, PUBLIC).send(envelope())
+
+
+def test_a_token_signed_with_an_earlier_secret_still_opens() -> None:
+    """A secret can be changed while mails with its links are out."""
+    token = Tokens("old").sign("preferences", "tc1")
+    assert Tokens("new", earlier=("old",)).read("preferences", token) == ("tc1",)
