@@ -132,9 +132,9 @@ class Skipped:
         return "the lead was already past it when it was added"
 
     @property
-    def value(self) -> None:
+    def value(self) -> Any:
         """Nothing was returned."""
-        return
+        return None
 
     @property
     def name(self) -> str:

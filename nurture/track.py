@@ -103,7 +103,7 @@ def track(
             raise TrackError(f"{made.where}: a track takes one argument, the lead")
         if graduates_at is not None and not 0 < graduates_at <= 100:
             raise TrackError(f"{made.where}: graduates_at is a score from 1 to 100, not {graduates_at}")
-        broken = broken_rules(function)
+        broken = dict.fromkeys((*broken_rules(function), *broken_rules(on_graduation)))
         if broken:
             raise TrackError("\n".join(broken))
         return made

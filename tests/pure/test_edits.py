@@ -13,6 +13,7 @@ from nurture.journal import Journal
 from nurture.lead import Lead
 from nurture.matchers import converted, link_clicked, opted_out, page_viewed
 from nurture.plan import plan
+from nurture.track import Story
 from nurture.vocabulary import Outcome, nurtured, recycled, rested
 
 
@@ -128,7 +129,7 @@ def test_step_removed_that_it_is_past_changes_nothing() -> None:
 # wait made shorter or longer
 
 
-def waiting_after_b(days: float):  # type: ignore[no-untyped-def]
+def waiting_after_b(days: float) -> Story:
     """The track with another length of its second wait."""
 
     async def story(lead: Lead) -> Outcome:
@@ -177,7 +178,7 @@ def test_wait_made_shorter_or_longer_that_it_is_past_changes_nothing() -> None:
 # until changed
 
 
-def until(first: str, second: str):  # type: ignore[no-untyped-def]
+def until(first: str, second: str) -> Story:
     """The track with waits that a page view ends, and what follows a view of pricing."""
 
     async def story(lead: Lead) -> Outcome:

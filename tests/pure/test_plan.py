@@ -1,5 +1,6 @@
 """plan: what comes next, for each kind of step, wait, interruption and read."""
 
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -144,7 +145,9 @@ def test_a_wait_without_a_limit_waits_for_the_behaviour_alone() -> None:
         (lambda lead: lead.choose("x", ()), "needs variants"),
     ],
 )
-def test_a_wait_or_choice_that_makes_no_sense_names_its_line(wait, says) -> None:  # type: ignore[no-untyped-def]
+def test_a_wait_or_choice_that_makes_no_sense_names_its_line(
+    wait: Callable[[Lead], Awaitable[object]], says: str
+) -> None:
     """The error says what is wrong, and where in the track."""
 
     async def story(lead: Lead) -> Outcome:
@@ -563,7 +566,7 @@ def test_a_track_that_awaits_something_foreign_is_named_with_its_line() -> None:
     """An await that is no step of the lead is an error at that line, not a hang."""
 
     class Foreign:
-        def __await__(self):  # type: ignore[no-untyped-def]
+        def __await__(self) -> Generator[str, None, None]:
             yield "foreign"
 
     async def story(lead: Lead) -> Outcome:
