@@ -8,17 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
+from commands.shared import settings_of
 from nurture.clock import describe_speed, parse_speed
-from wiring.settings import Settings, load_settings
+from wiring.settings import Settings
 from wiring.stack import Stack, embedded_stack
 
 
 def dev(
+    ctx: typer.Context,
+    *,
     speed: Annotated[
         str | None,
         typer.Option(help="How fast time passes: 1 (real time, the default), 1d/s, 12h/s. Fixed for a folder."),
     ] = None,
-    data_dir: Annotated[Path | None, typer.Option(help="The folder that keeps everything. Default: .perennial")] = None,
     port: Annotated[
         int | None, typer.Option(help="The Temporal server's port. Default: the last run's, or any.")
     ] = None,
@@ -26,11 +28,8 @@ def dev(
         int | None, typer.Option(help="The Temporal UI's port. Default: the last run's, or any.")
     ] = None,
 ) -> None:
-    """Run everything on this machine: Temporal server, its UI, database, worker. Ctrl-C stops; the next start goes on.
-
-    Example: starter.py dev --speed 1d/s --data-dir /tmp/try
-    """
-    settings = load_settings(data_dir=data_dir)
+    """Run everything here: Temporal server, its UI, database, worker. Ctrl-C stops it; the next start goes on."""
+    settings = settings_of(ctx)
     factor = None if speed is None else parse_speed(speed)
     run_until_stopped(_dev(settings, factor, port, ui_port))
     say("stopped; the next start goes on from here")

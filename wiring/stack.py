@@ -94,14 +94,17 @@ class WorkerProcess:
             )
 
     async def _listen(self, process: Process) -> None:
-        """Until its output ends, pass on what it says."""
+        """Until its output ends, pass on what it says; Temporal's core writes its warnings there too."""
         assert process.stdout is not None
-        async for line in process.stdout:
-            text = line.decode(errors="replace").strip()
-            if text.startswith("worker: working"):
-                self._ready.set()
-            if text:
-                self.say(text)
+        with _error_output(self.log) as errors:
+            async for line in process.stdout:
+                text = line.decode(errors="replace").strip()
+                if text.startswith("worker: working"):
+                    self._ready.set()
+                if text.startswith("worker: "):
+                    self.say(text)
+                else:
+                    (errors or sys.stderr.buffer).write(line)
 
     async def _stop(self, process: Process) -> None:
         """Close its standard input, which asks it to finish; kill it if it does not in time."""
