@@ -1,13 +1,18 @@
 """Perennial's own settings, from `PERENNIAL_*` variables and `.env`; Temporal's are in `wiring.temporal`."""
 
+import base64
 import difflib
 import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, ValidationError, validate_email
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -30,6 +35,8 @@ _DRIVERS = {
 }
 # SendGrid refuses a name with a comma or a semicolon; a line break would let a name write headers.
 _UNSAFE_IN_NAME = re.compile(r"[,;\x00-\x1f\x7f]")
+
+_SHORTEST_SECRET = 24  # bytes; https://www.standardwebhooks.com asks for 24 to 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,30 @@ def _text(value: str) -> str:
     return value.strip()
 
 
+def _webhook_key(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        key = load_der_public_key(base64.b64decode(value, validate=True))
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
+        raise PydanticCustomError("webhook_key", "it is not a public key of SendGrid's signed Event Webhook")
+    return value
+
+
+def _webhook_secret(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        secret = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        secret = b""
+    if len(secret) < _SHORTEST_SECRET:
+        raise PydanticCustomError("webhook_secret", "it is not base64 of 24 random bytes or more")
+    return value
+
+
 Text = Annotated[str, AfterValidator(_text)]
 
 
@@ -133,6 +164,32 @@ class Settings(BaseSettings):
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(
         default="http://localhost:8000",
         description="the address that leads reach the web server at, such as https://nurture.your-company.com",
+    )
+    web_host: Text = Field(
+        default="127.0.0.1", description="the address that the web service listens on, such as 0.0.0.0 for all"
+    )
+    web_port: int = Field(
+        default=8000, ge=0, le=65535, description="the port that the web service listens on, such as 8000; 0 is any"
+    )
+    sendgrid_webhook_key: Annotated[str | None, AfterValidator(_webhook_key)] = Field(
+        default=None,
+        description="the verification key that SendGrid shows under Mail Settings, Event Webhook, Signature Verification",
+    )
+    crm_webhook_secret: Annotated[str | None, AfterValidator(_webhook_secret)] = Field(
+        default=None,
+        repr=False,
+        description="a Standard Webhooks secret shared with your CRM, whsec_ and base64 of 24 random bytes or more",
+    )
+    webhook_max_age: timedelta = Field(
+        default=timedelta(hours=25),
+        gt=timedelta(0),
+        description="how old a signed SendGrid call may be, such as PT25H; SendGrid repeats a call for 24 hours",
+    )
+    rate_limit: float = Field(
+        default=100,
+        gt=0,
+        allow_inf_nan=False,
+        description="how many requests a second one API key may make to one web process, such as 100",
     )
     max_cached_workflows: int = Field(
         default=2_000, ge=1, description="how many journeys a worker keeps in memory, at 50 to 95 KB each"
