@@ -1,9 +1,10 @@
 """The gate: the last check before a send, asked inside the send activity just before the provider is called.
 
 `judge` is a pure function of what is asked, where the lead stands and what the rules are. It answers Allow,
-Defer(until, reason) or Refuse(reason). Refusals come first (erasure, suppression, consent, exit), then what
-only delays: frequency caps over all tracks of the lead, a more important track, and the lead's own clock. A
-deferral always ends in the open window, so that one wait is enough. Reasons carry no personal data.
+Defer(until, reason) or Refuse(reason). Refusals come first (erasure, suppression, consent, exit, an unwanted
+topic), then what only delays: a break the lead asked for, frequency caps over all tracks of the lead, a more
+important track, and the lead's own clock. A deferral always ends in the open window, so that one wait is
+enough. Reasons carry no personal data.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ _MONTH = timedelta(days=30)
 _NEARLY_DUE = timedelta(hours=1)
 _GIVES_WAY_FOR = timedelta(days=1)
 _STUCK_AFTER = timedelta(days=7)
+
+ANY_TOPIC = "any"
+"""The topic of a piece that is about none in particular: no wish is against it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,10 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The send that is asked for; `time_zone` is an IANA name, `country` an ISO 3166 alpha-2 code or None."""
+    """The send that is asked for; `time_zone` is an IANA name, `country` an ISO 3166 alpha-2 code or None.
+
+    `topic` is what the piece is about (a slug), or `any`.
+    """
 
     now: datetime
     lead_id: str
@@ -82,11 +89,15 @@ class Ask:
     priority: int
     time_zone: str
     country: str | None
+    topic: str = ANY_TOPIC
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where the lead stands at that moment: `exited` is the reason the lead left this track, or None."""
+    """Where the lead stands at that moment: `exited` is the reason the lead left this track, or None.
+
+    `break_until` is when the break ends that the lead asked for; `unwanted` are the topics it wants nothing on.
+    """
 
     consent: Consent
     suppressions: tuple[str, ...] = ()
@@ -94,6 +105,8 @@ class Standing:
     exited: str | None = None
     touches: tuple[PastTouch, ...] = ()
     rivals: tuple[Rival, ...] = ()
+    break_until: datetime | None = None
+    unwanted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +141,13 @@ def judge(ask: Ask, standing: Standing, rules: GateRules) -> Verdict:
         or check_suppression(standing)
         or check_consent(standing)
         or check_exit(standing)
+        or check_topic(ask.topic, standing.unwanted)
     )
     if refused:
         return refused
-    held = check_caps(ask.now, standing.touches, rules.caps) or check_priority(ask, standing.rivals)
+    held = _later(
+        check_break(ask.now, standing.break_until), check_caps(ask.now, standing.touches, rules.caps)
+    ) or check_priority(ask, standing.rivals)
     if held:
         return Defer(_into_window(held.until, ask, rules), held.reason)
     return check_window(ask, rules) or _ALLOW
@@ -163,6 +179,16 @@ def check_consent(standing: Standing) -> Refuse | None:
 def check_exit(standing: Standing) -> Refuse | None:
     """A lead who has left the track gets nothing more from it."""
     return None if standing.exited is None else Refuse(f"exited: {standing.exited}")
+
+
+def check_topic(topic: str, unwanted: tuple[str, ...]) -> Refuse | None:
+    """A lead gets nothing on a topic it does not want; what suits every topic is not meant by that."""
+    return Refuse(f"unwanted topic: {topic}") if topic in unwanted and topic != ANY_TOPIC else None
+
+
+def check_break(now: datetime, until: datetime | None) -> Defer | None:
+    """A lead that asked for a break gets nothing until it is over."""
+    return Defer(until, "the lead asked for a break") if until is not None and now < until else None
 
 
 def check_caps(now: datetime, touches: tuple[PastTouch, ...], caps: Caps) -> Defer | None:
@@ -218,6 +244,13 @@ def check_window(ask: Ask, rules: GateRules) -> Defer | None:
     else:
         return None
     return Defer(_into_window(ask.now, ask, rules), reason)
+
+
+def _later(one: Defer | None, other: Defer | None) -> Defer | None:
+    """The deferral that ends last, so that waiting for it is waiting for both."""
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=lambda held: held.until)
 
 
 def _into_window(moment: datetime, ask: Ask, rules: GateRules) -> datetime:
