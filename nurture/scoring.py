@@ -232,14 +232,13 @@ DEFAULT_MODEL = ScoringModel(
             "has a job that a purchase would serve",
         ),
         FitRule("studies", -5, "occupation", _slugs("student"), "studies, and seldom buys"),
-        FitRule("referred", 5, "source", _slugs("reference referral partner welingak-website"), "came by referral"),
+        FitRule("referred", 5, "source", _slugs("reference referral partner"), "came by referral"),
         FitRule("searched", 3, "source", _slugs("organic-search google bing"), "found us by searching"),
         FitRule(
             "right-topic",
             3,
             "topic",
-            _slugs("finance-management marketing-management operations-management human-resource-management")
-            | _slugs("it-projects-management supply-chain-management banking-investment-and-insurance"),
+            _slugs("data-quality forecasting dashboards data-governance"),
             "asked about a topic we are strong in",
         ),
     ),

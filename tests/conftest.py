@@ -11,11 +11,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 from sqlalchemy.engine import make_url
 
 from tests.db.rows import ada, enrolment
 from wiring.database import Database
 from wiring.migrations import upgrade
+
+settings.register_profile("perennial", deadline=None)  # speed belongs in benchmarks/
+settings.load_profile("perennial")
 
 TEMPLATE = "migrated"
 numbers = itertools.count(1)
