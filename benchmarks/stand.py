@@ -1,0 +1,163 @@
+"""The test stand: one embedded server, one database, worker processes, and how much CPU each has used."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.canonical import TRAITS
+from benchmarks.worker import installed
+from models.tables import Consent, Lead
+from wiring.clock import set_clock
+from wiring.database import Database
+from wiring.embedded import Engine, embedded_engine
+from wiring.migrations import upgrade
+from wiring.settings import load_settings
+from wiring.temporal import ensure_search_attributes
+from wiring.worker import Installation
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The driver heard of a send: whose, which piece, and when (seconds since the epoch)."""
+
+    lead_id: str
+    piece: str
+    at: float
+
+
+@dataclass
+class Stand:
+    """A server, a database, and what the workers say."""
+
+    engine: Engine
+    inst: Installation
+    data_dir: Path
+    port: int
+    heard: list[Sent] = field(default_factory=list)
+    workers: dict[str, Process] = field(default_factory=dict)
+    leads: int = 0
+
+    async def start_worker(self, variant: str) -> None:
+        """Start a worker for a variant, and wait until it polls."""
+        arguments = [self.engine.address, str(self.data_dir), variant, str(self.port)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "benchmarks.worker", *arguments, stdin=PIPE, stdout=PIPE, cwd=ROOT
+        )
+        assert process.stdout is not None
+        line = await process.stdout.readline()
+        if line.strip() != b"ready":
+            raise RuntimeError(f"the {variant} worker did not start")
+        self.workers[variant] = process
+
+    async def stop_worker(self, variant: str) -> None:
+        """Stop a worker as a deployment would."""
+        process = self.workers.pop(variant)
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+    def cpu(self, variant: str) -> "Cpu":
+        """CPU seconds used so far by the variant's worker, by the server, and by this driver."""
+        seconds = [_used(pid) for pid in (self.workers[variant].pid, self.engine.pid, os.getpid())]
+        return Cpu(seconds[0], seconds[1], seconds[2], time.perf_counter())
+
+    async def add_leads(self, count: int) -> list[str]:
+        """So many new leads with consent; their ids."""
+        first, self.leads = self.leads, self.leads + count
+        ids = [f"ld{number:06d}" for number in range(first, self.leads)]
+        at = datetime.now(UTC)
+        async with self.inst.database.writing() as session:
+            session.add_all(_lead(lead_id, at) for lead_id in ids)
+            await session.flush()
+            session.add_all(
+                Consent(lead_id=lead_id, at=at, action="granted", basis="consent", source="bench") for lead_id in ids
+            )
+        return ids
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """CPU seconds of worker, server and driver, at a moment of the wall clock in seconds."""
+
+    worker: float
+    server: float
+    driver: float
+    at: float
+
+    @property
+    def total(self) -> float:
+        """Seconds of all three."""
+        return self.worker + self.server + self.driver
+
+    def since(self, before: "Cpu") -> "Cpu":
+        """What was used since."""
+        return Cpu(
+            self.worker - before.worker,
+            self.server - before.server,
+            self.driver - before.driver,
+            self.at - before.at,
+        )
+
+
+@asynccontextmanager
+async def stand(data_dir: Path, speed: float, variants: Iterable[str]) -> AsyncIterator[Stand]:
+    """A stand in an empty folder whose clock runs at `speed`, with a worker for each variant."""
+    settings = load_settings(data_dir=data_dir, task_queue="ours")
+    data_dir.mkdir(parents=True, exist_ok=True)
+    await upgrade(settings.database_url)
+    database = Database(settings.database_url)
+    if speed != 1:
+        await set_clock(database, speed)
+    await database.close()
+    async with embedded_engine(data_dir) as engine:
+        inst = await installed(engine.address, settings)
+        await ensure_search_attributes(inst.client)
+        loop = asyncio.get_running_loop()
+        ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        ear.bind(("127.0.0.1", 0))
+        made = Stand(engine, inst, data_dir, ear.getsockname()[1])
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Ear(made.heard), sock=ear)
+        try:
+            for variant in variants:
+                await made.start_worker(variant)
+            yield made
+        finally:
+            for variant in list(made.workers):
+                await made.stop_worker(variant)
+            transport.close()
+            await inst.database.close()
+
+
+class _Ear(asyncio.DatagramProtocol):
+    def __init__(self, heard: list[Sent]) -> None:
+        self.heard = heard
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:  # noqa: ARG002 - the protocol's signature
+        at, lead_id, piece = data.decode().split()
+        self.heard.append(Sent(lead_id, piece, float(at)))
+
+
+def _lead(lead_id: str, at: datetime) -> Lead:
+    address = f"{lead_id}@leads.example"
+    return Lead(
+        id=lead_id, email=address, email_key=address, first_name="Ada", time_zone="UTC", traits=TRAITS, created_at=at
+    )
+
+
+def _used(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)

@@ -1,0 +1,134 @@
+"""The worker under test, a process of its own: `python -m benchmarks.worker ADDRESS DATA_DIR QUEUE PORT`.
+
+It ends when its standard input does. Each send is told to the driver, a datagram to PORT on the loopback.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio import activity
+from temporalio.worker import Worker
+
+from activities.mailbox import Mailbox
+from activities.provider import Envelope, Fate
+from activities.read_model import write_decision, write_head
+from activities.rescore import rescore
+from benchmarks.by_hand import Naive, Optimised, Recording
+from benchmarks.canonical import canonical, catalogue
+from nurture.clock import Clock
+from nurture.scoring import DEFAULT_MODEL
+from nurture.track import Registry
+from wiring.clock import read_clock
+from wiring.database import Database
+from wiring.settings import Settings, load_settings
+from wiring.temporal import connect
+from wiring.worker import Installation, build_worker, sandbox, step_activities
+
+TRACKS = Registry((canonical,))
+
+
+@dataclass(frozen=True)
+class Telling:
+    """The mailbox, that also tells the driver of each send."""
+
+    mailbox: Mailbox
+    port: int
+    socket: socket.socket
+
+    async def send(self, envelope: Envelope) -> str:
+        """Keep the message, and say so."""
+        said = f"{time.time()} {envelope.lead_id} {envelope.categories[1]}"
+        self.socket.sendto(said.encode(), ("127.0.0.1", self.port))
+        return await self.mailbox.send(envelope)
+
+    async def fate(self, touch_id: str) -> Fate:
+        """As the mailbox says."""
+        return await self.mailbox.fate(touch_id)
+
+
+@dataclass(frozen=True)
+class HandActivities:
+    """What the naive version does in activities of its own."""
+
+    database: Database
+
+    @activity.defn(name="record")
+    async def record(self, recording: Recording) -> None:
+        """Write down where the lead stands."""
+        assert recording.then is not None
+        async with self.database.writing() as session:
+            because = ["the piece was sent"]
+            await write_head(session, recording.enrolment_id, recording.at, recording.then, because)
+            await write_decision(session, recording.enrolment_id, recording.seq, recording.at, recording.then, because)
+
+    @activity.defn(name="rescore")
+    async def rescore(self, recording: Recording) -> int:
+        """Take the score anew."""
+        async with self.database.writing() as session:
+            return (await rescore(session, DEFAULT_MODEL, recording.lead_id, recording.at)).total
+
+
+async def installed(address: str, settings: Settings) -> Installation:
+    """An installation with the canonical track alone; its database is migrated and its clock set already."""
+    database = Database(settings.database_url)
+    return Installation(
+        settings=settings,
+        database=database,
+        client=await connect(address),
+        tracks=TRACKS,
+        catalogue=catalogue(),
+        scoring=DEFAULT_MODEL,
+        clock=await read_clock(database) or Clock.production(),
+    )
+
+
+def worker_of(inst: Installation, variant: str, port: int) -> Worker:
+    """The project's own worker for `ours`, else one with the same settings for the journeys written by hand."""
+    provider = Telling(Mailbox(inst.database), port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    if variant == "ours":
+        return build_worker(inst, provider=provider)
+    settings, hand = inst.settings, HandActivities(inst.database)
+    activities: Sequence[Callable[..., Any]] = [*step_activities(inst, provider), hand.record, hand.rescore]
+    return Worker(
+        inst.client,
+        task_queue=settings.task_queue,
+        workflows=[Naive, Optimised],
+        activities=activities,
+        workflow_runner=sandbox(),
+        max_cached_workflows=settings.max_cached_workflows,
+        max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
+        max_concurrent_activities=settings.max_concurrent_activities,
+        max_concurrent_local_activities=settings.max_concurrent_local_activities,
+        graceful_shutdown_timeout=timedelta(seconds=20),
+    )
+
+
+async def main(address: str, data_dir: Path, variant: str, port: int) -> None:
+    """Run a worker until standard input ends."""
+    logging.basicConfig(level=logging.ERROR)
+    inst = await installed(address, load_settings(data_dir=data_dir, task_queue=variant))
+    over = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(sys.stdin.fileno(), over.set)
+    loop.add_signal_handler(signal.SIGTERM, over.set)
+    try:
+        async with worker_of(inst, variant, port):
+            print("ready", flush=True)
+            await over.wait()
+    finally:
+        await inst.database.close()
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
