@@ -36,6 +36,8 @@ _DRIVERS = {
 # SendGrid refuses a name with a comma or a semicolon; a line break would let a name write headers.
 _UNSAFE_IN_NAME = re.compile(r"[,;\x00-\x1f\x7f]")
 
+_SHORTEST_OWN_SECRET = 32  # characters
+
 _SHORTEST_SECRET = 24  # bytes; https://www.standardwebhooks.com asks for 24 to 64
 
 
@@ -115,6 +117,12 @@ def _webhook_secret(value: str | None) -> str | None:
     return value
 
 
+def _secret(value: str | None) -> str | None:
+    if value is not None and len(value.strip()) < _SHORTEST_OWN_SECRET:
+        raise PydanticCustomError("secret", "it is shorter than 32 characters")
+    return value
+
+
 Text = Annotated[str, AfterValidator(_text)]
 
 
@@ -165,6 +173,11 @@ class Settings(BaseSettings):
         default="http://localhost:8000",
         description="the address that leads reach the web server at, such as https://nurture.your-company.com",
     )
+    secret: Annotated[str | None, AfterValidator(_secret)] = Field(
+        default=None,
+        repr=False,
+        description="32 random characters or more, the same for every process; `openssl rand -hex 32` makes them",
+    )
     web_host: Text = Field(
         default="127.0.0.1", description="the address that the web service listens on, such as 0.0.0.0 for all"
     )
@@ -173,7 +186,7 @@ class Settings(BaseSettings):
     )
     sendgrid_webhook_key: Annotated[str | None, AfterValidator(_webhook_key)] = Field(
         default=None,
-        description="the verification key that SendGrid shows under Mail Settings, Event Webhook, Signature Verification",
+        description="the verification key that SendGrid shows under Mail Settings, Signed Event Webhook Requests",
     )
     crm_webhook_secret: Annotated[str | None, AfterValidator(_webhook_secret)] = Field(
         default=None,
