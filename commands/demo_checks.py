@@ -51,11 +51,11 @@ async def check_ledger(session: AsyncSession, rules: Mapping[str, GateRules]) ->
         .where(Touch.state.in_(COUNTED))
         .order_by(Touch.at)
     )
-    sent = [Sent(lead, rules[track], zone, country, at) for lead, track, at, zone, country in rows.tuples()]
+    sent = [Sent(lead, rules[track], zone, country, at) for lead, track, at, zone, country in rows]
     suppressed = await session.execute(
         select(Suppression.lead_id, func.min(Suppression.at)).group_by(Suppression.lead_id)
     )
-    violations = [*_over_caps(sent), *_outside_window(sent), *_after_leaving(sent, dict(suppressed.tuples().all()))]
+    violations = [*_over_caps(sent), *_outside_window(sent), *_after_leaving(sent, dict(suppressed.all()))]
     accepted = await session.scalar(select(func.count()).select_from(Touch).where(Touch.state == "accepted"))
     delivered = await session.scalar(select(func.count()).select_from(Message))
     # One that is on its way at this moment is in the mailbox, and not yet marked as accepted.

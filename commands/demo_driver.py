@@ -92,11 +92,11 @@ class Driver:
                     HandOff.at >= since
                 )
             )
-        for touch, lead_id, enrolment, step, piece, at in touches.tuples():
+        for touch, lead_id, enrolment, step, piece, at in touches:
             if self._is_new(touch, lead_id):
                 cause = _cause(enrolment, lead_id, step)
                 self._plan(self._of(lead_id, self.model.after_touch(self._names[lead_id], cause, piece, at)))
-        for offer, lead_id, enrolment, step, at in offers.tuples():
+        for offer, lead_id, enrolment, step, at in offers:
             if self._is_new(offer, lead_id):
                 cause = _cause(enrolment, lead_id, step)
                 self._plan(self._of(lead_id, self.model.after_hand_off(self._names[lead_id], cause, at)))
@@ -157,7 +157,7 @@ class Driver:
         now = self.inst.moment.now()
         went_on = any(
             (decided is not None and decided > planned.at) or (due is not None and due <= now)
-            for decided, due in journeys.tuples()
+            for decided, due in journeys
         )
         return now if went_on else planned.at
 

@@ -97,7 +97,7 @@ async def entrances(
     )
     draw = random.Random(seed)
     acts: list[Entrance] = []
-    for email_key, lead_id in rows.tuples():
+    for email_key, lead_id in rows:
         audience = AUDIENCES[cast.audiences[email_key]]
         at = begin + length * audience.within * draw.random()
         acts.append(Entrance(lead_id, email_key, audience.track, audience.cause, at))

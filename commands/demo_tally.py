@@ -39,7 +39,7 @@ class Tally:
 
 async def tally(session: AsyncSession, qualified_at: int) -> Tally:
     """Count; a lead is marketing-qualified once its score has been `qualified_at` or more."""
-    states = dict((await session.execute(select(Touch.state, func.count()).group_by(Touch.state))).tuples().all())
+    states = dict((await session.execute(select(Touch.state, func.count()).group_by(Touch.state))).all())
     score = FactRow.fact["score"].as_integer()
     qualified = select(func.count(distinct(Enrolment.lead_id))).where(
         Enrolment.id == FactRow.enrolment_id, FactRow.kind.in_(("scored", "graduated")), score >= qualified_at
@@ -93,7 +93,7 @@ async def _answers(session: AsyncSession) -> dict[str, int]:
         .where(BehaviourRow.name.in_(names), BehaviourRow.lead_id.in_(offered), BehaviourRow.id.not_like("import-%"))
         .group_by(BehaviourRow.name)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def _left(session: AsyncSession) -> dict[str, int]:
@@ -102,7 +102,7 @@ async def _left(session: AsyncSession) -> dict[str, int]:
         .where(or_(*(Suppression.source == name for name in SUPPRESSES)))
         .group_by(Suppression.reason)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def _standing(session: AsyncSession) -> tuple[dict[str, dict[str, int]], int]:
@@ -113,7 +113,7 @@ async def _standing(session: AsyncSession) -> tuple[dict[str, dict[str, int]], i
             Enrolment.track, Enrolment.status, Enrolment.step, Enrolment.outcome
         )
     )
-    for track, status, step, outcome, count in rows.tuples():
+    for track, status, step, outcome, count in rows:
         if status == "finished":
             places[track][outcome or "finished"] += count
         else:

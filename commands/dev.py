@@ -75,7 +75,7 @@ async def _dev(settings: Settings, speed: float | None, port: int | None, ui_por
 def _look(stack: Stack) -> None:
     """Where to look, and what to do next."""
     settings, clock = stack.inst.settings, stack.inst.clock
-    here = "" if settings.data_dir == Path(".perennial") else f"PERENNIAL_DATA_DIR={settings.data_dir} "
+    here = "" if settings.data_dir == Path(".perennial") else f" --data-dir {settings.data_dir}"
     time = describe_speed(clock.speed)
     if not clock.is_real_time:
         time += f", also while stopped; for the journeys it is {stack.inst.moment.now():%a %d %b %Y %H:%M} UTC"
@@ -87,10 +87,10 @@ def _look(stack: Stack) -> None:
   clock          {time}
 
 In another terminal:
-  {here}python starter.py import sample/leads.csv --map sample/mapping.toml
-  {here}python starter.py enrol new-lead --where Audience=new
-  {here}python starter.py tracks
-  {here}python starter.py show LEAD
+  python starter.py{here} import sample/leads.csv --map sample/mapping.toml
+  python starter.py{here} enrol new-lead --where Audience=new
+  python starter.py{here} tracks
+  python starter.py{here} show LEAD
 
 Ctrl-C stops everything.
 """

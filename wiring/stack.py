@@ -63,6 +63,7 @@ class WorkerProcess:
         short_lives = 0
         while True:
             born = time.monotonic()
+            self._ready.clear()
             self._process = await self._start()
             try:
                 await self._listen(self._process)
@@ -107,11 +108,13 @@ class WorkerProcess:
                     (errors or sys.stderr.buffer).write(line)
 
     async def _stop(self, process: Process) -> None:
-        """Close its standard input, which asks it to finish; kill it if it does not in time."""
+        """Close its standard input, which asks it to finish; kill it if it does not in time, or has not begun."""
         if process.returncode is not None:
             return
         assert process.stdin is not None
         process.stdin.close()
+        if not self._ready.is_set():
+            process.terminate()
         listening = asyncio.create_task(self._listen(process))
         try:
             await asyncio.wait_for(process.wait(), _PATIENCE)
