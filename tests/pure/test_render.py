@@ -265,5 +265,4 @@ def test_a_new_lead_is_led_from_topic_to_industry_to_decision(topic: str, indust
         "pricing-guide",
         "buyers-checklist",
         "implementation-week-by-week",
-        "talk-to-us",
     ]

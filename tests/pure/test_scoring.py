@@ -248,7 +248,7 @@ def test_by_default_fit_alone_never_exceeds_35() -> None:
         ("occupation", "unemployed", 0),
         ("source", "reference", 5),
         ("source", "google", 3),
-        ("topic", "finance-management", 3),
+        ("topic", "data-quality", 3),
     ],
 )
 def test_by_default_each_trait_is_worth_its_points(trait: str, value: str, points: int) -> None:
