@@ -33,7 +33,7 @@ from nurture.journal import INSIDE
 from nurture.lead import NEVER
 from nurture.vocabulary import Outcome
 
-MOST_STEPS = 10_000
+MOST_STEPS = 1_000
 """A plan gives up after so many derived steps: such a track never comes to rest."""
 
 MOST_SKIPS = 1_000

@@ -79,5 +79,6 @@ def _line_of(coroutine: Any, track: Track) -> str:
 
 
 def _line_of_error(error: BaseException, track: Track) -> str:
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == track.file]
+    walked = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in walked if frame.f_code.co_filename == track.file]
     return f"{track.file}:{lines[-1]}" if lines else track.where

@@ -20,7 +20,7 @@ from nurture.plan import look_ahead, plan
 from nurture.track import Track
 from nurture.vocabulary import Outcome, nurtured
 
-many = settings(max_examples=200, deadline=None)
+many = settings(max_examples=100, deadline=None)
 
 FACTS: TypeAdapter[tuple[Fact, ...]] = TypeAdapter(tuple[Fact, ...])
 DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -193,7 +193,7 @@ def edit(parts: tuple[Part, ...], chance: Random, fresh: str) -> tuple[Part, ...
 
 
 @given(st.integers(1, 7), st.integers(1, 5), lives)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_a_lead_never_goes_back(size: int, edits: int, chance: Random) -> None:
     """Over random edits of straight tracks: no piece is sent twice, and none behind one that was sent before."""
     parts = tuple(Part(f"s{n}", None, chance.choice((None, 2, 7)), chance.random() < 0.5) for n in range(size))

@@ -97,7 +97,7 @@ async def rolls_dice(lead: Lead) -> Outcome:
 
 
 async def imports_inside(lead: Lead) -> Outcome:
-    from uuid import uuid4
+    from uuid import uuid4  # noqa: PLC0415 - the breach
 
     await lead.send(str(uuid4()))
     return nurtured

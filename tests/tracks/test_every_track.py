@@ -1,0 +1,29 @@
+"""What every registered track must pass before it ships."""
+
+from pathlib import Path
+
+import pytest
+
+from activities.render import load_catalogue
+from nurture.track import load_tracks
+from nurture.tryout import try_out
+
+TRACKS = load_tracks("workflows.tracks")
+CONTENT = Path(__file__).parents[2] / "content"
+
+
+def test_there_are_tracks() -> None:
+    """A package that lost its tracks would pass every other test here."""
+    assert len(TRACKS) > 0
+
+
+@pytest.mark.parametrize("name", sorted(TRACKS))
+def test_the_track_may_ship(name: str) -> None:
+    """Driven through its outcomes it breaks no rule, sends only what exists, and comes to rest."""
+    assert try_out(TRACKS[name], load_catalogue(CONTENT)) == []
+
+
+@pytest.mark.parametrize("name", sorted(TRACKS))
+def test_the_track_tells_its_story(name: str) -> None:
+    """Its docstring is what the people at the controls read about it."""
+    assert len(TRACKS[name].story.split()) > 10

@@ -1,0 +1,229 @@
+"""try_out: each kind of broken track is found, and the error names the line of the track that does it."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import leaky
+import pytest
+
+from nurture.content import Catalogue, parse_piece
+from nurture.lead import Lead
+from nurture.matchers import link_clicked, page_viewed
+from nurture.track import Track, track
+from nurture.tryout import try_out
+from nurture.vocabulary import Outcome, nurtured
+
+TEXT = "---\nsubject: S\npreheader: P\nstage: awareness\nformat: education\nvariants: ['T']\n---\nHello.\n"
+CATALOGUE = Catalogue({id_: parse_piece(id_, TEXT) for id_ in ("a", "b")})
+
+
+def problems(story: Callable[..., object], **rules: object) -> list[str]:
+    """What is found in a story that registration let through."""
+    return try_out(track("tried", **rules)(story), CATALOGUE, runs=30)  # type: ignore[arg-type]
+
+
+def line(story: Callable[..., object], offset: int) -> str:
+    """`file:line` of a line of a story, counted from its `def`."""
+    return f"{__file__}:{story.__code__.co_firstlineno + offset}: "
+
+
+async def sound(lead: Lead) -> Outcome:
+    await lead.send("a", variant=1)
+    if await lead.wait(days=7, until=link_clicked("a") | page_viewed("/pricing*")) and lead.score >= 50:
+        await lead.send("b")
+    while await lead.wait(days=30, until=page_viewed()):
+        await lead.alert("came back")
+    return nurtured
+
+
+def test_a_sound_track_has_no_problem() -> None:
+    """Nothing is found where nothing is wrong, whatever the outcomes."""
+    assert problems(sound, graduates_at=75) == []
+
+
+def test_a_track_without_an_end_is_sound_if_it_waits() -> None:
+    """Keeping in touch for ever is a story too."""
+
+    async def for_ever(lead: Lead) -> Outcome:
+        while True:
+            await lead.wait(days=30)
+            await lead.send("a")
+
+    assert try_out(track("for-ever")(for_ever), CATALOGUE, runs=6) == []
+
+
+@pytest.mark.parametrize(
+    ("helper", "says"),
+    [
+        (leaky.clock, "reads a clock (time.time)"),
+        (leaky.today, "reads a clock (date.today)"),
+        (leaky.now, "reads a clock (datetime.now)"),
+        (leaky.dice, "rolls dice (random.random)"),
+        (leaky.identity, "rolls dice (uuid.uuid4)"),
+        (leaky.entropy, "touches the machine (os.urandom)"),
+        (leaky.environment, "touches the machine (os.getcwd)"),
+        (leaky.file, "does I/O (pathlib."),
+        (leaky.network, "does I/O (socket.__init__)"),
+    ],
+)
+def test_a_breach_hidden_in_a_helper_of_another_module_is_named_with_the_tracks_own_line(
+    helper: Callable[[], object], says: str
+) -> None:
+    """The line that calls the helper, what it does, where it does it, and what to do instead."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.send("a")
+        helper()
+        await lead.wait(days=1)
+        return nurtured
+
+    (found,) = (problem for problem in problems(story) if "deterministic" not in problem)
+    assert found.startswith(line(story, 2) + says)
+    assert "leaky.py:" in found
+    assert "lead.do(...)" in found
+
+
+def test_a_breach_of_its_own_that_its_source_does_not_show_is_named_with_its_line() -> None:
+    """A clock fetched by name passes the reading of the source; running it does not."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.send("a")
+        await lead.wait(days=1)
+        getattr(datetime, "now")(UTC)  # noqa: B009 - the hiding
+        return nurtured
+
+    (found,) = problems(story)
+    assert found.startswith(line(story, 3) + "reads a clock (datetime.now); ")
+
+
+def test_a_breach_on_one_outcome_only_is_found() -> None:
+    """The second wait's behaviour, at a high score: somebody will take that way."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.wait(days=1)
+        if await lead.wait(days=1, until=page_viewed("/pricing*")) and lead.score > 50:
+            leaky.clock()
+        return nurtured
+
+    (found,) = problems(story)
+    assert found.startswith(line(story, 3))
+
+
+def test_a_breach_in_a_graduation_is_found() -> None:
+    """What runs in place of a wait is tried out as well."""
+
+    async def graduation(lead: Lead) -> Outcome:
+        await lead.send("b")
+        leaky.dice()
+        return nurtured
+
+    found = problems(sound, graduates_at=75, on_graduation=graduation)
+    assert any(problem.startswith(line(graduation, 2) + "rolls dice") for problem in found)
+
+
+def test_a_track_that_decides_differently_on_two_runs_is_found() -> None:
+    """A counter outside the track is no clock and no I/O, and still no two runs agree."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.wait(days=1)
+        if leaky.turns() % 2:
+            await lead.send("a")
+        await lead.send("b")
+        return nurtured
+
+    found = problems(story)
+    assert any("not deterministic" in problem for problem in found)
+    assert all(problem.startswith((line(story, 3), line(story, 4))) for problem in found)
+
+
+def test_a_piece_that_does_not_exist_is_named_with_the_line_that_sends_it() -> None:
+    """With the piece that was meant, if one is near."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.send("a")
+        await lead.wait(days=1)
+        await lead.send("bb")
+        return nurtured
+
+    (found,) = problems(story)
+    assert found.startswith(line(story, 3) + "sends bb: no such content piece")
+
+
+def test_a_variant_that_the_piece_does_not_have_is_named() -> None:
+    """A subject line is chosen by number."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.send("a", variant=2)
+        return nurtured
+
+    assert problems(story) == [line(story, 1) + "sends a with variant 2, which the piece does not have"]
+
+
+def test_sending_without_ever_waiting_is_found() -> None:
+    """A loop that forgot its wait would send for ever."""
+
+    async def story(lead: Lead) -> Outcome:
+        while True:
+            await lead.send("a")
+
+    (found,) = problems(story)
+    assert found.startswith(line(story, 2))
+    assert "steps in a row without a wait" in found
+
+
+def test_waiting_for_nothing_for_ever_is_found() -> None:
+    """Waits of no length never come to rest."""
+
+    async def story(lead: Lead) -> Outcome:
+        while True:
+            await lead.wait(timedelta(0))
+
+    (found,) = problems(story)
+    assert "steps without one that takes time" in found
+
+
+@pytest.mark.parametrize("spin", [leaky.spin, None])
+def test_running_on_without_coming_to_a_step_is_found(spin: Callable[[], None] | None) -> None:
+    """An endless loop, its own or a helper's, is an error with a line and not a hang."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.wait(days=1)
+        while True:
+            if spin is not None:
+                spin()
+        return nurtured
+
+    found = problems(story)
+    assert len(found) == 1
+    assert "runs on without coming to a step" in found[0]
+    assert found[0].startswith((line(story, 2), line(story, 3), line(story, 4)))
+
+
+def test_a_track_that_raises_on_some_outcome_is_named_with_its_line() -> None:
+    """A refused activity has no value; a track has to bear that."""
+
+    async def story(lead: Lead) -> Outcome:
+        found = await lead.do("enrich")
+        await lead.send(found.value["piece"])
+        return nurtured
+
+    (found,) = problems(story)
+    assert found.startswith(line(story, 2) + "TypeError")
+
+
+def test_trying_out_leaves_no_trace_behind() -> None:
+    """Profilers and tracers of others are back in place afterwards."""
+    before = sys.getprofile(), sys.gettrace()
+    problems(sound)
+    assert (sys.getprofile(), sys.gettrace()) == before
+
+
+def test_trying_out_is_itself_repeatable() -> None:
+    """The same seed gives the same answer, so a failure in CI is a failure at home."""
+    broken: Track = replace(track("tried")(sound), graduates_at=75)
+    nothing = Catalogue({})
+    assert try_out(broken, nothing, runs=20) == try_out(broken, nothing, runs=20) != []
+    assert Path(__file__).name in try_out(broken, nothing, runs=1)[0]
