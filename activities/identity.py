@@ -67,7 +67,7 @@ async def with_address(session: AsyncSession, email: str) -> Lead | None:
 
 
 async def name(session: AsyncSession, lead_id: str, kind: Kind, value: str, at: datetime) -> None:
-    """Know a lead by this id from now on. A browser changes hands and takes its id along; other ids stay with a lead."""
+    """Know a lead by this id from now on. A browser changes hands and takes its id along; other ids stay."""
     if not 0 < len(value) <= LONGEST_ID:
         return
     row = {"kind": kind, "value": value, "lead_id": lead_id, "at": at}
