@@ -108,7 +108,7 @@ async def story_of(session: AsyncSession, lead: Lead, model: ScoringModel, now: 
         as_of=now,
         consent=consent or "none",
         suppressed=tuple(suppressed),
-        standings=tuple(_standing(stay) for stay in stays),
+        standings=tuple(_standing(stay, now) for stay in stays),
         lines=tuple(line for *_, line in placed),
         score=model.score(entries, now),
         ledger=tuple(Points(reason, points, at) for reason, points, at in model.explain(entries, now) if points),
@@ -160,9 +160,9 @@ async def steps_of(session: AsyncSession, stays: Sequence[Enrolment]) -> list[st
     return sorted(set(await session.scalars(wanted)))
 
 
-def present_ruling(stay: Enrolment) -> Ruling:
+def present_ruling(stay: Enrolment, now: datetime) -> Ruling:
     """The present decision of a journey, from its head."""
-    standing = _standing(stay)
+    standing = _standing(stay, now)
     what = standing.outcome if stay.status == "finished" else standing.step
     at = stay.ended_at or stay.started_at
     return Ruling(stay.track, standing.step, what or standing.status, at, standing.because, standing.until)
@@ -173,15 +173,20 @@ def _names_of(key: str) -> set[str]:
     return {key, last, last.partition(":")[2], say_key(key)}
 
 
-def _standing(stay: Enrolment) -> Standing:
+def _standing(stay: Enrolment, now: datetime) -> Standing:
     running = stay.status in {"active", "paused"}
-    step = say_key(stay.step) if running and stay.step else "waiting for a worker" if not stay.ended_at else "finished"
+    waits = stay.step.rpartition("/")[2].startswith("wait")
+    until = stay.next_at if running and stay.next_at is not None and (waits or stay.next_at > now) else None
+    if not running:
+        step = "finished" if stay.ended_at else "waiting for a worker"
+    else:
+        step = say_key(stay.step) + ("" if waits or until is None else ", put off")
     return Standing(
         enrolment_id=stay.id,
         track=stay.track,
         status=stay.status,
         step=step,
-        until=stay.next_at if running else None,
+        until=until,
         because=tuple(map(str, stay.because)),
         outcome=stay.outcome,
         started_at=stay.started_at,

@@ -1,10 +1,13 @@
-"""The command line's commands, and the one place where an error becomes a line and an exit code."""
+"""The command line's commands, and the one place where an error becomes a line and an exit code.
+
+A command's module is imported when the command is run: the help of one need not wait for the libraries of all.
+"""
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,16 +16,78 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 from typer.exceptions import Abort
+from typer.main import get_command, get_group
 
-from commands import control, leads, mail, replay, show, support, upkeep
 from commands.shared import BUG, INTERRUPTED, err, failed
 from wiring.settings import variable
 
 EXIT_CODES = "Exit codes: 0 done · 1 a bug of ours · 2 bad input · 3 refused by a rule · 4 settings or surroundings"
+START, LEADS, WATCH, STEER, KEEP = "Start", "Leads", "Watch and explain", "Steer", "Keep in order"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: under which heading it is listed, the function (or group) that is it, and an example of its use."""
+
+    panel: str
+    function: str
+    example: str
+
+    def load(self, name: str) -> Any:
+        """Import it, as the command line's library wants it."""
+        module, _, attribute = self.function.rpartition(".")
+        found = getattr(import_module(f"commands.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            group = get_group(found)
+            group.name, group.rich_help_panel = name, self.panel
+            return group
+        told = "Example:" in (found.__doc__ or "")
+        alone = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+        epilog = None if told else f"Example: `starter.py {self.example}`"
+        alone.command(name, epilog=epilog, rich_help_panel=self.panel)(found)
+        return get_command(alone)
+
+
+COMMANDS = {
+    "demo": Entry(START, "demo.demo", "demo --leads 200 --months 6"),
+    "dev": Entry(START, "dev.dev", "dev --speed 12h/s"),
+    "worker": Entry(START, "upkeep.worker", "worker"),
+    "web": Entry(START, "web.web", "web --port 8000"),
+    "mailbox": Entry(START, "mailbox.mailbox", "mailbox"),
+    "import": Entry(LEADS, "leads.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
+    "leads": Entry(LEADS, "leads.leads", 'leads --where "industry=retail score>=40"'),
+    "enrol": Entry(LEADS, "leads.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
+    "signal": Entry(LEADS, "leads.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
+    "renurture": Entry(LEADS, "leads.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
+    "tracks": Entry(WATCH, "support.tracks", "tracks"),
+    "show": Entry(WATCH, "show.show", "show ada@example.com"),
+    "why": Entry(WATCH, "support.why", "why ada@example.com welcome"),
+    "replay": Entry(WATCH, "replay.replay", "replay ada@example.com --at 2026-03-01 --set score=80"),
+    "mail": Entry(WATCH, "mail.mail", "mail ada@example.com --last 5"),
+    "alerts": Entry(WATCH, "mail.alerts", "alerts"),
+    "pause": Entry(STEER, "control.pause", 'pause --track new-lead --reason "office closed"'),
+    "resume": Entry(STEER, "control.resume", "resume --track new-lead"),
+    "refresh": Entry(STEER, "control.refresh", "refresh --track new-lead --rate 100/s"),
+    "exit": Entry(STEER, "control.exit_", 'exit --lead ada@example.com --reason "asked by phone"'),
+    "override": Entry(STEER, "control.override", "override ada@example.com --track new-lead"),
+    "check": Entry(KEEP, "upkeep.check", "check"),
+    "migrate": Entry(KEEP, "upkeep.migrate", "migrate"),
+    "keys": Entry(KEEP, "web.keys", "keys create website --scope ingest"),
+}
 
 
 class Commands(TyperGroup):
     """The group of all commands: a user never sees a traceback for a mistake of theirs."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        names: dict[str, Any] = dict.fromkeys(COMMANDS)  # `get_command` loads what they name
+        self.commands.update(names)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
+        """The command, imported now; None if there is none of that name."""
+        entry = COMMANDS.get(cmd_name)
+        return None if entry is None else entry.load(cmd_name)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run a command and exit with its code; the options of all commands may stand anywhere."""
@@ -73,39 +138,3 @@ def root(
     """Perennial: durable lead-nurture journeys on Temporal."""
     if data_dir is not None:
         os.environ[variable("data_dir")] = str(data_dir)  # as though it had been set: `dev` and `worker` read it too
-
-
-def _add(panel: str, name: str, function: Callable[..., Any], example: str) -> None:
-    shown = "Example:" in (function.__doc__ or "")
-    app.command(name, epilog=None if shown else f"Example: `starter.py {example}`", rich_help_panel=panel)(function)
-
-
-def _add_lately(panel: str, name: str, example: str) -> None:
-    """A command of a module of its own."""
-    module = f"commands.{name}"
-    if find_spec(module) is not None:
-        _add(panel, name, getattr(import_module(module), name), example)
-
-
-START, LEADS, WATCH, STEER, KEEP = "Start", "Leads", "Watch and explain", "Steer", "Keep in order"
-_add_lately(START, "demo", "demo --leads 200 --months 6")
-_add_lately(START, "dev", "dev")
-_add(START, "worker", upkeep.worker, "worker")
-_add(START, "migrate", upkeep.migrate, "migrate")
-_add(LEADS, "import", leads.import_, "import leads.csv --map sample/mapping.toml --dry-run")
-_add(LEADS, "leads", leads.leads, 'leads --where "industry=retail score>=40"')
-_add(LEADS, "enrol", leads.enrol, 'enrol new-lead --where "industry=retail" --rate 50/s')
-_add(LEADS, "signal", leads.signal, "signal ada@example.com email.clicked --prop piece=welcome")
-_add(LEADS, "renurture", leads.renurture, 'renurture --where "industry=retail band=warm" --dry-run')
-_add(WATCH, "tracks", support.tracks, "tracks")
-_add(WATCH, "show", show.show, "show ada@example.com")
-_add(WATCH, "why", support.why, "why ada@example.com welcome")
-_add(WATCH, "replay", replay.replay, "replay ada@example.com --at 2026-03-01 --set score=80")
-_add(WATCH, "mail", mail.mail, "mail ada@example.com --last 5")
-_add(WATCH, "alerts", mail.alerts, "alerts")
-_add(STEER, "pause", control.pause, 'pause --track new-lead --reason "office closed"')
-_add(STEER, "resume", control.resume, "resume --track new-lead")
-_add(STEER, "refresh", control.refresh, "refresh --track new-lead --rate 100/s")
-_add(STEER, "exit", control.exit_, 'exit --lead ada@example.com --reason "asked by phone"')
-_add(STEER, "override", control.override, "override ada@example.com --track new-lead")
-_add(KEEP, "check", upkeep.check, "check")

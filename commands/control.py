@@ -162,9 +162,8 @@ async def _stays(inst: Installation, lead: str | None, track: str | None) -> lis
             wanted = wanted.where(Enrolment.lead_id == (await lead_of(session, lead)).id)
         found = [Stay(*row) for row in (await session.execute(wanted.order_by(Enrolment.id))).tuples()]
     if not found and lead is not None:
-        raise RefusedError(
-            f"{lead} is on {track or 'no track'} no longer, or never was; `starter.py show {lead}` tells"
-        )
+        on = f" on {track}" if track is not None else ""
+        raise RefusedError(f"{lead} has no running journey{on}; `starter.py show {lead}` tells its story")
     return found
 
 

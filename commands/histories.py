@@ -77,6 +77,7 @@ class Retraced(Nurture):
         self.taken.append(
             _taken(before.extended(given), self.now, derived, Decision((), decided.next, decided.because))
         )
+        self._keep()
         return decided
 
     async def _perform(self, step: AnyStep, decided: Decided) -> Park | None:

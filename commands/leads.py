@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -83,7 +83,7 @@ def import_(
         (report.added, f"{would}added"),
         (report.changed, f"{would}changed"),
         (report.unchanged, "unchanged"),
-        (report.rejected, f"rejected{f', see {bad}' if report.rejected else ''}"),
+        (report.rejected, f"{would}rejected{f', see {bad}' if report.rejected else ''}"),
     ):
         console.print(f"  {count:>7,}  {escape(what)}")
     if report.suppressed:
@@ -129,12 +129,23 @@ def leads(
         return
     console = out()
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("id", "e-mail", "score", "stage", "traits", "on"):
-        table.add_column(name, justify="right" if name == "score" else "left", overflow="fold")
-    for lead in found:
-        traits = " ".join(f"{name}={value}" for name, value in sorted(lead.traits.items()))
-        on_tracks = ", ".join(on.get(lead.id, []))
-        table.add_row(lead.id, escape(lead.email), str(lead.score), lead.stage, escape(traits), on_tracks)
+    rows = [
+        (
+            lead.id,
+            lead.email,
+            str(lead.score),
+            lead.stage,
+            ", ".join(on.get(lead.id, [])),
+            " ".join(f"{name}={value}" for name, value in sorted(lead.traits.items())),
+        )
+        for lead in found
+    ]
+    for number, name in enumerate(("id", "e-mail", "score", "stage", "on", "traits")):
+        widest = max(len(name), *(len(row[number]) for row in rows)) if rows else 0
+        justify: Literal["left", "right"] = "right" if name == "score" else "left"
+        table.add_column(name, justify=justify, no_wrap=True, min_width=None if name == "traits" else widest)
+    for row in rows:
+        table.add_row(*map(escape, row))
     if found:
         console.print(table)
     console.print(f"{total:,} leads" + (f", {len(found)} shown (--limit)" if total > len(found) else ""))
@@ -246,7 +257,8 @@ def signal(
     told = Happening(id=id_ or f"cli-{token_hex(8)}", lead_id=lead, name=kind.name, props=props, at=when or ASAP)
     happening, before, heard = run(_signal(told))
     if as_json:
-        print_json({**asdict(happening), **asdict(heard), "score_before": before})
+        told = {"new": heard.new, "score_before": before, "score": heard.score, "heard_by": heard.running}
+        print_json({**asdict(happening), **told, "heard_later": heard.waiting, "enters": heard.entering})
         return
     console = out()
     if not heard.new:
@@ -256,7 +268,8 @@ def signal(
     console.print(f"Recorded: [bold]{escape(says)}[/], {happening.at:%a %d %b %Y %H:%M} UTC  [dim]{happening.id}[/]")
     change = heard.score - before
     console.print(f"Score: {before} → [bold]{heard.score}[/]" if change else f"Score: {before}, unchanged")
-    console.print(f"Heard by: {', '.join(heard.running) or 'no journey'}")
+    later = f"; {heard.waiting} not listening for it, told at the next decision" if heard.waiting else ""
+    console.print(f"Heard by: {', '.join(heard.running) or 'no journey'}{later}")
     if heard.entering:
         console.print(f"Enters: {', '.join(heard.entering)}")
 

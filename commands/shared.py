@@ -26,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError
 from typer.exceptions import TyperException
 
+from activities.identity import kept
 from activities.moment import Moment
 from commands.where import parse_where, where_clause
 from models.tables import Lead
@@ -97,7 +98,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 def out() -> Console:
     """Where answers go."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=not sys.stdout.isatty())
+    terminal = sys.stdout.isatty()
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True, width=None if terminal else 160)
 
 
 def err() -> Console:
@@ -157,7 +159,7 @@ def failed(error: Exception) -> tuple[int, str]:  # noqa: PLR0911 - one return a
 
 
 async def lead_of(session: AsyncSession, name: str) -> Lead:
-    """The lead with this id, e-mail address or external id. Raises NotFoundError."""
+    """The lead with this id, e-mail address or external id, or the one it was merged into. Raises NotFoundError."""
     wanted: list[ColumnElement[bool]] = [Lead.id == name, Lead.external_id == name]
     if "@" in name:
         with suppress(InputError):
@@ -167,7 +169,8 @@ async def lead_of(session: AsyncSession, name: str) -> Lead:
         raise NotFoundError(
             f"no lead {name!r}; name one by its id, e-mail address or external id (`starter.py leads` lists them)"
         )
-    return next((lead for lead in found if lead.id == name), found[0])
+    lead = next((each for each in found if each.id == name), found[0])
+    return await kept(session, lead.id) or lead
 
 
 async def leads_where(session: AsyncSession, where: str | None) -> list[str]:

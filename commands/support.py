@@ -114,7 +114,7 @@ async def _rulings(name: str, step: str | None, track: str | None) -> tuple[tzin
         zone = ZoneInfo(lead.time_zone)
         if step is None:
             running = [stay for stay in stays if stay.status != "finished"]
-            return zone, [present_ruling(stay) for stay in running or stays[:1]]
+            return zone, [present_ruling(stay, here.now()) for stay in running or stays[:1]]
         rulings = await rulings_on(session, stays, step)
         if not rulings:
             known = ", ".join(await steps_of(session, stays)) or "none"

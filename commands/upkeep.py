@@ -1,8 +1,6 @@
 """Keeping an installation in order: `check`, `migrate`, `worker`."""
 
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
@@ -11,6 +9,7 @@ from activities.render import check_catalogue, load_catalogue
 from commands.shared import BAD_INPUT, err, out, print_json, run
 from nurture.errors import ContentError, TrackError
 from nurture.track import load_tracks
+from nurture.tryout import try_out
 from wiring.embedded import running_engine
 from wiring.logs import configure_logs
 from wiring.migrations import current_and_head, upgrade
@@ -54,13 +53,9 @@ def _checked(settings: Settings) -> tuple[int, list[str], list[str]]:
         names = list(registry)
     except TrackError as error:
         return pieces, names, [*problems, *str(error).splitlines()]
-    if catalogue is not None and find_spec("nurture.tryout") is not None:
-        try_out: Any = import_module("nurture.tryout").try_out
+    if catalogue is not None:
         for track in registry.values():
-            try:
-                try_out(track, catalogue)
-            except TrackError as error:
-                problems += str(error).splitlines()
+            problems += try_out(track, catalogue)
     return pieces, names, problems
 
 

@@ -79,8 +79,8 @@ def parse_where(text: str) -> tuple[Condition, ...]:
 
 
 async def where_clause(session: AsyncSession, conditions: tuple[Condition, ...]) -> ColumnElement[bool]:
-    """The conditions as SQL over `Lead`, erased leads left out. Raises InputError that lists the names there are."""
-    clauses: list[ColumnElement[bool]] = [Lead.erased_at.is_(None)]
+    """The conditions as SQL over `Lead`, erased and merged ones left out. Raises InputError that lists the names there are."""
+    clauses: list[ColumnElement[bool]] = [Lead.erased_at.is_(None), Lead.merged_into.is_(None)]
     clauses += [await _clause(session, condition) for condition in conditions]
     return and_(true(), *clauses)
 
@@ -124,9 +124,8 @@ async def names_of(session: AsyncSession) -> list[str]:
     names: dict[str, None] = {}
     for part in (Lead.traits, Lead.segment):
         each = keys(part).table_valued("key", name="each")
-        names |= dict.fromkeys(
-            await session.scalars(select(each.c.key).select_from(Lead, each).distinct().order_by("key"))
-        )
+        found = select(each.c.key).select_from(Lead).join(each, true()).distinct().order_by("key")
+        names |= dict.fromkeys(await session.scalars(found))
     return list(names)
 
 
