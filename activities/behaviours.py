@@ -1,32 +1,37 @@
-"""From a behaviour in the world to the journeys that hear of it: recorded once, scored, acted on, then signalled."""
+"""From a behaviour in the world to the journeys that hear of it: recorded once, scored, acted on, then told.
 
-from collections.abc import Sequence
+What is recorded and not yet told stays in the outbox (`models.edge.Event`), so a Temporal that is away loses nothing.
+A parked journey has said what it listens for; any other behaviour waits in `unheard` for its next decision.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.enrol import Enroller, workflow_id
+from activities.enrol import Enroller
+from activities.events import Incoming, accept
+from activities.identity import kept
 from activities.rescore import rescore
-from models.messages import Behaviour
-from models.tables import BehaviourRow, Consent, Enrolment, Lead, ScoreEntry, Suppression
+from activities.suppress import heed
+from models.edge import Event, Unheard
+from models.messages import Behaviour, Behaviours
+from models.tables import BehaviourRow, Enrolment, ScoreEntry
 from nurture.behaviours import behaviour_kind
 from nurture.errors import InputError, NotFoundError, RefusedError
+from nurture.matchers import hears
 from nurture.scoring import ScoringModel
 from wiring.database import Database, lock_lead, upsert_ignore
 
-SUPPRESSES = {
-    "lead.opted_out": "opt-out",
-    "email.complained": "complaint",
-    "email.bounced": "hard-bounce",
-}
-"""Behaviours that act in the database at once, before any journey hears of them."""
-
 LONGEST_SUBJECT = 200
+OWN = "own"
+"""Source of the events that we report ourselves: the command line, the pages, the demo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Happening:
     name: str
     props: dict[str, Any]
     at: datetime
+    touch_id: str | None = None
+    bot: bool = False
 
     @property
     def subject(self) -> str:
@@ -51,12 +58,22 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of a happening: whether it was new, the score with it, and the tracks it concerns."""
+    """What became of a happening: whether it was new, the score with it, the workflows to tell, the tracks it enters.
 
+    `waiting` counts the journeys that did not listen for it and take it in at their next decision.
+    """
+
+    happening: Happening
     new: bool
     score: int
-    running: tuple[str, ...]
-    entering: tuple[str, ...]
+    workflows: tuple[str, ...] = ()
+    entering: tuple[str, ...] = ()
+    waiting: int = 0
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The tracks whose journeys are told at once."""
+        return tuple(workflow.partition("/")[0] for workflow in self.workflows)
 
 
 @dataclass(frozen=True)
@@ -71,53 +88,82 @@ class Ear:
     async def hear(self, happening: Happening) -> Heard:
         """Record one behaviour, then tell the lead's journeys, and start those it enters.
 
-        Safe to repeat: the database and the journeys each take an id once. Raises InputError for an unknown behaviour
-        or lead.
+        Safe to repeat: the database and the journeys each take an id once. If Temporal is away it stays in the outbox,
+        and the relay tells it later. Raises InputError for an unknown behaviour, NotFoundError for an unknown lead.
         """
         kind = behaviour_kind(happening.name)
-        if kind.subject is not None and not set(happening.props) >= {kind.subject} and happening.props:
+        if kind.subject is not None and happening.props and kind.subject not in happening.props:
             raise InputError(f"{happening.name} is about a {kind.subject}; give --prop {kind.subject}=...")
         async with self.database.writing() as session:
-            heard = await self._record(session, happening)
-        await self._tell(happening, heard)
+            heard = await self.record(session, happening)
+            await accept(session, [_outgoing(happening)])
+        await self.tell([heard])
+        async with self.database.writing() as session:
+            mine = (Event.source == OWN) & (Event.event_id == happening.id)
+            await session.execute(update(Event).where(mine).values(state="done"))
         return heard
 
-    async def _record(self, session: AsyncSession, happening: Happening) -> Heard:
-        lead_id = happening.lead_id
-        await lock_lead(session, lead_id)
-        if await session.get(Lead, lead_id) is None:
-            raise NotFoundError(f"no lead {lead_id!r}")
+    async def record(self, session: AsyncSession, happening: Happening) -> Heard:
+        """Record a behaviour in the caller's transaction; what is to be told once that has been committed."""
+        lead = await kept(session, happening.lead_id)
+        if lead is None:
+            raise NotFoundError(f"no lead {happening.lead_id!r}")
+        await lock_lead(session, lead.id)
         row = {
             "id": happening.id,
-            "lead_id": lead_id,
+            "lead_id": lead.id,
             "name": happening.name,
             "subject": happening.subject,
             "props": happening.props,
+            "touch_id": happening.touch_id,
+            "bot": happening.bot,
             "at": happening.at,
             "received_at": happening.at,
         }
-        result = await session.execute(upsert_ignore(BehaviourRow, row).returning(BehaviourRow.id))
-        new = result.scalar() is not None
-        if new:
-            await self._score(session, happening)
-            await self._suppress(session, happening)
-        score = await rescore(session, self.scoring, lead_id, happening.at)
-        running = await session.scalars(
-            select(Enrolment.track).where(Enrolment.lead_id == lead_id, Enrolment.status != "finished")
+        added = await session.scalar(upsert_ignore(BehaviourRow, row).returning(BehaviourRow.id))
+        if happening.bot:
+            return Heard(happening, added is not None, lead.score)
+        if added is not None:
+            await self._score(session, happening, lead.id)
+            await heed(session, lead.id, happening.name, happening.at)
+        score = await rescore(session, self.scoring, lead.id, happening.at)
+        enrolments = (await session.scalars(select(Enrolment).where(Enrolment.lead_id == lead.id))).all()
+        running = [each for each in enrolments if each.status != "finished"]
+        told = [each for each in running if _wakes(each, happening, score.total)]
+        await self._leave_for_later(session, happening, [each for each in running if each not in told])
+        return Heard(
+            happening,
+            added is not None,
+            score.total,
+            tuple(each.id.rpartition("/")[0] for each in told),
+            self._entering(happening, enrolments),
+            len(running) - len(told),
         )
-        tracks = tuple(running)
-        entering = tuple(
-            track.name
-            for track in self.enroller.tracks.values()
-            if new and track.name not in tracks and track.enters_on.matches(happening.name, happening.subject)
-        )
-        return Heard(new, score.total, tracks, entering)
 
-    async def _score(self, session: AsyncSession, happening: Happening) -> None:
+    async def tell(self, heard: Iterable[Heard]) -> None:
+        """Tell the journeys, a burst for one journey in one signal, in the order given; and start those entered.
+
+        Raises RPCError if Temporal is away. A journey that ended meanwhile is no error: what happened is recorded.
+        """
+        bursts: defaultdict[str, list[Behaviour]] = defaultdict(list)
+        entering: list[tuple[str, Happening]] = []
+        for each in heard:
+            for workflow in each.workflows:
+                bursts[workflow].append(_signal_of(each))
+            entering += [(track, each.happening) for track in each.entering]
+        for workflow, burst in bursts.items():
+            await self._signal(workflow, burst)
+        for track, happening in entering:
+            try:
+                await self.enroller.enrol(track, happening.lead_id, happening.at, happening.name)
+            except RefusedError:
+                continue  # a rule of the track keeps the lead out; the behaviour itself is recorded
+
+    async def _score(self, session: AsyncSession, happening: Happening, lead_id: str) -> None:
         entries = self.scoring.engagement_entries(happening.id, happening.name, happening.subject, happening.at)
         rows = [
             {
-                "lead_id": happening.lead_id,
+                "lead_id": lead_id,
                 "rule": entry.rule,
                 "behaviour_id": entry.behaviour_id,
                 "points": entry.points,
@@ -127,51 +173,57 @@ class Ear:
             for entry in entries
         ]
         if rows:
-            await session.execute(upsert_ignore(ScoreEntry, rows))
+            await session.execute(upsert_ignore(ScoreEntry), rows)
 
-    async def _suppress(self, session: AsyncSession, happening: Happening) -> None:
-        reason = SUPPRESSES.get(happening.name)
-        if reason is None:
-            return
-        row = {
-            "lead_id": happening.lead_id,
-            "reason": reason,
-            "source": happening.name,
-            "at": happening.at,
+    async def _leave_for_later(
+        self, session: AsyncSession, happening: Happening, enrolments: Sequence[Enrolment]
+    ) -> None:
+        rows = [{"enrolment_id": each.id, "behaviour_id": happening.id, "taken": None} for each in enrolments]
+        if rows:
+            await session.execute(upsert_ignore(Unheard), rows)
+
+    def _entering(self, happening: Happening, enrolments: Sequence[Enrolment]) -> tuple[str, ...]:
+        """The tracks this behaviour starts, but those the lead is on, or came to since."""
+        taken = {each.track for each in enrolments if each.status != "finished" or each.started_at >= happening.at} - {
+            each.track for each in enrolments if each.status == "starting"
         }
-        await session.execute(upsert_ignore(Suppression, row))
-        if reason != "hard-bounce":
-            session.add(
-                Consent(
-                    lead_id=happening.lead_id,
-                    at=happening.at,
-                    action="withdrawn",
-                    basis="consent",
-                    source=happening.name,
-                )
-            )
-
-    async def _tell(self, happening: Happening, heard: Heard) -> None:
-        signal = Behaviour(
-            id=happening.id,
-            name=happening.name,
-            subject=happening.subject,
-            at=happening.at,
-            score=heard.score,
+        return tuple(
+            track.name
+            for track in self.enroller.tracks.values()
+            if track.name not in taken and track.enters_on.matches(happening.name, happening.subject)
         )
-        await self._signal(happening.lead_id, heard.running, signal)
-        for track in heard.entering:
-            try:
-                await self.enroller.enrol(track, happening.lead_id, happening.at, happening.name)
-            except RefusedError:
-                continue  # a rule of the track keeps the lead out; the behaviour itself is recorded
 
-    async def _signal(self, lead_id: str, tracks: Sequence[str], signal: Behaviour) -> None:
-        for track in tracks:
-            handle = self.client.get_workflow_handle(workflow_id(track, lead_id))
-            try:
-                await handle.signal("behaviour", signal)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-                # The journey ended between the reading and the telling: what happened is recorded all the same.
+    async def _signal(self, workflow: str, burst: Sequence[Behaviour]) -> None:
+        handle = self.client.get_workflow_handle(workflow)
+        try:
+            if len(burst) == 1:
+                await handle.signal("behaviour", burst[0])
+            else:
+                await handle.signal("behaviours", Behaviours(items=tuple(burst)))
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+
+def _wakes(enrolment: Enrolment, happening: Happening, score: int) -> bool:
+    if enrolment.listens is None or hears(enrolment.listens, happening.name, happening.subject):
+        return True
+    return enrolment.wakes_at_score is not None and score >= enrolment.wakes_at_score
+
+
+def _signal_of(heard: Heard) -> Behaviour:
+    happening = heard.happening
+    return Behaviour(
+        id=happening.id, name=happening.name, subject=happening.subject, at=happening.at, score=heard.score
+    )
+
+
+def _outgoing(happening: Happening) -> Incoming:
+    body = {
+        "name": happening.name,
+        "props": happening.props,
+        "at": happening.at.isoformat(),
+        "touch_id": happening.touch_id,
+        "bot": happening.bot,
+    }
+    return Incoming(OWN, happening.id, (happening.id,), body, happening.at, lead_id=happening.lead_id)

@@ -31,6 +31,12 @@ class Behaviour(MessageModel):
     score: int | None = None
 
 
+class Behaviours(MessageModel):
+    """Signal `behaviours`: a burst, in order, in one signal."""
+
+    items: tuple[Behaviour, ...]
+
+
 class Control(MessageModel):
     """Signals `pause`, `resume`, `refresh`, `exit`, and what the update `override` leaves in the inbox."""
 

@@ -195,6 +195,7 @@ class Touch(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     provider_id: Mapped[str | None] = mapped_column(String(128), index=True)
     delivery: Mapped[str] = mapped_column(String(16), default="", server_default="")  # delivered | bounced | ...
+    delivered_at: Mapped[datetime | None]
     at: Mapped[datetime]
 
 

@@ -133,6 +133,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("soft_bounces", sa.Integer(), server_default="0", nullable=False))
 
     with op.batch_alter_table("touches", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("delivery", sa.String(length=16), server_default="", nullable=False))
         batch_op.create_index(batch_op.f("ix_touches_provider_id"), ["provider_id"], unique=False)
 
@@ -142,6 +143,7 @@ def downgrade() -> None:
     with op.batch_alter_table("touches", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_touches_provider_id"))
         batch_op.drop_column("delivery")
+        batch_op.drop_column("delivered_at")
 
     with op.batch_alter_table("leads", schema=None) as batch_op:
         batch_op.drop_column("soft_bounces")
