@@ -257,8 +257,8 @@ def signal(
     told = Happening(id=id_ or f"cli-{token_hex(8)}", lead_id=lead, name=kind.name, props=props, at=when or ASAP)
     happening, before, heard = run(_signal(told))
     if as_json:
-        told = {"new": heard.new, "score_before": before, "score": heard.score, "heard_by": heard.running}
-        print_json({**asdict(happening), **told, "heard_later": heard.waiting, "enters": heard.entering})
+        became = {"new": heard.new, "score_before": before, "score": heard.score, "heard_by": heard.running}
+        print_json({**asdict(happening), **became, "heard_later": heard.waiting, "enters": heard.entering})
         return
     console = out()
     if not heard.new:

@@ -79,7 +79,7 @@ def parse_where(text: str) -> tuple[Condition, ...]:
 
 
 async def where_clause(session: AsyncSession, conditions: tuple[Condition, ...]) -> ColumnElement[bool]:
-    """The conditions as SQL over `Lead`, erased and merged ones left out. Raises InputError that lists the names there are."""
+    """The conditions as SQL over `Lead`, erased and merged leads left out; InputError lists the names there are."""
     clauses: list[ColumnElement[bool]] = [Lead.erased_at.is_(None), Lead.merged_into.is_(None)]
     clauses += [await _clause(session, condition) for condition in conditions]
     return and_(true(), *clauses)
