@@ -5,7 +5,7 @@ is said from a browser can be said by anyone, so it fills gaps of a profile and 
 suppressed address back, and makes no two leads one: a person does that, by `merge`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -85,6 +85,24 @@ async def attach(session: AsyncSession, lead_id: str, anonymous_id: str) -> int:
         execution_options={"synchronize_session": False},
     )
     return len(found.all())
+
+
+async def reattach(session: AsyncSession, events: Sequence[int]) -> int:
+    """Of events just found to be nobody's, give those again whose visitor has become a lead meanwhile; how many.
+
+    A visitor's page view and the form that names it can come in one batch: when the form is read, the page view has not
+    been put aside yet, and `attach` does not find it.
+    """
+    found = await session.execute(
+        select(Event.id, Identity.lead_id)
+        .join(Identity, (Identity.kind == "anonymous") & (Identity.value == Event.anonymous_id))
+        .where(Event.id.in_(events), Event.state == "anonymous")
+    )
+    known = found.all()
+    for event_id, lead_id in known:
+        again = update(Event).where(Event.id == event_id).values(state="new", lead_id=lead_id)
+        await session.execute(again, execution_options={"synchronize_session": False})
+    return len(known)
 
 
 @dataclass(frozen=True)

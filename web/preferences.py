@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import FormData
 
 from activities import consent
+from activities.behaviours import OWN
 from activities.events import Incoming, accept
 from activities.identity import kept
 from activities.provider import Envelope, Provider, SendError
@@ -33,7 +34,6 @@ from wiring.database import Database, lock_lead
 
 BREAKS = (30, 60, 90)
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
-SOURCE = "page"
 WORDING = "page-2026-11"
 """The version of `AGREED`, kept with each consent: a new wording is a new version."""
 AGREED = "I would like to get e-mail from you again, and know that I can end it with one click at any time."
@@ -129,8 +129,8 @@ class Preferences:
                 return
             # By the line of the ledger that it ends: pressed twice it is one opt-out, after a return it is another.
             event_id = f"opt-out-{touch_id}-{number}"
-            body = {"behaviour": "lead.opted_out", "props": {}, "touch_id": touch_id, "at": at.isoformat()}
-            await accept(session, [Incoming(SOURCE, event_id, (event_id,), body, at, lead_id=lead.id)])
+            body = {"name": "lead.opted_out", "props": {}, "touch_id": touch_id, "at": at.isoformat()}
+            await accept(session, [Incoming(OWN, event_id, (event_id,), body, at, lead_id=lead.id)])
 
     async def _act(self, pages: Pages, touch_id: str, form: FormData) -> Notice:
         days = form.get("days")

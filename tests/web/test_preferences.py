@@ -62,8 +62,8 @@ async def test_an_opt_out_waits_for_the_relay_as_a_behaviour_of_the_lead(site: S
     """The journeys hear of it from the outbox, so none is forgotten when Temporal is away."""
     await site.post(dict(ONE_CLICK))
     (event,) = await site.events()
-    assert (event.source, event.state, event.lead_id) == ("page", "new", "l1")
-    assert event.body["behaviour"] == "lead.opted_out"
+    assert (event.source, event.state, event.lead_id) == ("own", "new", "l1")
+    assert event.body["name"] == "lead.opted_out"
 
 
 async def test_the_pages_own_button_unsubscribes(site: Site) -> None:
