@@ -97,14 +97,19 @@ async def installation(settings: Settings, address: str | None = None) -> AsyncI
         await database.close()
 
 
-def build_worker(inst: Installation, *, provider: Provider | None = None) -> Worker:
-    """The worker: one workflow definition, the step activities, and the engineers' own from `activities.own`."""
+def build_worker(
+    inst: Installation, *, provider: Provider | None = None, own: Sequence[Callable[..., Any]] | None = None
+) -> Worker:
+    """The worker: one workflow definition, the step activities, and the engineers' `own`: those of `activities.own`."""
     settings = inst.settings
     return Worker(
         inst.client,
         task_queue=settings.task_queue,
         workflows=[Nurture],
-        activities=[*step_activities(inst, provider or Mailbox(inst.database)), *own_activities()],
+        activities=[
+            *step_activities(inst, provider or Mailbox(inst.database)),
+            *(own_activities() if own is None else own),
+        ],
         workflow_runner=sandbox(),
         interceptors=[QuietErrors()],
         max_cached_workflows=settings.max_cached_workflows,

@@ -281,7 +281,8 @@ class Nurture:
                 timer.cancel()
 
     def _called(self, timer: asyncio.Task[None] | None) -> bool:
-        return bool(self.inbox) or (timer is not None and timer.done())
+        # Repeated signals leave nothing in the inbox, and still make the history long.
+        return bool(self.inbox) or (timer is not None and timer.done()) or self._is_long()
 
     def _stirred(self, park: Park) -> bool:
         """Take from the inbox up to the first thing that ends the rest; whether there was one."""

@@ -84,18 +84,18 @@ class Rig:
         """Its database."""
         return self.inst.database
 
-    def at(self, worker: Provider) -> Rig:
+    def over(self, provider: Provider) -> Rig:
         """The same with another provider."""
-        return replace(self, provider=worker)
+        return replace(self, provider=provider)
 
     def running(self, *tracks: Track) -> Rig:
         """The same with these tracks, as after a deployment."""
         return replace(self, inst=replace(self.inst, tracks=Registry(tracks)))
 
     @asynccontextmanager
-    async def working(self) -> AsyncIterator[Worker]:
-        """A worker, for the length of the block."""
-        async with build_worker(self.inst, provider=self.provider) as worker:
+    async def working(self, *own: Callable[..., Any]) -> AsyncIterator[Worker]:
+        """A worker, with activities of an engineer's own, for the length of the block."""
+        async with build_worker(self.inst, provider=self.provider, own=own) as worker:
             yield worker
 
     def id(self, lead: str) -> str:

@@ -17,7 +17,7 @@ BERLIN = {"time_zone": "Europe/Berlin", "country": "DE"}
 
 
 class Life(NamedTuple):
-    """How a lead lived: the outcome, and a line for each send: weekday, date and time on its own clock, and the piece."""
+    """How a lead lived: the outcome, and a line for each send: when on its own clock, and which piece."""
 
     outcome: str
     sent: list[str]
@@ -75,7 +75,7 @@ async def test_a_silent_new_lead_is_taught_each_week(skipping: WorkflowEnvironme
 async def test_a_new_lead_that_warms_up_gets_proof_and_then_sales(
     skipping: WorkflowEnvironment, data_dir: Path
 ) -> None:
-    """A click brings case studies; Easter, a weekend and evening hours push sends to the next open morning; a spike ends it."""
+    """A click brings case studies; Easter, a weekend and evenings push sends to the next morning; a spike ends it."""
     life = await live(
         skipping,
         data_dir,

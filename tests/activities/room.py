@@ -1,0 +1,160 @@
+"""What the activities are tried with: a provider that does as it is told, and one lead on new-lead."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from activities.moment import Moment
+from activities.provider import Envelope, Fate, Provider
+from activities.read_model import FACT
+from activities.send import From, SendActivity
+from models.messages import Deciding, StepOrder
+from models.tables import Base, DecisionRow, Enrolment, FactRow
+from nurture.clock import Clock
+from nurture.content import Catalogue
+from nurture.decision import AnyStep, Park, Send
+from nurture.facts import AnyFact, Enrolled
+from nurture.track import Registry
+from tests.engine.rig import CATALOGUE, MONDAY, TRACKS, lead_rows
+from wiring.database import Database
+
+WELCOME = Send("send:welcome", "welcome")
+SENDER = From(
+    "Dana", "dana@perennial.example", "dana@perennial.example", "12 Orchard Lane", "https://perennial.example"
+)
+ADA = "new-lead/ada/1"
+
+
+class Killed(BaseException):
+    """The worker was killed here."""
+
+
+@dataclass
+class Scripted:
+    """A provider that keeps what it accepts, and fails as told: `before` or `after` it has accepted a message."""
+
+    before: list[BaseException] = field(default_factory=list)
+    after: list[BaseException] = field(default_factory=list)
+    knows: bool = True
+    kept: dict[str, Envelope] = field(default_factory=dict)
+    asked: int = 0
+
+    async def send(self, envelope: Envelope) -> str:
+        """Keep a message, or raise what comes next in the script."""
+        self.asked += 1
+        if self.before:
+            raise self.before.pop(0)
+        assert envelope.touch_id not in self.kept, "sent twice"
+        self.kept[envelope.touch_id] = envelope
+        if self.after:
+            raise self.after.pop(0)
+        return f"id-{envelope.touch_id}"
+
+    async def fate(self, touch_id: str) -> Fate:
+        """What became of a message, if this provider is one that knows."""
+        if not self.knows:
+            return "unknown"
+        return "accepted" if touch_id in self.kept else "absent"
+
+
+def at_wall(moment: datetime) -> Moment:
+    """The one clock, standing at a moment."""
+    return Moment(Clock.production(), lambda: moment)
+
+
+def sending(
+    database: Database,
+    provider: Provider,
+    *,
+    now: datetime = MONDAY,
+    tracks: Registry = TRACKS,
+    catalogue: Catalogue = CATALOGUE,
+) -> SendActivity:
+    """The activity `send` at a moment of the wall clock."""
+    return SendActivity(database, tracks, catalogue, provider, SENDER, at_wall(now))
+
+
+def order(step: AnyStep = WELCOME, *, now: datetime = MONDAY, enrolment: str = ADA, **changes: Any) -> StepOrder:
+    """The order to carry out a step, as the journal's second fact."""
+    track, lead, _ = enrolment.split("/")
+    fields: dict[str, Any] = {"enrolment_id": enrolment, "lead_id": lead, "track": track, "step": step, "now": now}
+    return StepOrder(**fields | {"seq": 1} | changes)
+
+
+def resting(days: float = 7, key: str = "send:welcome/wait") -> Park:
+    """Where the lead rests after a step."""
+    return Park(key, MONDAY + timedelta(days=days), ("email.clicked:*",))
+
+
+def deciding(*facts: AnyFact, now: datetime = MONDAY, saved: int = 0, decided: int = 0, **changes: Any) -> Deciding:
+    """A question to `decide`; without facts, the first of a journey."""
+    journal = facts or (Enrolled(MONDAY, "ada", traits={"topic": "forecasting", "industry": "retail"}),)
+    fields: dict[str, Any] = {"enrolment_id": ADA, "lead_id": "ada", "track": "new-lead", "facts": journal}
+    numbers = {"total": len(journal), "saved": saved, "decided": decided, "now": now}
+    return Deciding(**fields | numbers | changes)
+
+
+async def enrolled(database: Database, *tracks: str, **profile: Any) -> None:
+    """Ada, who has consented, is on these tracks."""
+    async with database.writing() as session:
+        session.add_all(lead_rows("ada", **profile))
+        session.add_all(
+            Enrolment(
+                id=f"{track}/ada/1",
+                lead_id="ada",
+                track=track,
+                number=1,
+                status="active",
+                priority=TRACKS[track].priority,
+                started_at=MONDAY,
+            )
+            for track in tracks or ("new-lead",)
+        )
+
+
+async def add(database: Database, *rows: Base) -> None:
+    """Store rows."""
+    async with database.writing() as session:
+        session.add_all(rows)
+
+
+async def every(database: Database, table: type[Any]) -> Sequence[Any]:
+    """All rows of a table."""
+    async with database.reading() as session:
+        return (await session.scalars(select(table))).all()
+
+
+async def one(database: Database, table: type[Any]) -> Any:
+    """The only row of a table."""
+    (row,) = await every(database, table)
+    return row
+
+
+async def journal(database: Database, enrolment: str = ADA) -> list[tuple[int, AnyFact]]:
+    """The facts in the read model, by number."""
+    async with database.reading() as session:
+        rows = await session.execute(
+            select(FactRow.seq, FactRow.fact).where(FactRow.enrolment_id == enrolment).order_by(FactRow.seq)
+        )
+        return [(seq, FACT.validate_python(fact)) for seq, fact in rows]
+
+
+async def decisions(database: Database) -> list[tuple[int, str]]:
+    """The decisions in the read model: after how many facts, and what came next."""
+    return sorted((row.seq, row.next) for row in await every(database, DecisionRow))
+
+
+@asynccontextmanager
+async def killed() -> AsyncIterator[None]:
+    """A block in which the worker is killed."""
+    try:
+        yield
+    except Killed:
+        return
+    raise AssertionError("nothing was killed here")

@@ -1,0 +1,313 @@
+"""send: what the gate says is done, and a worker killed anywhere sends nothing twice and loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.mailbox import Mailbox
+from activities.provider import NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
+from models.messages import StepOrder, StepOutcome
+from models.tables import BehaviourRow, Enrolment, FactRow, Message, Suppression, Touch
+from nurture.content import Catalogue, parse_piece
+from nurture.decision import HandOff, Send
+from nurture.errors import ContentError
+from nurture.facts import Done
+from tests.activities.room import (
+    ADA,
+    Killed,
+    Scripted,
+    add,
+    decisions,
+    enrolled,
+    every,
+    journal,
+    killed,
+    one,
+    order,
+    resting,
+    sending,
+)
+from tests.engine.rig import MONDAY
+from wiring.database import Database
+
+SATURDAY = MONDAY + timedelta(days=5)
+LATER = MONDAY + timedelta(hours=2)
+
+
+@pytest.fixture
+async def house(database: Database) -> Database:
+    """Ada is on new-lead, on SQLite and on PostgreSQL."""
+    await enrolled(database)
+    return database
+
+
+async def send(activity: object, asked: StepOrder | None = None) -> StepOutcome:
+    """Run `send` as a worker does."""
+    found: StepOutcome = await ActivityEnvironment().run(activity.send, asked or order())  # type: ignore[attr-defined]
+    return found
+
+
+# The gate
+
+
+async def test_an_allowed_send_leaves_a_touch_a_message_and_a_fact(house: Database) -> None:
+    """One transaction before the provider, one after it, and the read model says where the lead rests."""
+    outcome = await send(sending(house, Mailbox(house)), order(then=resting()))
+    assert outcome == StepOutcome(at=MONDAY, result="sent")
+    touch, message = await one(house, Touch), await one(house, Message)
+    assert (touch.state, touch.step_key, touch.provider_id) == ("accepted", "send:welcome", touch.id)
+    assert (message.touch_id, message.to) == (touch.id, "ada@northwind.example")
+    assert message.headers["List-Unsubscribe"] == f"<https://perennial.example/u/{touch.id}>"
+    assert await journal(house) == [(1, Done(MONDAY, "send:welcome", "sent"))]
+    assert await decisions(house) == [(2, "wait after send welcome")]
+    head = await one(house, Enrolment)
+    assert (head.step, head.next_at) == ("send:welcome/wait", MONDAY + timedelta(days=7))
+
+
+async def test_a_send_that_the_gate_puts_off_leaves_nothing_behind(house: Database) -> None:
+    """On a Saturday it answers until when, and neither a touch nor a fact is there yet."""
+    provider = Scripted()
+    outcome = await send(sending(house, provider, now=SATURDAY), order(now=SATURDAY))
+    assert (outcome.result, outcome.reason) == ("deferred", "closed day: Saturday in Europe/Berlin")
+    assert outcome.until is not None
+    assert outcome.until.weekday() == 0
+    assert (provider.asked, await every(house, Touch), await journal(house)) == (0, [], [])
+
+
+async def test_a_suppressed_lead_is_refused_in_the_ledger_and_in_the_journal(house: Database) -> None:
+    """The refusal is a touch of its own, the provider is not asked, and asked again it says the same."""
+    await add(house, Suppression(lead_id="ada", reason="opt-out", source="web", at=MONDAY))
+    provider = Scripted()
+    outcome = await send(sending(house, provider))
+    assert outcome == StepOutcome(at=MONDAY, result="refused", reason="suppressed: opt-out")
+    assert await send(sending(house, provider)) == outcome
+    assert provider.asked == 0
+    assert (await one(house, Touch)).state == "refused"
+    assert await journal(house) == [(1, Done(MONDAY, "send:welcome", "refused", "suppressed: opt-out"))]
+
+
+async def test_an_exit_that_the_journey_has_not_heard_yet_stops_its_send(house: Database) -> None:
+    """A deal won a moment ago counts in the gate before its signal arrives."""
+    await add(house, _won())
+    outcome = await send(sending(house, Scripted()))
+    assert (outcome.result, outcome.reason) == ("refused", "exited: became a customer")
+
+
+async def test_an_exit_rule_added_later_does_not_reach_back_in_the_gate(house: Database) -> None:
+    """What the journey heard and went on after ends nothing now: an edited rule counts from the next fact on."""
+    heard = {"kind": "behaved", "at": "2026-03-02T09:30:00Z", "id": "b1", "name": "deal.won"}
+    await add(house, _won(), FactRow(enrolment_id=ADA, seq=1, kind="behaved", at=MONDAY, fact=heard))
+    assert (await send(sending(house, Scripted()), order(seq=2))).result == "sent"
+
+
+def _won() -> BehaviourRow:
+    return BehaviourRow(id="b1", lead_id="ada", name="deal.won", subject="", props={}, at=MONDAY, received_at=MONDAY)
+
+
+async def test_of_two_tracks_that_send_at_once_one_gives_way(database: Database) -> None:
+    """The cap of one touch a day holds for the lead over all its tracks, also in the same instant."""
+    await enrolled(database, "new-lead", "re-engagement")
+    provider = Scripted()
+    activity = sending(database, provider)
+    other = order(Send("send:still-interested", "still-interested"), enrolment="re-engagement/ada/1")
+    outcomes = await asyncio.gather(send(activity), send(activity, other))
+    assert sorted(outcome.result for outcome in outcomes) == ["deferred", "sent"]
+    assert len(provider.kept) == 1
+
+
+# A worker that is killed
+
+
+async def test_a_second_try_of_a_finished_send_only_tells_of_it(house: Database) -> None:
+    """Killed between the record and the answer: the touch answers for it."""
+    provider = Scripted()
+    first = await send(sending(house, provider))
+    assert await send(sending(house, provider, now=LATER)) == first
+    assert provider.asked == 1
+    assert len(await every(house, Touch)) == 1
+
+
+async def test_killed_before_the_provider_the_next_try_sends(house: Database) -> None:
+    """The touch was committed, the message never left; it leaves once, under the same id."""
+    provider = Scripted(before=[Killed()])
+    async with killed():
+        await send(sending(house, provider))
+    (begun,) = await every(house, Touch)
+    assert begun.state == "sending"
+    outcome = await send(sending(house, provider, now=LATER))
+    assert outcome == StepOutcome(at=LATER, result="sent")
+    assert list(provider.kept) == [begun.id]
+    assert (await one(house, Touch)).at == LATER
+
+
+async def test_killed_after_the_provider_the_next_try_records(house: Database) -> None:
+    """The message left, the record did not: the provider knows, and nothing is sent again."""
+    provider = Scripted(after=[Killed()])
+    async with killed():
+        await send(sending(house, provider))
+    outcome = await send(sending(house, provider, now=LATER))
+    assert outcome == StepOutcome(at=MONDAY, result="sent")
+    assert provider.asked == 1
+    assert (await one(house, Touch)).state == "accepted"
+    assert await journal(house) == [(1, Done(MONDAY, "send:welcome", "sent"))]
+
+
+async def test_killed_and_the_provider_cannot_tell_it_is_never_sent_again(house: Database) -> None:
+    """A provider without a memory leaves the send unknown: a marketing mail goes at most once."""
+    provider = Scripted(before=[Killed()], knows=False)
+    async with killed():
+        await send(sending(house, provider))
+    outcome = await send(sending(house, provider, now=LATER))
+    assert (outcome.result, outcome.reason) == ("unknown", "whether it was sent is not known")
+    assert provider.asked == 1
+
+
+async def test_killed_before_the_provider_an_opt_out_since_is_respected(house: Database) -> None:
+    """What surely never left is judged anew, and here it never leaves."""
+    provider = Scripted(before=[Killed()])
+    async with killed():
+        await send(sending(house, provider))
+    await add(house, Suppression(lead_id="ada", reason="complaint", source="web", at=MONDAY))
+    outcome = await send(sending(house, provider, now=LATER))
+    assert (outcome.result, outcome.reason) == ("refused", "suppressed: complaint")
+    assert provider.kept == {}
+    assert (await one(house, Touch)).state == "refused"
+
+
+async def test_a_touch_begun_before_does_not_count_against_itself(house: Database) -> None:
+    """With a cap of one a day, the try that was killed does not put off the next."""
+    provider = Scripted(before=[Killed()])
+    async with killed():
+        await send(sending(house, provider))
+    assert (await send(sending(house, provider, now=LATER))).result == "sent"
+
+
+async def test_a_try_that_comes_on_a_closed_day_waits_and_keeps_its_touch(house: Database) -> None:
+    """Begun on Monday, tried again on Saturday, sent on the next Monday: one touch, one message."""
+    provider = Scripted(before=[Killed()])
+    async with killed():
+        await send(sending(house, provider))
+    put_off = await send(sending(house, provider, now=SATURDAY))
+    assert (put_off.result, (await one(house, Touch)).state) == ("deferred", "deferred")
+    assert put_off.until is not None
+    outcome = await send(sending(house, provider, now=put_off.until), order(now=put_off.until))
+    assert outcome == StepOutcome(at=put_off.until, result="sent")
+    assert list(provider.kept) == [(await one(house, Touch)).id]
+
+
+async def test_the_same_send_twice_at_once_is_one_message(house: Database) -> None:
+    """A worker thought dead and its successor may both run: the mailbox keeps one message, the ledger one touch."""
+    activity = sending(house, Mailbox(house))
+    outcomes = await asyncio.gather(send(activity), send(activity))
+    assert [outcome.result for outcome in outcomes] == ["sent", "sent"]
+    assert len(await every(house, Message)) == len(await every(house, Touch)) == 1
+
+
+# A provider that fails
+
+QUOTING = "550 ada@northwind.example has no mailbox at Northwind"
+
+
+async def test_what_was_surely_not_sent_is_refused_in_our_own_words(house: Database) -> None:
+    """The provider's text stays in the ledger; the step's reason, which enters a history, quotes nobody."""
+    provider = Scripted(before=[NotSentError(QUOTING, code="550")])
+    outcome = await send(sending(house, provider))
+    assert outcome == StepOutcome(at=MONDAY, result="refused", reason="the provider refused it (550)")
+    assert (await one(house, Touch)).reason.splitlines() == ["the provider refused it (550)", QUOTING]
+    assert await send(sending(house, provider)) == outcome
+
+
+async def test_what_was_perhaps_sent_is_unknown_and_not_sent_again(house: Database) -> None:
+    """A time-out after the body went: no second try asks the provider."""
+    provider = Scripted(after=[UnknownFateError(QUOTING)])
+    outcome = await send(sending(house, provider))
+    assert outcome == StepOutcome(at=MONDAY, result="unknown", reason="the provider never answered")
+    assert await send(sending(house, provider)) == outcome
+    assert provider.asked == 1
+
+
+async def test_a_webhook_that_was_quicker_than_the_answer_wins(house: Database) -> None:
+    """The delivery was reported while we waited: the time-out that follows does not make it unknown."""
+
+    class Overtaken(Scripted):
+        async def send(self, envelope: object) -> str:
+            async with house.writing() as session:
+                touch = await session.get_one(Touch, envelope.touch_id)  # type: ignore[attr-defined]
+                touch.state = "accepted"
+            raise UnknownFateError
+
+    assert (await send(sending(house, Overtaken()))).result == "sent"
+    assert (await one(house, Touch)).state == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said", "again"),
+    [
+        (
+            TryLaterError(QUOTING, timedelta(minutes=3), code="429"),
+            "TryLater",
+            "the provider asks to try again later (429)",
+            timedelta(minutes=3),
+        ),
+        (
+            SendingStoppedError(QUOTING),
+            "SendingStopped",
+            "the provider refuses us, not the lead",
+            timedelta(minutes=10),
+        ),
+    ],
+)
+async def test_a_provider_that_cannot_now_is_tried_again_and_the_lead_judged_anew(
+    house: Database, error: Exception, kind: str, said: str, again: timedelta
+) -> None:
+    """The failure says when, and nothing of the lead; after the outage the mail goes out once."""
+    provider = Scripted(before=[error], knows=False)
+    with pytest.raises(ApplicationError) as raised:
+        await send(sending(house, provider))
+    assert (raised.value.type, raised.value.message, raised.value.next_retry_delay) == (kind, said, again)
+    assert raised.value.__cause__ is None
+    assert (await one(house, Touch)).state == "deferred"
+    assert await send(sending(house, provider, now=LATER)) == StepOutcome(at=LATER, result="sent")
+    assert len(provider.kept) == 1
+
+
+async def test_an_opt_out_during_an_outage_is_respected(house: Database) -> None:
+    """Hours of trying later end with the gate, not with the verdict of before."""
+    provider = Scripted(before=[TryLaterError()])
+    with pytest.raises(ApplicationError):
+        await send(sending(house, provider))
+    await add(house, Suppression(lead_id="ada", reason="opt-out", source="web", at=MONDAY))
+    assert (await send(sending(house, provider, now=LATER))).reason == "suppressed: opt-out"
+    assert provider.kept == {}
+
+
+# Content
+
+
+async def test_a_piece_that_is_not_there_is_named_and_leaves_no_touch(house: Database) -> None:
+    """The engineer reads which piece; nothing half done is in the ledger."""
+    with pytest.raises(ContentError, match="welcom: no such content piece"):
+        await send(sending(house, Scripted()), order(Send("send:welcom", "welcom")))
+    assert await every(house, Touch) == []
+
+
+async def test_a_piece_that_does_not_render_for_a_lead_is_named_without_the_lead(house: Database) -> None:
+    """A template's error quotes the value it met; what goes into the history does not."""
+    front = "---\nsubject: Hello\npreheader: Hello\nstage: awareness\nformat: welcome\n---\n"
+    piece = parse_piece("welcome", front + "{{ {'Grace': 1}[first_name] }} [go](https://northwind.example)")
+    broken = sending(house, Scripted(), catalogue=Catalogue({"welcome": piece}))
+    with pytest.raises(ApplicationError) as raised:
+        await send(broken)
+    assert (raised.value.type, raised.value.message) == ("ContentError", "welcome does not render for this lead")
+    assert raised.value.__suppress_context__, "Temporal would write the template's own error beside it"
+
+
+async def test_a_foreign_step_is_no_send(house: Database) -> None:
+    """An order of another kind is our own mistake and says so."""
+    with pytest.raises(TypeError, match="send got a hand_off"):
+        await send(sending(house, Scripted()), order(HandOff("hand_off:sales", "sales", "")))
