@@ -11,9 +11,9 @@ from nurture.matchers import Matcher
 from nurture.observed import Length
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wait:
-    """A wait at the frontier: its key, its length or its end, and what ends it sooner."""
+    """A wait at the frontier: its key, its length or its end, and what ends it sooner. Not frozen, for speed."""
 
     key: str
     length: timedelta | Length | None
@@ -29,7 +29,7 @@ class Wait:
             raise ValueError("a wait ends at an aware moment, in UTC")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Choice:
     """A choice at the frontier: among the pieces of a stage, or the variants of an experiment."""
 

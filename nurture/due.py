@@ -35,7 +35,9 @@ class Due(Lead):
         if journal.overridden > since:
             return self._derive(Waited(self._now, wait.key, "override"))
         if wait.until is not None:
-            for fact in journal.behaved_from(since + 1):
+            for fact in (
+                journal.behaved_from(since + 1) if journal.behaviours and journal.behaviours[-1] > since else ()
+            ):
                 in_time = fact.at >= start - TOLERANCE and (until is None or fact.at <= until)
                 if in_time and self._matches(wait.until, fact):
                     return self._derive(Waited(self._now, wait.key, "behaviour", fact.name, fact.subject))
@@ -60,11 +62,11 @@ class Due(Lead):
         overridden = self._journal.overridden
         if overridden >= 0 and deferred not in self._facts[overridden:]:
             return Stop(step)
-        self._because.append(deferred)
+        self._notes.append(deferred)
         return self._park(step.key, deferred.until, None, "deferred")
 
     def _stand_still(self, key: str) -> Stop:
-        self._because.append(self._facts[self._journal.pauses[-1]])
+        self._notes.append(self._facts[self._journal.pauses[-1]])
         return self._park(key, None, None, "paused")
 
     def _park(

@@ -1,5 +1,6 @@
 """Facts, steps and reads in plain English, for a decision's `because`, the timeline and the Temporal UI."""
 
+from datetime import timedelta
 from typing import Any, assert_never
 
 from nurture.decision import AlertStep, AnyNext, Do, Enrol, Finish, HandOff, Park, Send
@@ -28,9 +29,11 @@ def say_reason(note: Any) -> str:
 
     Notes are `(name, value)`, `(name, value, op, other)` for a comparison, and `(matcher, within, found)`.
     """
+    if not isinstance(note, tuple):
+        return say_fact(note)
     match note:
-        case str():
-            return note
+        case (name, timedelta(days=days)):
+            return f"{name} = {days} days"
         case (name, value):
             return f"{name} = {value}"
         case (matcher, within, found):
@@ -39,12 +42,16 @@ def say_reason(note: Any) -> str:
         case (name, value, op, other):
             return f"{name} = {value} {op} {other}" if op != "==" else f"{name} = {value}"
         case _:
-            return say_fact(note)
+            raise ValueError(f"{note!r} is no note")
 
 
 def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a kind of fact
     """A fact in plain English, without its time."""
     match fact:
+        case Done():
+            return say_done(fact)
+        case Waited():
+            return say_waited(fact)
         case Enrolled():
             return f"enrolled ({fact.cause})" if fact.cause else "enrolled"
         case Behaved():
@@ -52,12 +59,8 @@ def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a
             return say_behaviour(fact.name, fact.subject) + times
         case Scored():
             return f"score is {fact.score}, stage {fact.stage}"
-        case Done():
-            return say_done(fact)
         case Deferred():
             return f"{say_key(fact.key)} put off until {fact.until:%Y-%m-%d %H:%M} UTC: {fact.reason}"
-        case Waited():
-            return say_waited(fact)
         case Chosen():
             return f"{say_key(fact.key)}: {fact.choice or 'nothing left'}"
         case Skipped():

@@ -23,6 +23,7 @@ from nurture.explain import say_reason
 from nurture.facts import (
     AnyFact,
     Chosen,
+    Done,
     Exited,
     Finished,
     Graduated,
@@ -56,7 +57,8 @@ class Run(Due):
 
     def decided(self, following: AnyNext) -> Decision:
         """The decision of a run that has stopped with this."""
-        return Decision(tuple(self._derived), following, tuple([say_reason(note) for note in self._because]))
+        reasons = (say_reason(self._reason), *[say_reason(note) for note in self._notes])
+        return Decision(tuple(self._derived), following, reasons)
 
     async def _settle(self, ask: Ask) -> Any:
         index = self._steps.get(ask.key)
@@ -64,7 +66,7 @@ class Run(Due):
             if index is None:
                 found = self._frontier(ask)
             elif index < self._interrupt:
-                return self._stand(ask.key[len(self._scope) :], index)
+                return self._stand(ask.key, index)
             else:
                 found = self._facts[self._interrupt]
             match found:
@@ -78,11 +80,24 @@ class Run(Due):
                     self._stand_on_derived(found)
                     return found
 
+    def _stand(self, key: str, index: int) -> AnyFact:
+        fact = self._facts[index]
+        self._reached += 1
+        self._position = max(self._position, index)
+        if isinstance(fact, Chosen):
+            self._notes.append(fact)
+            return fact
+        if isinstance(fact, Done):
+            self._anchor = key.removeprefix(self._scope)
+        self._because_of(fact)
+        return fact
+
     def _stand_on_derived(self, fact: AnyFact) -> None:
         self._position = len(self._facts) + len(self._derived) - 1
-        if not isinstance(fact, Chosen):
-            self._because.clear()
-        self._because.append(fact)
+        if isinstance(fact, Chosen):
+            self._notes.append(fact)
+        else:
+            self._because_of(fact)
 
     def _frontier(self, ask: Ask) -> AnyFact | Stop:
         if len(self._derived) > MOST_STEPS:
@@ -105,24 +120,33 @@ class Run(Due):
             case _:
                 return self._due_or_put_off(ask)
 
+    def _because_of(self, fact: AnyFact) -> None:
+        self._reason = fact
+        self._notes.clear()
+
     # What interrupts a lead wherever it stands
 
     def _exit(self) -> AnyFact | Stop | None:
-        for fact in self._journal.behaved_from(self._journal.decided):
+        journal = self._journal
+        if not journal.behaviours or journal.behaviours[-1] < journal.decided:
+            return None
+        for fact in journal.behaved_from(journal.decided):
             if self._track.exits.matches(fact.name, fact.subject):
                 exited = Exited(self._now, say_reason(fact))
                 self._derived.append(exited)
-                self._because[:] = [fact]
+                self._because_of(fact)
                 return Stop(Finish(outcome_of(exited)))
         return None
 
     def _graduation(self) -> AnyFact | None:
         if self._interrupt != NEVER:
             return self._facts[self._interrupt]
+        journal = self._journal
+        if journal.scores[-1] < journal.decided:
+            return None
         threshold = self._armed_at()
         if threshold is None:
             return None
-        journal = self._journal
         for index in reversed(journal.scores):
             if index < journal.decided:
                 break
@@ -142,7 +166,7 @@ class Run(Due):
         self._interrupt = NEVER
         self._entered = self._reached
         self._position = max(self._position, index)
-        self._because[:] = [graduated]
+        self._because_of(graduated)
         outcome = await self._track.on_graduation(self)
         if not isinstance(outcome, Outcome):
             raise TrackError(f"{self._track.where}: its graduation returned {outcome!r}, not an Outcome")

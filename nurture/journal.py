@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from nurture.facts import (
     AnyFact,
@@ -81,16 +82,17 @@ class Journal:
         self.end: Exited | Finished | None = None
         self._index(tuple(facts))
 
-    def _index(self, facts: tuple[AnyFact, ...]) -> None:  # noqa: C901 - one case a kind of fact
-        index = len(self.facts) - 1
+    def _index(self, facts: tuple[AnyFact, ...]) -> None:  # noqa: C901, PLR0912 - one case a kind of fact
+        behaviours: list[int] = []
+        scores: list[int] = []
+        first = len(self.facts)
         self.facts += facts
-        for fact in facts:
-            index += 1
+        for index, fact in enumerate(facts, first):
             match fact:
                 case Behaved():
-                    self.behaviours += (index,)
+                    behaviours.append(index)
                 case Scored():
-                    self.scores += (index,)
+                    scores.append(index)
                 case Done() | Waited():
                     self._settle(fact.key, index)
                     self.progress = index
@@ -101,7 +103,7 @@ class Journal:
                 case Deferred():
                     self.deferred[fact.key] = fact
                 case Enrolled():
-                    self.scores += (index,)
+                    scores.append(index)
                     self.progress = index
                 case Graduated():
                     self.graduations += (index,)
@@ -113,6 +115,10 @@ class Journal:
                     self.overridden = index
                 case Exited() | Finished():
                     self.end = self.end or fact
+        if behaviours:
+            self.behaviours += tuple(behaviours)
+        if scores:
+            self.scores += tuple(scores)
 
     def _settle(self, key: str, index: int) -> None:
         before = self.steps.get(key)
@@ -179,6 +185,18 @@ class Journal:
             fact = self.facts[index]
             assert isinstance(fact, Behaved)
             yield fact
+
+    def last_seen(self, position: int) -> datetime | None:
+        """When the latest of the behaviours recorded up to a position happened."""
+        last: datetime | None = None
+        for index in self.behaviours:
+            if index > position:
+                break
+            fact: Any = self.facts[index]
+            seen = fact.last or fact.at
+            if last is None or seen > last:
+                last = seen
+        return last
 
     def stood_still(self, since: int, now: datetime) -> timedelta:
         """How long the journey has been paused since the fact at index `since`, up to `now`."""

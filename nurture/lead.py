@@ -38,7 +38,6 @@ class Lead:
         "_aliases",
         "_anchor",
         "_asked",
-        "_because",
         "_catalogue",
         "_counts",
         "_derived",
@@ -46,9 +45,11 @@ class Lead:
         "_graduated",
         "_interrupt",
         "_journal",
+        "_notes",
         "_now",
         "_position",
         "_reached",
+        "_reason",
         "_scope",
         "_steps",
         "_track",
@@ -62,7 +63,8 @@ class Lead:
         self._facts = journal.facts
         self._steps = journal.steps
         self._derived: list[AnyFact] = []
-        self._because: list[Any] = [journal.facts[0]]
+        self._reason = journal.facts[0]
+        self._notes: list[Any] = []  # what was read since the reason
         self._position = 0
         self._reached = 0
         self._asked = ""
@@ -84,23 +86,23 @@ class Lead:
     def stage(self) -> str:
         """`awareness`, `consideration` or `decision`, as of this point of the journey."""
         stage = self._journal.scored(self._position).stage
-        self._because.append(("stage", stage))
+        self._notes.append(("stage", stage))
         return stage
 
     def trait(self, name: str, default: str = "") -> str:
         """A slug from the lead's profile, as it was at enrolment: `industry`, `topic`, `occupation`, `source`."""
         value = self._journal.enrolled.traits.get(name, default)
-        self._because.append((name, value or "not known"))
+        self._notes.append((name, value or "not known"))
         return value
 
     def has(self, matcher: Matcher, *, within: timedelta | None = None) -> bool:
         """Whether the lead has behaved so since it enrolled, or within a time before this point of the journey."""
-        since = self._as_of - within if within is not None else None
+        since = self._when(self._position) - within if within is not None else None
         found = any(
             (since is None or (fact.last or fact.at) >= since) and self._matches(matcher, fact)
             for fact in self._journal.behaved(self._position)
         )
-        self._because.append((matcher, within, found))
+        self._notes.append((matcher, within, found))
         return found
 
     def times(self, matcher: Matcher) -> ObservedInt:
@@ -111,7 +113,7 @@ class Lead:
 
     def cadence(self) -> Length:
         """How long to wait before the next touch, by the lead's score, stage and last sign of life."""
-        return Length(self._cadence_now)
+        return Length(self._cadence_at, self._position)
 
     @property
     def enrolled_at(self) -> datetime:
@@ -160,7 +162,7 @@ class Lead:
         """
         fact: Waited | Skipped | None = self._recall(self._anchor + "/wait")
         if fact is None and length is None and not (days is None and hours is None):
-            length = timedelta(days=days or 0, hours=hours or 0)
+            length = timedelta(days or 0, hours=hours) if hours else timedelta(days or 0)
         return fact if fact is not None else await self._settle(Wait(self._asked, length, to, until))
 
     async def next_piece(self, stage: str, formats: tuple[str, ...] = ()) -> str | None:
@@ -186,45 +188,48 @@ class Lead:
         """
         counts = self._counts
         if name in counts:
-            counts[name] += 1
-            key = f"{name}~{counts[name]}"
+            counts[name] = count = counts[name] + 1
+            key = f"{name}~{count}"
         else:
             counts[name] = 1
             key = name
-        full = self._scope + key
+        full = self._scope + key if self._scope else key
         index = self._steps.get(full)
         if index is None:
-            if was is None or not self._had(old := f"{self._scope}{was}{key[len(name) :]}"):
-                self._asked = full
-                return None
-            self._aliases[was.partition(":")[2]] = name.partition(":")[2]
-            full, key = old, old[len(self._scope) :]
+            key = self._formerly_called(key, name, was) if was is not None else key
+            full = self._scope + key
             index = self._steps.get(full)
-        # A skip is recorded long after the place it stands for: no interruption comes before it.
-        if index is None or (index > self._interrupt and type(self._facts[index]) is not Skipped):
+        if index is None:
             self._asked = full
             return None
-        return self._stand(key, index)
-
-    def _had(self, key: str) -> bool:
-        return key in self._steps or key in self._journal.deferred
-
-    def _stand(self, key: str, index: int) -> AnyFact:
-        """Stand at a settled step: later reads are as of it, and what was read before it has had its say."""
         fact = self._facts[index]
         kind = type(fact)
-        if kind is Skipped:
+        if kind is Skipped:  # recorded long after the place it stands for: no interruption comes before it
             return fact
+        if index > self._interrupt:
+            self._asked = full
+            return None
         self._reached += 1
         if index > self._position:  # noqa: PLR1730 - a call to max would cost as much as the rest
             self._position = index
-        because = self._because
-        if kind is not Chosen:
-            because.clear()
-            if kind is Done:
-                self._anchor = key
-        because.append(fact)
+        if kind is Chosen:
+            self._notes.append(fact)
+            return fact
+        if kind is Done:
+            self._anchor = key
+        self._reason = fact
+        if self._notes:
+            self._notes.clear()
         return fact
+
+    def _formerly_called(self, key: str, name: str, was: str) -> str:
+        """The key of a renamed step: the old one if the lead met it under its old name."""
+        old = was + key[len(name) :]
+        full = self._scope + old
+        if full not in self._steps and full not in self._journal.deferred:
+            return key
+        self._aliases[was.partition(":")[2]] = name.partition(":")[2]
+        return old
 
     async def _settle(self, ask: Ask) -> Any:
         """Have the frontier settled: a derived fact, or the end of this run."""
@@ -235,21 +240,19 @@ class Lead:
     def _observed(self, value: int, name: str) -> ObservedInt:
         observed = ObservedInt(value)
         observed.name = name
-        observed.notes = self._because
+        observed.notes = self._notes
         return observed
 
-    @property
-    def _as_of(self) -> datetime:
-        position = self._position
+    def _when(self, position: int) -> datetime:
         settled = len(self._facts)
         return self._facts[position].at if position < settled else self._derived[position - settled].at
 
-    def _cadence_now(self) -> timedelta:
-        scored = self._journal.scored(self._position)
-        last = max((fact.last or fact.at for fact in self._journal.behaved(self._position)), default=None)
-        quiet = (self._as_of - last).total_seconds() / 86400 if last is not None else None
+    def _cadence_at(self, position: int) -> timedelta:
+        scored = self._journal.scored(position)
+        last = self._journal.last_seen(position)
+        quiet = (self._when(position) - last).total_seconds() / 86400 if last is not None else None
         length = cadence(scored.score, scored.stage, quiet)
-        self._because.append(("cadence", f"{length.days} days"))
+        self._notes.append(("cadence", length))
         return length
 
     def _matches(self, matcher: Matcher, fact: Behaved) -> bool:

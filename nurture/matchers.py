@@ -65,6 +65,7 @@ def say_behaviour(name: str, subject: str) -> str:
             return says
 
 
+@lru_cache(maxsize=4096)
 def _one(name: str, subject: str = "*") -> Matcher:
     return Matcher((f"{name}:{subject}",))
 

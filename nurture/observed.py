@@ -47,18 +47,19 @@ class ObservedInt(int):
 class Length:
     """A length of time that is worked out when it is first needed: a wait that is over never needs it.
 
-    Reads, compares and counts as the timedelta it stands for.
+    Worked out as of the position where it was read; compares and counts as the timedelta it stands for.
     """
 
-    __slots__ = ("_found", "_work_out")
+    __slots__ = ("_found", "_position", "_work_out")
 
-    def __init__(self, work_out: Callable[[], timedelta]) -> None:
+    def __init__(self, work_out: Callable[[int], timedelta], position: int = 0) -> None:
         self._work_out = work_out
+        self._position = position
         self._found: timedelta | None = None
 
     def __pos__(self) -> timedelta:
         if self._found is None:
-            self._found = self._work_out()
+            self._found = self._work_out(self._position)
         return self._found
 
     @property

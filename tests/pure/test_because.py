@@ -188,8 +188,8 @@ def test_a_length_is_worked_out_once_and_only_when_needed() -> None:
     """It counts, compares and prints as the length it stands for."""
     asked: list[int] = []
 
-    def work_out() -> timedelta:
-        asked.append(1)
+    def work_out(position: int) -> timedelta:
+        asked.append(position)
         return timedelta(days=4)
 
     length = Length(work_out)
