@@ -14,7 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BeforeValidator, EmailStr, Field, ValidationError, validate_email
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, EmailStr, Field, ValidationError, validate_email
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
@@ -152,7 +152,32 @@ class Settings(BaseSettings):
         repr=False,
         description="postgresql://user:password@host/perennial or sqlite:///perennial.db",
     )
-    provider: Literal["mailbox"] = Field(default="mailbox", description="mailbox, which keeps messages in the database")
+    provider: Literal["mailbox", "sendgrid", "smtp", "database"] = Field(
+        default="mailbox",
+        description="sendgrid, smtp, mailbox (a SendGrid on this machine), or database (kept there, sent nowhere)",
+    )
+    mailbox_url: Annotated[str, AfterValidator(_public_url)] = Field(
+        default="http://127.0.0.1:8025", description="where the mailbox answers, such as http://127.0.0.1:8025"
+    )
+    sendgrid_api_key: str | None = Field(
+        default=None,
+        repr=False,
+        validation_alias=AliasChoices("sendgrid_api_key", f"{PREFIX}SENDGRID_API_KEY", "SENDGRID_API_KEY"),
+        description="the key as SendGrid showed it, SG.…, with the right to send mail",
+    )
+    sendgrid_host: Annotated[str, AfterValidator(_public_url)] = Field(
+        default="https://api.sendgrid.com",
+        description="https://api.sendgrid.com, or https://api.eu.sendgrid.com for accounts kept in Europe",
+    )
+    smtp_host: Text = Field(default="localhost", description="the mail server's name, such as smtp.your-company.com")
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="the mail server's port, such as 587")
+    smtp_username: str | None = Field(default=None, description="the name to sign in to the mail server with")
+    smtp_password: str | None = Field(
+        default=None, repr=False, description="the password to sign in to the mail server with"
+    )
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="starttls (port 587), tls (port 465), or none (a server on this machine)"
+    )
     sender: Annotated[Sender, NoDecode, BeforeValidator(_sender)] = Field(
         default=Sender(name="Dana at Perennial", address="dana@perennial.example"),
         description="a name and an address, such as Dana Reyes <dana@your-company.com>",

@@ -1,0 +1,39 @@
+"""The mail provider that the settings name. A new provider is one file in `activities/` and one line here."""
+
+from typing import assert_never
+
+from activities.mailbox import Mailbox
+from activities.provider import Provider
+from activities.sendgrid import SendGridProvider
+from activities.smtp import SmtpProvider, SmtpServer
+from nurture.errors import SettingsError
+from wiring.database import Database
+from wiring.secret import tokens_of
+from wiring.settings import Settings, variable
+
+LOCAL_KEY = "SG.the-mailbox-lets-anyone-in"
+
+
+def provider_of(settings: Settings, database: Database) -> Provider:
+    """The provider. Raises SettingsError if it lacks what it needs."""
+    match settings.provider:
+        case "mailbox":
+            return SendGridProvider(LOCAL_KEY, settings.mailbox_url, tells_time=True)
+        case "sendgrid":
+            if not settings.sendgrid_api_key:
+                raise SettingsError(f"no SendGrid key; set SENDGRID_API_KEY, or {variable('provider')} to another one")
+            return SendGridProvider(settings.sendgrid_api_key, settings.sendgrid_host)
+        case "smtp":
+            server = SmtpServer(
+                host=settings.smtp_host,
+                port=settings.smtp_port,
+                username=settings.smtp_username,
+                password=settings.smtp_password,
+                use_tls=settings.smtp_tls == "tls",
+                start_tls=settings.smtp_tls == "starttls",
+            )
+            return SmtpProvider(server, tokens_of(settings), settings.public_url)
+        case "database":
+            return Mailbox(database)
+        case _:
+            assert_never(settings.provider)
