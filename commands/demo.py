@@ -38,7 +38,7 @@ WALL_SECONDS = 92.0
 LEAD_DAYS_A_SECOND = 420.0
 """What two slow cores live through at a comfortable half of what they could: leads times days, each real second."""
 
-_PIECES, _REFERENCE_SECONDS = 5_000, 0.32
+_PIECES, _REFERENCE_SECONDS = 15_000, 0.96
 _SHOW_EACH = 1.0
 _KEPT = ("engine.lock", "temporal.log")  # they carry locks and the ports of the last run
 

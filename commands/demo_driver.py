@@ -40,7 +40,17 @@ class Entrance:
     at: datetime
 
 
-Act: TypeAlias = Entrance | PlannedBehaviour
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a lead, or sales about it, will do at a moment; `touch_id` is what it answers, if it is a touch."""
+
+    lead_id: str
+    planned: PlannedBehaviour
+    at: datetime
+    touch_id: str | None = None
+
+
+Act: TypeAlias = Entrance | Deed
 
 
 @dataclass(slots=True)
@@ -95,20 +105,19 @@ class Driver:
         for touch, lead_id, enrolment, step, piece, at in touches:
             if self._is_new(touch, lead_id):
                 cause = _cause(enrolment, lead_id, step)
-                self._plan(self._of(lead_id, self.model.after_touch(self._names[lead_id], cause, piece, at)))
+                plans = self.model.after_touch(self._names[lead_id], cause, piece, at)
+                self._plan(Deed(lead_id, plan, plan.at, touch) for plan in plans)
         for offer, lead_id, enrolment, step, at in offers:
             if self._is_new(offer, lead_id):
                 cause = _cause(enrolment, lead_id, step)
-                self._plan(self._of(lead_id, self.model.after_hand_off(self._names[lead_id], cause, at)))
+                plans = self.model.after_hand_off(self._names[lead_id], cause, at)
+                self._plan(Deed(lead_id, plan, plan.at) for plan in plans)
 
     def _is_new(self, id_: str, lead_id: str) -> bool:
         if id_ in self._seen or lead_id not in self._names:
             return False
         self._seen.add(id_)
         return True
-
-    def _of(self, lead_id: str, plans: Iterable[PlannedBehaviour]) -> list[PlannedBehaviour]:
-        return [PlannedBehaviour(plan.id, lead_id, plan.name, plan.subject, plan.at) for plan in plans]
 
     async def _act(self, acts: Sequence[Act]) -> None:
         """Let acts happen: a few leads at a time, each one's in order."""
@@ -135,16 +144,17 @@ class Driver:
             self.refused[str(error)] += 1
             return
         visits = self.model.after_enrolment(entrance.name, entrance.track, entrance.at)
-        self._plan(self._of(entrance.lead_id, visits))
+        self._plan(Deed(entrance.lead_id, visit, visit.at) for visit in visits)
 
-    async def _tell(self, planned: PlannedBehaviour) -> None:
+    async def _tell(self, deed: Deed) -> None:
+        planned = deed.planned
         subject = behaviour_kind(planned.name).subject
         props = {subject: planned.subject} if subject and planned.subject else {}
-        at = await self._moment_of(planned)
-        await self.inst.ear.hear(Happening(planned.id, planned.lead_id, planned.name, props, at))
+        at = await self._moment_of(deed)
+        await self.inst.ear.hear(Happening(planned.id, deed.lead_id, planned.name, props, at, deed.touch_id))
         self.heard += 1
 
-    async def _moment_of(self, planned: PlannedBehaviour) -> datetime:
+    async def _moment_of(self, planned: Deed) -> datetime:
         """When it was planned; or now, if the lead's journeys went on meanwhile: nothing happens in their past.
 
         At two days a second, the tenth of a second that this driver is late is five hours to them.

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, distinct, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.behaviours import SUPPRESSES
+from activities.suppress import SUPPRESSES
 from models.tables import BehaviourRow, Enrolment, FactRow, HandOff, Lead, Suppression, Touch
 
 NURTURE, SALES = "in nurture", "with sales"
