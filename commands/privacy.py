@@ -21,7 +21,7 @@ from commands.shared import books, lead_of, opened, out, print_json, run
 from models.tables import Lead
 from nurture.addresses import normalise
 from nurture.errors import InputError, NotFoundError, RefusedError
-from wiring.secret import installation_secret
+from wiring.secret import secret_of
 
 Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
@@ -51,7 +51,7 @@ def erase(
 
 async def _erase(name: str) -> Erased:
     async with opened() as inst:
-        secret = installation_secret(inst.settings)
+        secret = secret_of(inst.settings)
         async with inst.database.reading() as session:
             lead = await _kept(session, name)
         return await Eraser(inst.database, inst.client, secret).erase(lead.id, inst.moment.now())
@@ -108,7 +108,7 @@ async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[
             lead = await _kept_or_none(session, name)
         if lead is None:
             async with inst.database.writing() as session:
-                new = await bar(session, installation_secret(inst.settings), normalise(name), reason, at)
+                new = await bar(session, secret_of(inst.settings), normalise(name), reason, at)
             return f"No lead has this address{'' if new else ', as before'}; none will get it.", ()
         new = await Suppressor(inst.database, inst.client, inst.ear).suppress(lead.id, reason, at, source=source)
         async with inst.database.reading() as session:
@@ -122,7 +122,7 @@ async def _lift(name: str, reason: Reason, why: str) -> tuple[str, tuple[str, ..
     async with books(to_write=True) as here, here.database.writing() as session:
         lead = await _kept_or_none(session, name)
         if lead is None:
-            if not await unbar(session, installation_secret(here.settings), normalise(name)):
+            if not await unbar(session, secret_of(here.settings), normalise(name)):
                 raise RefusedError("this address is not suppressed")
             return "The address may be a lead's again.", ()
         await lift(session, lead.id, reason, here.now(), why=why)
