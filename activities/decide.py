@@ -5,19 +5,24 @@ It takes the score anew, runs `plan`, and writes the read model, in one transact
 
 from dataclasses import dataclass
 
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.read_model import rewrite_facts, write_decision, write_head
 from activities.rescore import rescore
+from models.edge import Unheard
 from models.messages import Decided, Deciding
+from models.tables import BehaviourRow, Enrolment
 from nurture.content import Catalogue
 from nurture.decision import Decision, Finish, Park
-from nurture.facts import AnyFact, Enrolled, Scored
+from nurture.errors import NotFoundError
+from nurture.facts import AnyFact, Behaved, Enrolled, Scored
 from nurture.journal import Journal
 from nurture.plan import look_ahead, plan
 from nurture.scoring import ScoringModel
 from nurture.track import Registry
-from wiring.database import Database
+from wiring.database import Database, lock_lead
 from workflows.visibility import attributes
 
 
@@ -38,7 +43,9 @@ class DecideActivity:
         async with self.database.writing() as session:
             news: list[AnyFact] = []
             if asked.rescore:
-                score = await rescore(session, self.scoring, asked.lead_id, asked.now)
+                lead_id = await lead_of(session, asked.enrolment_id)
+                news += await take_unheard(session, asked)
+                score = await rescore(session, self.scoring, lead_id, asked.now)
                 if (score.total, score.stage) != _last_score(journal):
                     news.append(Scored(asked.now, score.total, score.stage))
             seen = journal.extended(news)
@@ -65,6 +72,41 @@ class DecideActivity:
         if decision.then is None:
             return {}
         return attributes(journal.extended(decision.then.facts), decision.then.next, self.scoring)
+
+
+async def lead_of(session: AsyncSession, enrolment_id: str) -> str:
+    """The lead that an enrolment is of now, locked: a behaviour of it waits for this decision, or is in it."""
+    wanted = select(Enrolment.lead_id).where(Enrolment.id == enrolment_id)
+    lead_id = await session.scalar(wanted)
+    if lead_id is None:
+        raise NotFoundError(f"no enrolment {enrolment_id!r}")
+    await lock_lead(session, lead_id)
+    return lead_id
+
+
+async def take_unheard(session: AsyncSession, asked: Deciding) -> list[AnyFact]:
+    """The behaviours that this journey did not listen for since its last decision; now they count.
+
+    A decision tried again at the same length of the journal takes the same ones again.
+    """
+    rows = await session.execute(
+        select(BehaviourRow.id, BehaviourRow.at, BehaviourRow.name, BehaviourRow.subject, Unheard.taken)
+        .join(Unheard, Unheard.behaviour_id == BehaviourRow.id)
+        .where(Unheard.enrolment_id == asked.enrolment_id)
+        .order_by(BehaviourRow.at, BehaviourRow.id)
+    )
+    found = rows.all()
+    if not found:
+        return []
+    mine = Unheard.enrolment_id == asked.enrolment_id
+    await session.execute(delete(Unheard).where(mine, Unheard.taken < asked.total))
+    await session.execute(update(Unheard).where(mine).values(taken=asked.total))
+    known = {fact.id for fact in asked.facts if isinstance(fact, Behaved)}
+    return [
+        Behaved(at, id_, name, subject)
+        for id_, at, name, subject, taken in found
+        if id_ not in known and (taken is None or taken >= asked.total)
+    ]
 
 
 def _last_score(journal: Journal) -> tuple[int, str]:

@@ -73,8 +73,14 @@ async def write_decision(  # noqa: PLR0917 - the row's own order
 async def write_head(
     session: AsyncSession, enrolment_id: str, at: datetime, following: AnyNext, because: Sequence[str]
 ) -> None:
-    """Say where an enrolment stands."""
-    values: dict[str, object] = {"because": list(because), "status": "active", "next_at": at}
+    """Say where an enrolment stands, and what wakes it: everything, unless it is parked. The caller locks the lead."""
+    values: dict[str, object] = {
+        "because": list(because),
+        "status": "active",
+        "next_at": at,
+        "listens": None,
+        "wakes_at_score": None,
+    }
     match following:
         case Finish():
             values |= {
@@ -85,7 +91,12 @@ async def write_head(
                 "next_at": None,
             }
         case Park():
-            values |= {"step": following.key, "next_at": following.until}
+            values |= {
+                "step": following.key,
+                "next_at": following.until,
+                "listens": list(following.listens),
+                "wakes_at_score": following.wakes_at_score,
+            }
             if following.why == "paused":
                 values["status"] = "paused"
         case _:

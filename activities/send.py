@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.identity import lead_on
 from activities.moment import Moment
 from activities.provider import (
     Envelope,
@@ -26,6 +27,7 @@ from activities.provider import (
 from activities.read_model import write_decision, write_facts, write_head
 from activities.render import Reader, render
 from activities.standing import standing_of
+from activities.tokens import Tokens
 from models.messages import StepOrder, StepOutcome
 from models.tables import Enrolment, Lead, Touch
 from nurture.content import Catalogue
@@ -34,7 +36,7 @@ from nurture.errors import ContentError
 from nurture.facts import Done
 from nurture.gate import Allow, Ask, Defer, Refuse, judge
 from nurture.track import Registry
-from wiring.database import Database, lock_lead
+from wiring.database import Database
 
 OPEN = ("sending", "deferred")
 """States of a touch that is not settled. `deferred`: begun by an earlier try, and it surely never left us."""
@@ -64,6 +66,7 @@ class SendActivity:
     provider: Provider
     sender: From
     moment: Moment
+    tokens: Tokens
 
     @activity.defn(name="send")
     async def send(self, order: StepOrder) -> StepOutcome:
@@ -95,7 +98,7 @@ class SendActivity:
     async def _open(self, order: StepOrder, step: Send, now: datetime) -> StepOutcome | tuple[Touch, Lead] | Touch:
         """Judge, and commit a new touch as `sending`; or the touch that an earlier try left, or what became of it."""
         async with self.database.writing() as session:
-            await lock_lead(session, order.lead_id)
+            lead = await lead_on(session, order.enrolment_id)
             touch = await session.scalar(
                 select(Touch).where(Touch.enrolment_id == order.enrolment_id, Touch.step_key == step.key)
             )
@@ -104,7 +107,7 @@ class SendActivity:
             touch = Touch(
                 id=f"tc{token_hex(12)}",
                 enrolment_id=order.enrolment_id,
-                lead_id=order.lead_id,
+                lead_id=lead.id,
                 track=order.track,
                 step_key=step.key,
                 piece=step.piece,
@@ -112,28 +115,35 @@ class SendActivity:
                 state="sending",
                 at=now,
             )
-            return await self._judge(session, order, touch, now)
+            return await self._judge(session, order, lead, touch, now)
 
     async def _resume(self, order: StepOrder, touch: Touch, now: datetime) -> StepOutcome | tuple[Touch, Lead]:
-        """Settle what an earlier try left; if it surely never left us, judge anew: the lead may have opted out since."""
+        """Settle what an earlier try left; if surely nothing was sent, judge anew: the lead may have opted out since."""
         if touch.state == "sending":
             fate = await self.provider.fate(touch.id)
             if fate != "absent":
                 said = "whether it was sent is not known" if fate == "unknown" else ""
                 return await self._close(order, touch.id, fate, said)
         async with self.database.writing() as session:
-            await lock_lead(session, order.lead_id)
+            lead = await lead_on(session, order.enrolment_id)
             touch = await session.get_one(Touch, touch.id)
-            return await self._judge(session, order, touch, now) if touch.state in OPEN else _outcome_of(touch)
+            return await self._judge(session, order, lead, touch, now) if touch.state in OPEN else _outcome_of(touch)
 
     async def _judge(
-        self, session: AsyncSession, order: StepOrder, touch: Touch, now: datetime
+        self, session: AsyncSession, order: StepOrder, lead: Lead, touch: Touch, now: datetime
     ) -> StepOutcome | tuple[Touch, Lead]:
         track = self.tracks[order.track]
-        lead = await session.get_one(Lead, order.lead_id)
         enrolment = await session.get_one(Enrolment, order.enrolment_id)
         standing = await standing_of(session, lead, enrolment, track.exits, now, but=touch.id)
-        ask = Ask(now, lead.id, track.name, track.priority, lead.time_zone, lead.country)
+        ask = Ask(
+            now,
+            lead.id,
+            track.name,
+            track.priority,
+            lead.time_zone,
+            lead.country,
+            self.catalogue.get(touch.piece).topic,
+        )
         match verdict := judge(ask, standing, track.gate_rules):
             case Defer():
                 if touch in session:
@@ -171,6 +181,7 @@ class SendActivity:
     ) -> StepOutcome:
         """Settle a touch, unless a webhook was quicker."""
         async with self.database.writing() as session:
+            await lead_on(session, order.enrolment_id)
             touch = await session.get_one(Touch, touch_id, with_for_update=True)
             if touch.state in OPEN:
                 touch.state, touch.reason, touch.provider_id = state, _lines(said, told), provider_id
@@ -182,7 +193,7 @@ class SendActivity:
         piece = self.catalogue.get(step.piece)
         traits = lead.traits
         reader = Reader(lead.first_name, lead.company, traits.get("topic"), traits.get("industry"))
-        unsubscribe = f"{self.sender.public_url.rstrip('/')}/u/{touch.id}"
+        unsubscribe = f"{self.sender.public_url.rstrip('/')}/u/{self.tokens.sign('preferences', touch.id)}"
         try:
             mail = render(
                 piece,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.wishes import wishes_of
 from models.tables import BehaviourRow, Consent, Enrolment, FactRow, Lead, Suppression, Touch
 from nurture.gate import PastTouch, Rival, Standing
 from nurture.matchers import Matcher, say_behaviour
@@ -31,6 +32,7 @@ async def standing_of(
             Touch.lead_id == lead.id, Touch.state.in_(COUNTED), Touch.at > now - LONGEST_CAP, Touch.id != (but or "")
         )
     )
+    wishes = await wishes_of(session, lead)
     rivals = await session.execute(
         select(Enrolment.track, Enrolment.priority, Enrolment.next_at).where(
             Enrolment.lead_id == lead.id,
@@ -47,6 +49,8 @@ async def standing_of(
         exited=await _exit_of(session, enrolment, exits),
         touches=tuple(PastTouch(at, track) for at, track in touches),
         rivals=tuple(Rival(track, priority, due) for track, priority, due in rivals if due is not None),
+        break_until=wishes.break_until,
+        unwanted=wishes.unwanted,
     )
 
 

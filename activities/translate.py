@@ -29,7 +29,7 @@ SEGMENT_NAMES = {
     "event attended": "event.attended",
     "webinar attended": "event.attended",
 }
-"""Names of `track` calls that mean a behaviour. Our own names (`form.submitted`) mean themselves; the rest is kept only."""
+"""Names of `track` calls that mean a behaviour. Our own names (`form.submitted`) mean themselves; the rest is kept."""
 
 State = Literal["done", "anonymous", "ignored"]
 

@@ -17,7 +17,6 @@ from activities.behaviours import Ear
 from activities.decide import DecideActivity
 from activities.enrol import EnrolActivity, Enroller
 from activities.hand_off import PeopleActivities
-from activities.mailbox import Mailbox
 from activities.moment import Moment
 from activities.provider import Provider
 from activities.render import load_catalogue
@@ -28,7 +27,9 @@ from nurture.scoring import DEFAULT_MODEL, ScoringModel
 from nurture.track import Registry, load_tracks
 from wiring.clock import read_clock
 from wiring.database import Database
+from wiring.provider import provider_of
 from wiring.quiet_errors import QuietErrors
+from wiring.secret import tokens_of
 from wiring.settings import Settings
 from wiring.temporal import connect
 from workflows.nurture import Nurture
@@ -107,7 +108,7 @@ def build_worker(
         task_queue=settings.task_queue,
         workflows=[Nurture],
         activities=[
-            *step_activities(inst, provider or Mailbox(inst.database)),
+            *step_activities(inst, provider or provider_of(settings, inst.database)),
             *(own_activities() if own is None else own),
         ],
         workflow_runner=sandbox(),
@@ -139,7 +140,7 @@ def step_activities(inst: Installation, provider: Provider) -> Sequence[Callable
     )
     return [
         DecideActivity(inst.database, inst.tracks, inst.catalogue, inst.scoring).decide,
-        SendActivity(inst.database, inst.tracks, inst.catalogue, provider, sender, moment).send,
+        SendActivity(inst.database, inst.tracks, inst.catalogue, provider, sender, moment, tokens_of(settings)).send,
         people.hand_off,
         people.alert,
         EnrolActivity(inst.enroller, moment).enrol,

@@ -30,6 +30,14 @@ class Inbox:
         self._tickets += 1
         return self._tickets
 
+    def skip(self, id_: str) -> None:
+        """A behaviour of this id is in the journal by another way: it is not to be taken, nor heard again."""
+        if id_ not in self._heard:
+            self._heard.append(id_)
+        waiting = [message for message in self._waiting if not (isinstance(message, Behaviour) and message.id == id_)]
+        self.taken += len(self._waiting) - len(waiting)
+        self._waiting = deque(waiting)
+
     def take(self) -> Behaviour | Control:
         """The message that has waited longest."""
         self.taken += 1

@@ -20,6 +20,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from models.messages import (
         Behaviour,
+        Behaviours,
         Control,
         Decided,
         Deciding,
@@ -107,6 +108,12 @@ class Nurture:
         self.inbox.put(behaviour)
 
     @workflow.signal
+    def behaviours(self, burst: Behaviours) -> None:
+        """A burst of behaviours, in order, in one signal."""
+        for behaviour in burst.items:
+            self.inbox.put(behaviour)
+
+    @workflow.signal
     def pause(self, request: Request) -> None:
         """Send nothing, and let time stand still, until resumed. Exits still work."""
         self.inbox.put(Control(verb="pause", id=request.id, reason=request.reason))
@@ -185,6 +192,9 @@ class Nurture:
         )
         self.rescore = False
         self._append(*decided.facts)
+        for fact in decided.facts:
+            if isinstance(fact, Behaved):
+                self.inbox.skip(fact.id)
         self.saved = self.total
         self.journal.decided = len(self.journal)
         self.answered = taken

@@ -14,6 +14,7 @@ from activities.moment import Moment
 from activities.provider import Envelope, Fate, Provider
 from activities.read_model import FACT
 from activities.send import From, SendActivity
+from activities.tokens import Tokens
 from models.messages import Deciding, StepOrder
 from models.tables import Base, DecisionRow, Enrolment, FactRow
 from nurture.clock import Clock
@@ -25,6 +26,7 @@ from tests.engine.rig import CATALOGUE, MONDAY, TRACKS, lead_rows
 from wiring.database import Database
 
 WELCOME = Send("send:welcome", "welcome")
+TOKENS = Tokens("a secret of the tests")
 SENDER = From(
     "Dana", "dana@perennial.example", "dana@perennial.example", "12 Orchard Lane", "https://perennial.example"
 )
@@ -77,7 +79,7 @@ def sending(
     catalogue: Catalogue = CATALOGUE,
 ) -> SendActivity:
     """The activity `send` at a moment of the wall clock."""
-    return SendActivity(database, tracks, catalogue, provider, SENDER, at_wall(now))
+    return SendActivity(database, tracks, catalogue, provider, SENDER, at_wall(now), TOKENS)
 
 
 def order(step: AnyStep = WELCOME, *, now: datetime = MONDAY, enrolment: str = ADA, **changes: Any) -> StepOrder:

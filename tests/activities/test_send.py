@@ -19,6 +19,7 @@ from nurture.errors import ContentError
 from nurture.facts import Done
 from tests.activities.room import (
     ADA,
+    TOKENS,
     Killed,
     Scripted,
     add,
@@ -62,7 +63,8 @@ async def test_an_allowed_send_leaves_a_touch_a_message_and_a_fact(house: Databa
     touch, message = await one(house, Touch), await one(house, Message)
     assert (touch.state, touch.step_key, touch.provider_id) == ("accepted", "send:welcome", touch.id)
     assert (message.touch_id, message.to) == (touch.id, "ada@northwind.example")
-    assert message.headers["List-Unsubscribe"] == f"<https://perennial.example/u/{touch.id}>"
+    token = message.headers["List-Unsubscribe"].removeprefix("<https://perennial.example/u/").removesuffix(">")
+    assert TOKENS.read("preferences", token) == (touch.id,)
     assert await journal(house) == [(1, Done(MONDAY, "send:welcome", "sent"))]
     assert await decisions(house) == [(2, "wait after send welcome")]
     head = await one(house, Enrolment)

@@ -31,8 +31,9 @@ SECOND_THOUGHTS = page_viewed("/pricing*") | demo_requested | replied()
 async def lost_deal(lead: Lead) -> Outcome:
     """A lost deal is kept in touch with for half a year, in case the decision is made again.
 
-    A thank-you, then each month a check-in, a report on the lead's industry or a product update, whichever is due. Second
-    thoughts (pricing, a demo request, a reply) go straight to sales. After six months one open question: reconsider, or rest.
+    A thank-you, then each month a report on the lead's industry, a product update or a check-in, whichever is due.
+    Second thoughts (pricing, a demo request, a reply) go straight to sales. After six months one open question:
+    reconsider, or rest.
     """
     await lead.wait(days=3)
     await lead.send("lost-deal-thanks")

@@ -33,9 +33,9 @@ ENGAGED = link_clicked() | INTENT
 async def new_lead(lead: Lead) -> Outcome:
     """A content download becomes a sales conversation.
 
-    Welcome, then each week a lesson on the downloaded topic. A lead that engages gets case studies next, and guides to
-    buying after them, at a pace that fits its interest. A spike of the score to 75, or a return to pricing by a lead that
-    is warm already, is offered to sales at once.
+    Welcome, then each week a lesson on the downloaded topic. A lead that engages gets case studies next, at a pace that
+    fits its interest, and guides to buying when the lessons run out. A spike of the score to 75, or a return to pricing
+    by a lead that is warm already, is offered to sales at once.
     """
     await lead.send("welcome")
     await lead.wait(WEEK, until=ENGAGED)
