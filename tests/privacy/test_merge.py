@@ -1,0 +1,262 @@
+"""Two leads become one: what each brings, on both databases."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from activities import consent
+from activities.events import Incoming, accept
+from activities.identity import lead_on, name, with_address
+from activities.merge import Merged, merge, merged_leads
+from activities.standing import standing_of
+from activities.suppress import suppress, suppressions
+from activities.wishes import Wishes, wish_break, wish_topics, wishes_of
+from models.edge import Event, Identity
+from models.tables import BehaviourRow, Enrolment, Lead, Message, ScoreEntry, Touch
+from nurture.errors import InputError, NotFoundError, RefusedError
+from nurture.matchers import Matcher
+from nurture.scoring import DEFAULT_MODEL
+from tests.db.rows import store
+from tests.privacy.people import NOON, consent_of, does, one, person, rows, settle
+from wiring.database import Database
+
+DAY = timedelta(days=1)
+
+
+def stay(lead: str, track: str, number: int = 1, *, status: str = "active", days: int = 0, **more: Any) -> Enrolment:
+    return Enrolment(
+        id=f"{track}/{lead}/{number}",
+        lead_id=lead,
+        track=track,
+        number=number,
+        status=status,
+        started_at=NOON + days * DAY,
+        **more,
+    )
+
+
+def sent(lead: str, track: str, step: str = "send:welcome", number: int = 1) -> Touch:
+    return Touch(
+        id=f"t-{lead}-{track}-{step[-4:]}",
+        enrolment_id=f"{track}/{lead}/{number}",
+        lead_id=lead,
+        track=track,
+        step_key=step,
+        piece="welcome",
+        state="accepted",
+        at=NOON,
+    )
+
+
+async def merged(database: Database, keep: str = "keep", lose: str = "lose") -> Merged:
+    return await does(database, lambda session: merge(session, keep, lose, at=NOON))
+
+
+@pytest.fixture
+async def two(database: Database) -> Database:
+    """Two leads, both with consent."""
+    await settle(database, person("keep"), person("lose"))
+    return database
+
+
+@pytest.mark.parametrize(
+    ("keep", "lose", "result"),
+    [
+        ("granted", "granted", "granted"),
+        ("granted", "withdrawn", "withdrawn"),
+        ("withdrawn", "granted", "withdrawn"),
+        ("none", "granted", "none"),
+        ("granted", "none", "granted"),
+        ("none", "withdrawn", "withdrawn"),
+    ],
+)
+async def test_the_stricter_consent_holds(database: Database, keep: str, lose: str, result: str) -> None:
+    """A withdrawal goes along; a grant was given for another address, and does not."""
+    await store(database, person("keep"), person("lose"))
+    for lead, said in (("keep", keep), ("lose", lose)):
+        if said == "granted":
+            await does(database, lambda s, i=lead: consent.grant(s, i, NOON, basis="consent", source="form"))
+        if said == "withdrawn":
+            await does(database, lambda s, i=lead: consent.withdraw(s, i, NOON, source="page"))
+    await merged(database)
+    assert await consent_of(database, "keep") == result
+
+
+async def test_suppressions_are_joined(two: Database) -> None:
+    """Each with its own reason."""
+    await does(two, lambda s: suppress(s, "keep", "manual", NOON, source="test"))
+    await does(two, lambda s: suppress(s, "lose", "complaint", NOON, source="test"))
+    await does(two, lambda s: suppress(s, "lose", "manual", NOON, source="test"))
+    await merged(two)
+    assert await does(two, lambda s: suppressions(s, "keep")) == ("complaint", "manual")
+
+
+async def test_wishes_are_joined_to_the_stricter(two: Database) -> None:
+    """The longer break, and every topic that either does not want."""
+    await does(two, lambda s: wish_break(s, "keep", NOON + DAY))
+    await does(two, lambda s: wish_break(s, "lose", NOON + 9 * DAY))
+    await does(two, lambda s: wish_topics(s, "keep", {"dashboards": True, "forecasting": False}, NOON))
+    await does(two, lambda s: wish_topics(s, "lose", {"dashboards": False, "forecasting": True, "other": True}, NOON))
+    await merged(two)
+    lead = await one(two, "keep")
+    assert await does(two, lambda s: wishes_of(s, lead)) == Wishes(NOON + 9 * DAY, ("dashboards", "forecasting"))
+
+
+async def test_the_profile_is_filled_and_the_score_counts_both(two: Database) -> None:
+    """Behaviours and their points move; who the lead is by its joined profile scores once."""
+    async with two.writing() as session:
+        await session.execute(update(Lead).where(Lead.id == "keep").values(first_name="Ada", traits={"topic": "x"}))
+        await session.execute(
+            update(Lead)
+            .where(Lead.id == "lose")
+            .values(
+                first_name="A.",
+                company="Northwind",
+                time_zone="Europe/Berlin",
+                traits={"topic": "y", "industry": "retail"},
+                segment={"list": "fair"},
+            )
+        )
+    for lead, points in (("keep", 8), ("lose", 15)):
+        await store(
+            two,
+            BehaviourRow(id=f"b-{lead}", lead_id=lead, name="email.clicked", at=NOON, received_at=NOON),
+            ScoreEntry(lead_id=lead, rule="pricing", behaviour_id=f"b-{lead}", points=points, reason="looked", at=NOON),
+            ScoreEntry(lead_id=lead, rule="right-industry", behaviour_id="", points=5, reason="fit", at=NOON),
+        )
+    await merged(two)
+    lead = await one(two, "keep")
+    assert (lead.first_name, lead.company, lead.time_zone) == ("Ada", "Northwind", "Europe/Berlin")
+    assert (lead.traits, lead.segment) == ({"topic": "x", "industry": "retail"}, {"list": "fair"})
+    assert lead.score == 8 + 15 + 5
+    assert {row.lead_id for row in await rows(two, BehaviourRow)} == {"keep"}
+    assert {(row.lead_id, row.rule) for row in await rows(two, ScoreEntry)} == {
+        ("keep", "pricing"),
+        ("keep", "right-industry"),
+    }
+
+
+async def test_names_and_waiting_events_are_the_kept_ones(two: Database) -> None:
+    """So that tomorrow's page view is the kept lead's."""
+    await does(two, lambda s: name(s, "lose", "anonymous", "a-1", NOON))
+    await does(two, lambda s: accept(s, [Incoming("segment", None, ("x",), {}, NOON, lead_id="lose")]))
+    await merged(two)
+    assert [(row.value, row.lead_id) for row in await rows(two, Identity)] == [("a-1", "keep")]
+    assert [event.lead_id for event in await rows(two, Event)] == ["keep"]
+
+
+async def test_the_address_and_id_of_the_one_that_went_find_the_kept_one(two: Database) -> None:
+    """Old mails, old imports, old links."""
+    await merged(two)
+    assert (await one(two, "lose")).merged_into == "keep"
+    found = await does(two, lambda s: with_address(s, "lose@example.com"))
+    assert found is not None
+    assert found.id == "keep"
+
+
+async def test_caps_count_the_touches_of_both(two: Database) -> None:
+    """Whichever journey asks next."""
+    await store(two, stay("keep", "new-lead"), stay("lose", "lost-deal"), sent("keep", "new-lead"))
+    await store(two, sent("lose", "lost-deal"), _message("t-lose-lost-deal-come", "lose"))
+    await merged(two)
+    async with two.reading() as session:
+        lead, enrolment = await session.get_one(Lead, "keep"), await session.get_one(Enrolment, "lost-deal/lose/1")
+        standing = await standing_of(session, lead, enrolment, Matcher(()), NOON + DAY)
+    assert len(standing.touches) == 2
+    assert [row.lead_id for row in await rows(two, Message)] == ["keep"]
+
+
+async def test_a_journey_on_a_track_of_its_own_goes_on(two: Database) -> None:
+    """Under its own id; it is the kept lead's, and so are the gate's answers to it."""
+    await store(two, stay("keep", "new-lead"), stay("lose", "lost-deal"))
+    assert (await merged(two)).exiting == ()
+    lead = await does(two, lambda s: lead_on(s, "lost-deal/lose/1"))
+    assert lead.id == "keep"
+
+
+async def test_of_two_journeys_on_one_track_the_kept_ones_goes_on(two: Database) -> None:
+    """The other is named, to exit; both stay in the story, and the one that goes on is the last of the track."""
+    await store(two, stay("keep", "new-lead"), stay("lose", "new-lead", days=5))
+    answer = await merged(two)
+    assert answer == Merged("keep", ("new-lead/lose/1",))
+    assert answer.reason == "merged into keep"
+    stays = await rows(two, Enrolment)
+    assert [(each.id, each.lead_id, each.number) for each in stays] == [
+        ("new-lead/keep/1", "keep", 2),
+        ("new-lead/lose/1", "keep", 1),
+    ]
+
+
+async def test_past_stays_of_both_are_numbered_in_order_and_a_running_one_is_last(two: Database) -> None:
+    """The last stay says whether the track may be entered again; new numbers give new ids."""
+    over = {"status": "finished", "ended_at": NOON + 90 * DAY}
+    await store(
+        two,
+        stay("keep", "new-lead", 1, days=2, **over),
+        stay("keep", "new-lead", 2, days=9, **over),
+        stay("lose", "new-lead", 1, days=1, **over),
+        stay("lose", "new-lead", 2, days=5),
+        stay("lose", "lost-deal", 1, **over),
+    )
+    assert (await merged(two)).exiting == ()
+    stays = sorted(await rows(two, Enrolment), key=lambda each: (each.track, each.number))
+    assert [each.id for each in stays] == [
+        "lost-deal/lose/1",
+        "new-lead/lose/1",
+        "new-lead/keep/1",
+        "new-lead/keep/2",
+        "new-lead/lose/2",
+    ]
+    assert [each.number for each in stays] == [1, 1, 2, 3, 4]
+
+
+async def test_merging_again_changes_nothing_and_names_what_still_must_exit(two: Database) -> None:
+    """After a crash between the commit and the signal, the same command does the rest."""
+    await store(two, stay("keep", "new-lead"), stay("lose", "new-lead"))
+    await does(two, lambda s: consent.withdraw(s, "lose", NOON, source="page"))
+    first = await merged(two)
+    before = [(row.id, row.number) for row in await rows(two, Enrolment)]
+    assert await merged(two) == first
+    assert await merged(two, "lose", "keep") == first
+    assert [(row.id, row.number) for row in await rows(two, Enrolment)] == before
+    await does(two, lambda s: s.execute(update(Enrolment).where(Enrolment.number == 1).values(status="finished")))
+    assert (await merged(two)).exiting == ()
+
+
+async def test_three_become_one_step_by_step(two: Database) -> None:
+    """A kept lead can go in its turn."""
+    await settle(two, person("last"))
+    await merged(two)
+    await merged(two, "last", "keep")
+    assert await does(two, lambda s: merged_leads(s, "last")) == ("keep", "lose")
+    await merged(two, "lose", "last")
+
+
+@pytest.mark.parametrize(
+    ("keep", "lose", "error"),
+    [
+        ("keep", "keep", InputError),
+        ("keep", "nobody", NotFoundError),
+        ("nobody", "lose", NotFoundError),
+        ("gone", "lose", RefusedError),
+        ("keep", "gone", RefusedError),
+        ("keep", "went", RefusedError),
+    ],
+)
+async def test_what_cannot_be_merged_is_refused(two: Database, keep: str, lose: str, error: type[Exception]) -> None:
+    """Itself, nobody, the erased, and one that has gone elsewhere already; and nothing is changed."""
+    await settle(two, person("other"), person("went", merged_into="other"), person("gone", erased_at=NOON))
+    with pytest.raises(error):
+        await merged(two, keep, lose)
+    assert (await one(two, "lose")).merged_into is None
+
+
+def _message(touch_id: str, lead: str) -> Message:
+    return Message(touch_id=touch_id, lead_id=lead, to="x", sender="y", subject="s", text="t", html="h", at=NOON)
+
+
+def test_the_score_has_the_rules_these_tests_speak_of() -> None:
+    """A rule that goes counts nothing, and the sums here would be of others."""
+    assert {rule.name for rule in DEFAULT_MODEL.engagement} >= {"pricing"}
