@@ -7,6 +7,8 @@ position of the last settled step, so a run over old steps sees the lead of that
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -47,6 +49,7 @@ class Lead:
         "_journal",
         "_notes",
         "_now",
+        "_offered",
         "_position",
         "_reached",
         "_reason",
@@ -70,6 +73,7 @@ class Lead:
         self._asked = ""
         self._counts: dict[str, int] = {}
         self._scope = ""
+        self._offered = False
         self._anchor = "start"
         self._aliases: dict[str, str] = {}
         self._graduated = 0
@@ -126,6 +130,13 @@ class Lead:
         """Send a piece. Falsy if the gate refused it for good. `was` is the piece's id before it was renamed."""
         fact: Done | Skipped | None = self._recall("send:" + piece, was and "send:" + was)
         return fact if fact is not None else await self._settle(Send(self._asked, piece, variant))
+
+    @contextmanager
+    def on_offer(self) -> Iterator[None]:
+        """While a team has the lead: no score graduates it, which would offer it a second time."""
+        before, self._offered = self._offered, True
+        yield
+        self._offered = before
 
     async def hand_off(self, to: str, reason: str = "") -> Done | Skipped:
         """Offer the lead to a team, once; the answer arrives as a behaviour to wait for."""

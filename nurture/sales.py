@@ -18,12 +18,13 @@ async def hand_to_sales(lead: Lead) -> Outcome:
 
     `handed_to_sales` when sales accepts (or opens a deal); `recycled` when it rejects, or never answers.
     """
-    await lead.hand_off("sales", reason=f"score {lead.score}")
     answer = sales_accepted | deal_opened | converted | sales_rejected
-    answered = await lead.wait(SLA, until=answer)
-    if not answered:
-        await lead.alert("sales has not answered within its SLA")
-        answered = await lead.wait(PATIENCE, until=answer)
+    with lead.on_offer():
+        await lead.hand_off("sales", reason=f"score {lead.score}")
+        answered = await lead.wait(SLA, until=answer)
+        if not answered:
+            await lead.alert("sales has not answered within its SLA")
+            answered = await lead.wait(PATIENCE, until=answer)
     if answered and not (answered.kind == "waited" and sales_rejected.matches(answered.name, "")):
         return handed_to_sales
     return recycled

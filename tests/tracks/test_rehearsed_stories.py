@@ -1,4 +1,4 @@
-"""The three tracks, as the people who wrote them would tell them. In memory: the gate and the engine have tests of their own."""
+"""The three tracks, as those who wrote them would tell them. In memory: gate and engine have tests of their own."""
 
 from datetime import date
 
@@ -52,6 +52,17 @@ def test_a_warm_lead_that_returns_to_pricing_is_offered_to_sales_at_once(catalog
     story.does("sales.accepted")
     assert story.outcome == "handed to sales"
     assert story.passes(days=200).pieces == before
+
+
+def test_a_lead_on_offer_is_not_offered_again_when_its_score_reaches_the_threshold(catalogue: Catalogue) -> None:
+    """A return to pricing offers it; the score that follows does not, nor wakes anything."""
+    story = Rehearsal(new_lead, catalogue=catalogue, traits=RETAILER).passes(days=8).scores(60)
+    story.does("email.replied", "welcome").does("event.attended", "webinar").does("email.clicked", "welcome")
+    story.does("email.clicked", "welcome").does("page.viewed", "/pricing")
+    assert [key for key in story.did if "hand_off" in key] == ["hand_off:sales"]
+    story.does("demo.requested")
+    assert [key for key in story.did if "hand_off" in key] == ["hand_off:sales"]
+    assert story.does("sales.accepted").outcome == "handed to sales"
 
 
 def test_a_lead_that_sales_rejects_goes_back_to_its_lessons(catalogue: Catalogue) -> None:
