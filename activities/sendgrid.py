@@ -6,13 +6,14 @@ What an answer means, and what is then done:
 
 - 202, or 200 in sandbox mode: accepted; the id is `X-Message-Id`.
 - 400, 413 and other 4xx: surely not sent, and never will be; when it is all about the sender, sending stops.
-- 401, 403, 404, 405, 415, redirects: key, sender, quota or host are wrong; sending stops, no lead's fault.
+- 401, 403, 404, 405, 415, a redirect: key, sender, quota or host are wrong; sending stops, no lead's fault.
 - 408, 429, and all that fails before the whole request is handed over (refused, unknown host, unreachable): try later.
 - 5xx, a time-out or a lost connection while the answer is awaited: perhaps sent.
 """
 
 import asyncio
 import json
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,8 @@ class SendGridProvider:
             raise SettingsError("the SendGrid key is not usable; set it to the key as SendGrid showed it, SG....")
         if not re.fullmatch(r"https?://(\[[0-9a-fA-F:]+\]|[^\s/?#:@]+)(:\d{1,5})?/*", host):
             raise SettingsError(f"{host!r} is no SendGrid host; set it to {SENDGRID}, or https://api.eu.sendgrid.com")
+        # At debug level the package writes the key and the whole mail.
+        logging.getLogger("python_http_client").setLevel(logging.WARNING)
         self._api_key = api_key
         self._host = host.rstrip("/")
         self._timeout = timeout.total_seconds()

@@ -1,5 +1,6 @@
 """The inbox: pages for a person, without a line of JavaScript."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -95,7 +96,9 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
     @router.get("/mail/{seq}/html")
     async def mail_html(seq: int) -> Response:
         html = named(box, str(seq)).letter.tracked_html(f"/click/{seq}/")
-        return HTMLResponse(f'<base target="_blank">{html}', headers={"Content-Security-Policy": _MAIL_POLICY})
+        base = '<base target="_blank">'
+        whole, found = re.subn(r"(<head\b[^>]*>)", rf"\1{base}", html, count=1, flags=re.IGNORECASE)
+        return HTMLResponse(whole if found else base + html, headers={"Content-Security-Policy": _MAIL_POLICY})
 
     @router.post("/mail/{seq}/acts")
     async def act(seq: int, request: Request) -> Response:

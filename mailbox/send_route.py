@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import token_urlsafe
@@ -105,11 +106,14 @@ def _denied(request: Request, api_key: str | None) -> Complaint | None:
 async def _read(request: Request, box: Mailbox) -> MailSend | Response:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return refused(415, [_WRONG_TYPE])
-    body = bytearray()
+    body, size = bytearray(), 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST:
-            return refused(413, [_TOO_LARGE], {"Connection": "close"})
+        size += len(chunk)
+        # Read to the end all the same: a sender that is still writing would not see the answer.
+        if size <= LARGEST:
+            body += chunk
+    if size > LARGEST:
+        return refused(413, [_TOO_LARGE])
     mail = read_mail_send(bytes(body), _at(request, box))
     return mail if isinstance(mail, MailSend) else refused(400, mail)
 
@@ -153,5 +157,8 @@ async def _after(fault: Fault, request: Request) -> Response | None:
         return refused(500, [_BROKEN])
     if fault.kind == "drop_after":
         return await drop(request)
-    await asyncio.sleep(fault.seconds)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(fault.seconds):
+            while not await request.is_disconnected():  # noqa: ASYNC110 - whoever gave up needs no answer
+                await asyncio.sleep(0.05)
     return None

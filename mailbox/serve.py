@@ -115,8 +115,11 @@ class _Front:
                 ready()
                 said = True
             await serving
+            # Either a signal ended the server or a fault did.
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._away)
+                async with asyncio.timeout(self._away):
+                    await self._stopping.wait()
+            if self._stopping.is_set():
                 return
             listener = _bind(self._host, port)
 
