@@ -17,6 +17,7 @@ Refuser = Callable[[float], Awaitable[None]]
 """Closes the port for so many seconds."""
 
 MOST = 1_000
+Number = Annotated[int, Query(ge=0, lt=2**63)]
 
 
 class WebhookSettings(BaseModel):
@@ -38,7 +39,7 @@ def api_routes(box: Mailbox, refuse: Refuser) -> APIRouter:  # noqa: C901 - a li
 
     @router.get("/messages")
     async def messages(
-        q: str = "", to: str = "", before: int | None = None, limit: Annotated[int, Query(ge=1, le=MOST)] = 50
+        q: str = "", to: str = "", before: Number | None = None, limit: Annotated[int, Query(ge=1, le=MOST)] = 50
     ) -> dict[str, Any]:
         found = box.store.find(words=q, to=to, before=before, limit=limit)
         names = box.store.last_events([kept.seq for kept in found])
@@ -71,7 +72,7 @@ def api_routes(box: Mailbox, refuse: Refuser) -> APIRouter:  # noqa: C901 - a li
 
     @router.get("/accepted")
     async def accepted(
-        after: int = 0, limit: Annotated[int, Query(ge=1, le=100_000)] = MOST, touch: str | None = None
+        after: Number = 0, limit: Annotated[int, Query(ge=1, le=100_000)] = MOST, touch: str | None = None
     ) -> dict[str, Any]:
         return {"totals": box.store.totals(), "accepted": box.store.accepted(after, limit, touch)}
 

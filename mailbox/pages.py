@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mailbox.api import named
+from mailbox.api import Number, named
 from mailbox.box import Mailbox
 from mailbox.events import Act
 from mailbox.store import Happened, Kept
@@ -72,7 +72,7 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
         return HTMLResponse(html, headers={"Content-Security-Policy": _PAGE_POLICY, "Referrer-Policy": "no-referrer"})
 
     @router.get("/")
-    async def inbox(q: str = "", to: str = "", before: int | None = None) -> Response:
+    async def inbox(q: str = "", to: str = "", before: Number | None = None) -> Response:
         found = box.store.find(words=q, to=to, before=before, limit=PAGE + 1)
         names = box.store.last_events([kept.seq for kept in found])
         rows = [(kept, _badge(names[kept.seq]), _preview(kept)) for kept in found[:PAGE]]

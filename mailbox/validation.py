@@ -12,7 +12,7 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from mailbox.mail_send import LONGEST_CATEGORY, MOST_CATEGORIES, MOST_PERSONALIZATIONS, Address, MailSend
 
@@ -54,8 +54,8 @@ class Complaint:
 def read_mail_send(body: bytes, now: datetime) -> MailSend | list[Complaint]:
     """The request, or why SendGrid would answer 400, at the given moment."""
     try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
+        given = from_json(body, allow_inf_nan=False)
+    except ValueError:
         return [Complaint("Bad Request")]
     try:
         mail = MailSend.model_validate(given)
