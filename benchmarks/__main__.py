@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks import plan_speed
 from benchmarks.comparison import Comparison, compare
 from benchmarks.latency import latency_rows
 from benchmarks.parked import AGES, age, disk, park, wake
@@ -74,6 +75,11 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     for name, size in sizes.items():
         note = f"{AGES[name]} events, messages not counted, {arguments.woken} leads"
         rows.append(Row(f"parked lead on disk, {name}", size, "KB", 25 if name == "young" else None, note=note))
+    say("plan")
+    speed = plan_speed.decisions_a_second(plan_speed.canonical, plan_speed.journey("ld"), rounds=50)
+    rows.append(
+        Row("plan, decisions a second of CPU", speed, "", 40_000, at_most=False, note="benchmarks/plan_speed.py")
+    )
     return rows
 
 

@@ -47,8 +47,8 @@ async def canonical(lead: Lead) -> Outcome:
 
 
 def pace(lead: Lead) -> timedelta:
-    """Every twenty days; for a lead that has warmed, twice its own cadence."""
-    return timedelta(days=20) if lead.stage == "awareness" else lead.cadence() * 2
+    """Every 24 days; for a lead that has warmed, twice its own cadence."""
+    return timedelta(days=24) if lead.stage == "awareness" else lead.cadence() * 2
 
 
 CLICK = "email.clicked"
@@ -62,9 +62,9 @@ PLACES: tuple[tuple[tuple[float, str, str], ...], ...] = (
     ((0.2, "email.opened", ""), (0.4, "page.viewed", "/blog/teams")),
     ((0.3, "page.viewed", "/events"),),
     ((0.2, "form.submitted", "newsletter"), (0.5, "page.viewed", "/pricing")),
-    ((0.2, "email.opened", ""),),
+    ((0.5, CLICK, ""),),
     ((0.2, "email.opened", ""), (0.5, CLICK, "")),
-    ((0.3, "page.viewed", "/blog/quality"), (0.45, "email.opened", "")),
+    ((0.3, "page.viewed", "/blog/quality"), (0.45, "page.viewed", "/about")),
     ((0.3, "page.viewed", "/contact"),),
 )
 """What the lead does in each wait: after which part of the wait, the behaviour, its subject (empty: the last piece)."""
