@@ -48,7 +48,7 @@ numbers = count(1)
 Found = TypeVar("Found")
 
 
-async def eventually(look: Callable[[], Awaitable[Found]], *, within: float = 60) -> Found:
+async def eventually(look: Callable[[], Awaitable[Found]], *, within: float = 30) -> Found:
     """What `look` finds, as soon as that is true; TimeoutError if it never is."""
     async with asyncio.timeout(within):
         while not (found := await look()):
@@ -224,7 +224,7 @@ async def view_of(handle: WorkflowHandle[Any, Any]) -> JournalView:
     return found
 
 
-async def finished(handle: WorkflowHandle[Any, Any], within: float = 60) -> str:
+async def finished(handle: WorkflowHandle[Any, Any], within: float = 30) -> str:
     """The outcome of a journey, once it is over."""
     async with asyncio.timeout(within):
         return str(await handle.result())

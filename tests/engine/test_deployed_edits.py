@@ -1,0 +1,195 @@
+"""An edited track, deployed under running journeys on the real server: the table of the design, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import WorkflowHandle
+
+from models.messages import Request
+from nurture.decision import Finish, Park
+from nurture.facts import Done, Skipped
+from nurture.lead import Lead
+from nurture.matchers import opted_out
+from nurture.track import Track, track
+from nurture.vocabulary import Outcome, nurtured
+from tests.engine.rig import Rig, behaviour, events, eventually, finished, kinds, parked, view_of
+
+DAY = timedelta(days=1)
+Story = Callable[[Lead], Awaitable[Outcome]]
+
+
+def version(story: Story) -> Track:
+    """A version of the track `course`."""
+    return track("course", exits_on=(opted_out,))(story)
+
+
+async def as_it_was(lead: Lead) -> Outcome:
+    """Welcome, and two offers to sales with waits between."""
+    await lead.send("welcome")
+    await lead.wait(days=10)
+    await lead.hand_off("sales")
+    await lead.wait(days=20)
+    await lead.hand_off("partners")
+    await lead.wait(days=30)
+    return nurtured
+
+
+async def with_a_step_inserted(lead: Lead) -> Outcome:
+    """An alert before the first offer."""
+    await lead.send("welcome")
+    await lead.wait(days=10)
+    await lead.alert("look here")
+    await lead.hand_off("sales")
+    await lead.wait(days=20)
+    await lead.hand_off("partners")
+    await lead.wait(days=30)
+    return nurtured
+
+
+async def with_a_step_removed(lead: Lead) -> Outcome:
+    """Without the first offer, and the wait after it."""
+    await lead.send("welcome")
+    await lead.wait(days=10)
+    await lead.hand_off("partners")
+    await lead.wait(days=30)
+    return nurtured
+
+
+async def with_a_wait_shortened(lead: Lead) -> Outcome:
+    """Five days after the first offer, and not twenty."""
+    await lead.send("welcome")
+    await lead.wait(days=10)
+    await lead.hand_off("sales")
+    await lead.wait(days=5)
+    await lead.hand_off("partners")
+    await lead.wait(days=30)
+    return nurtured
+
+
+AFTER_WELCOME, AFTER_SALES, AFTER_PARTNERS = "send:welcome/wait", "hand_off:sales/wait", "hand_off:partners/wait"
+STANDS = {"before": AFTER_WELCOME, "there": AFTER_SALES, "past": AFTER_PARTNERS}
+
+
+async def go_to(handle: WorkflowHandle[Any, Any], key: str) -> None:
+    """End waits until the lead stands at this one."""
+    for place in (AFTER_WELCOME, AFTER_SALES, AFTER_PARTNERS):
+        await parked(handle, place)
+        if place == key:
+            return
+        await handle.execute_update("override", Request(id=f"to {place}"))
+
+
+async def deploy(rig: Rig) -> dict[str, WorkflowHandle[Any, Any]]:
+    """Journeys at each place under the old version; its worker is stopped, and everybody is told to refresh."""
+    journeys = {}
+    rig = rig.running(version(as_it_was))
+    async with rig.working():
+        for name, key in STANDS.items():
+            journeys[name] = await rig.journey_of("course", name)
+            await go_to(journeys[name], key)
+    for handle in journeys.values():
+        await handle.signal("refresh", Request(id="deployed"))
+    return journeys
+
+
+async def ended(handle: WorkflowHandle[Any, Any]) -> list[str]:
+    """Override every wait to the end; the steps that were done, in order. No task may have failed on the way."""
+
+    async def at_rest() -> Park | Finish | None:
+        following = (await view_of(handle)).next
+        return following if isinstance(following, Park | Finish) else None
+
+    turn = 0
+    while isinstance(await eventually(at_rest), Park):
+        turn += 1
+        await handle.execute_update("override", Request(id=f"on {turn}"))
+    assert await finished(handle) == "nurtured"
+    assert events(await handle.fetch_history(), "WORKFLOW_TASK_FAILED") == 0
+    return [fact.key for fact in (await view_of(handle)).facts if isinstance(fact, Done)]
+
+
+async def settled(handle: WorkflowHandle[Any, Any], key: str) -> Park:
+    """Where a journey parks once the refresh was heard."""
+    view = await parked(handle, key)
+    assert isinstance(view.next, Park)
+    return view.next
+
+
+async def test_an_inserted_step_comes_to_those_before_it_and_never_to_those_past_it(still_rig: Rig) -> None:
+    """Three leads, one edit: the first gets the new step, the others never go back for it."""
+    journeys = await deploy(still_rig)
+    async with still_rig.running(version(with_a_step_inserted)).working():
+        for name, key in STANDS.items():
+            await settled(journeys[name], key)
+        done = {name: await ended(handle) for name, handle in journeys.items()}
+    old = ["send:welcome", "hand_off:sales", "hand_off:partners"]
+    assert done == {
+        "before": ["send:welcome", "alert:look here", "hand_off:sales", "hand_off:partners"],
+        "there": old,
+        "past": old,
+    }
+    skipped = [fact.key for fact in await still_rig.facts("course", "past") if isinstance(fact, Skipped)]
+    assert skipped == ["alert:look here"]
+
+
+async def test_a_removed_step_is_left_at_the_next_wake(still_rig: Rig) -> None:
+    """Who stood at the wait after it goes on from there; who was before it never gets it."""
+    journeys = await deploy(still_rig)
+    async with still_rig.running(version(with_a_step_removed)).working():
+        done = {}
+        for name, handle in journeys.items():
+            await settled(handle, AFTER_WELCOME if name == "before" else AFTER_PARTNERS)
+            done[name] = await ended(handle)
+    old = ["send:welcome", "hand_off:sales", "hand_off:partners"]
+    assert done == {"before": ["send:welcome", "hand_off:partners"], "there": old, "past": old}
+
+
+async def test_a_shortened_wait_counts_from_its_own_start(still_rig: Rig) -> None:
+    """Who stands in it waits the new length from when it began; who is past it notices nothing."""
+    journeys = await deploy(still_rig)
+    async with still_rig.running(version(with_a_wait_shortened)).working():
+        for name, key in STANDS.items():
+            park = await settled(journeys[name], key)
+            view = await view_of(journeys[name])
+            start = [fact for fact in view.facts if isinstance(fact, Done)][-1].at
+            length = {"before": 10, "there": 5, "past": 30}[name]
+
+            assert park.until is not None
+            assert await _until(journeys[name], start + length * DAY), (name, park.until - start)
+        done = {name: await ended(handle) for name, handle in journeys.items()}
+    assert set(map(tuple, done.values())) == {("send:welcome", "hand_off:sales", "hand_off:partners")}
+
+
+async def _until(handle: WorkflowHandle[Any, Any], moment: Any) -> bool:
+    async def look() -> bool:
+        view = await view_of(handle)
+        return isinstance(view.next, Park) and view.next.until == moment
+
+    return await eventually(look)
+
+
+async def test_without_a_refresh_the_edit_reaches_a_lead_at_its_next_wake(still_rig: Rig) -> None:
+    """A behaviour that exits is under the new code, and what was decided before stays."""
+    rig = still_rig.running(version(as_it_was))
+    async with rig.working():
+        handle = await rig.journey_of("course", "ada")
+        await parked(handle, AFTER_WELCOME)
+    async with still_rig.running(version(with_a_step_inserted)).working():
+        assert (await view_of(handle)).next == (await parked(handle, AFTER_WELCOME)).next
+        await handle.execute_update("override", Request(id="o1"))
+        await parked(handle, AFTER_SALES)
+        await handle.signal("behaviour", behaviour("b1", "lead.opted_out", at=rig.inst.moment.now()))
+        assert await finished(handle) == "exited: opted out"
+    assert kinds(await rig.facts("course", "ada")) == [
+        "enrolled",
+        "done send:welcome",
+        "overridden",
+        "waited send:welcome/wait",
+        "done alert:look here",
+        "done hand_off:sales",
+        "behaved",
+        "exited",
+    ]
