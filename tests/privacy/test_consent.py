@@ -131,8 +131,9 @@ async def test_no_event_but_a_confirmation_or_a_person_ends_an_opt_out(database:
     """SendGrid's group_resubscribe, a delivery, a new grant by a form: none of them."""
     await does(database, lambda s: suppress(s, "ada", "opt-out", NOON, source="test"))
     await does(database, lambda s: suppress(s, "ada", "complaint", NOON, source="test"))
-    for name in ("group_resubscribe", "email.clicked", "form.submitted"):
-        await does(database, lambda s, name=name: heed(s, "ada", name, LATER))
+    async with database.writing() as session:
+        for name in ("group_resubscribe", "email.clicked", "form.submitted"):
+            await heed(session, "ada", name, LATER)
     await does(database, lambda s: delivered(s, "ada"))
     await does(database, lambda s: consent.grant(s, "ada", LATER, basis="consent", source="form"))
     assert await does(database, lambda s: suppressions(s, "ada")) == ("complaint", "opt-out")

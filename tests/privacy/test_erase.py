@@ -33,7 +33,7 @@ from models.tables import (
     Touch,
 )
 from nurture.errors import NotFoundError
-from nurture.facts import Behaved, Chosen, Deferred, Done, Enrolled, Exited, Finished, Scored, Waited
+from nurture.facts import AnyFact, Behaved, Chosen, Deferred, Done, Enrolled, Exited, Finished, Scored, Waited
 from tests.db.rows import store
 from tests.privacy.people import NOON, SECRET, consent_of, does, granted, one, person, rows, settle
 from wiring.database import Database
@@ -157,7 +157,7 @@ def everything_about(lead_id: str = "zeb") -> list[Base]:
     ]
 
 
-JOURNAL = [
+JOURNAL: list[AnyFact] = [
     Enrolled(NOON, "zeb", "form of Zebulon", 12, "awareness", {"company": "Zörn GmbH"}),
     Behaved(NOON, "b1", "page.viewed", "/people/Zebulon-Quixworth"),
     Behaved(NOON, "b2", "email.clicked", "welcome"),
@@ -366,7 +366,7 @@ async def test_an_export_of_an_erased_lead_says_nothing_of_it(zeb: Database) -> 
 def test_every_table_says_whether_it_is_about_leads() -> None:
     """A new table that nobody has thought of fails here, and not in an audit."""
     known = {table.__table__ for table in (*BY_LEAD, *BY_ENROLMENT, *BY_ITSELF, *NOT_ABOUT_LEADS)}
-    assert {table.name for table in Base.metadata.sorted_tables} == {table.name for table in known}
+    assert {table.name for table in Base.metadata.sorted_tables} == {str(table) for table in known}
     for table in _about_leads():
         assert {"lead_id", "enrolment_id"} & set(table.columns.keys())
 

@@ -76,10 +76,11 @@ async def test_the_stricter_consent_holds(database: Database, keep: str, lose: s
     """A withdrawal goes along; a grant was given for another address, and does not."""
     await store(database, person("keep"), person("lose"))
     for lead, said in (("keep", keep), ("lose", lose)):
-        if said == "granted":
-            await does(database, lambda s, i=lead: consent.grant(s, i, NOON, basis="consent", source="form"))
-        if said == "withdrawn":
-            await does(database, lambda s, i=lead: consent.withdraw(s, i, NOON, source="page"))
+        async with database.writing() as session:
+            if said == "granted":
+                await consent.grant(session, lead, NOON, basis="consent", source="form")
+            if said == "withdrawn":
+                await consent.withdraw(session, lead, NOON, source="page")
     await merged(database)
     assert await consent_of(database, "keep") == result
 
@@ -119,12 +120,14 @@ async def test_the_profile_is_filled_and_the_score_counts_both(two: Database) ->
                 segment={"list": "fair"},
             )
         )
-    for lead, points in (("keep", 8), ("lose", 15)):
+    for whose, points in (("keep", 8), ("lose", 15)):
         await store(
             two,
-            BehaviourRow(id=f"b-{lead}", lead_id=lead, name="email.clicked", at=NOON, received_at=NOON),
-            ScoreEntry(lead_id=lead, rule="pricing", behaviour_id=f"b-{lead}", points=points, reason="looked", at=NOON),
-            ScoreEntry(lead_id=lead, rule="right-industry", behaviour_id="", points=5, reason="fit", at=NOON),
+            BehaviourRow(id=f"b-{whose}", lead_id=whose, name="email.clicked", at=NOON, received_at=NOON),
+            ScoreEntry(
+                lead_id=whose, rule="pricing", behaviour_id=f"b-{whose}", points=points, reason="looked", at=NOON
+            ),
+            ScoreEntry(lead_id=whose, rule="right-industry", behaviour_id="", points=5, reason="fit", at=NOON),
         )
     await merged(two)
     lead = await one(two, "keep")
@@ -191,7 +194,7 @@ async def test_of_two_journeys_on_one_track_the_kept_ones_goes_on(two: Database)
 
 async def test_past_stays_of_both_are_numbered_in_order_and_a_running_one_is_last(two: Database) -> None:
     """The last stay says whether the track may be entered again; new numbers give new ids."""
-    over = {"status": "finished", "ended_at": NOON + 90 * DAY}
+    over: dict[str, Any] = {"status": "finished", "ended_at": NOON + 90 * DAY}
     await store(
         two,
         stay("keep", "new-lead", 1, days=2, **over),

@@ -1,0 +1,166 @@
+"""Erasing, suppressing and merging leads in the middle of their journeys, on the real engine."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from activities.erase import Eraser
+from activities.export_lead import export_lead
+from activities.identity import name
+from activities.merge import merge_and_tell
+from activities.suppress import REASONS, Reason, suppressions
+from activities.suppressor import Suppressor
+from activities.timeline import story_of
+from activities.wishes import wish_break, wish_topics
+from models.messages import Request
+from models.tables import Lead, Message, Touch
+from nurture.errors import SettingsError
+from nurture.facts import Deferred
+from nurture.scoring import DEFAULT_MODEL
+from tests.engine.rig import MONDAY, Rig, decoded, eventually, finished, kinds, parked
+from tests.privacy.people import SECRET
+from tests.privacy.test_erase import dumped
+
+WAIT = "send:welcome/wait"
+ZEB = {"first_name": "Zebulon", "last_name": "Quixworth", "company": "Quixotic Works"}
+PERSONAL = ("zebulon", "quixworth", "quixotic", "example")
+
+
+async def met(rig: Rig, *tracks: str, lead: str = "zeb", **changes: Any) -> str:
+    """A lead on these tracks, resting after the first mail of each; its id."""
+    address = f"zebulon.{rig.tag}.{lead}@quixotic.example"
+    await rig.add_leads(lead, **ZEB | {"email": address, "email_key": address} | changes)
+    for track in tracks:
+        await rig.enrol(track, lead)
+    return rig.id(lead)
+
+
+async def two_mails(rig: Rig) -> bool:
+    return len(await rig.pieces("keep")) == 2
+
+
+def eraser(rig: Rig, **more: Any) -> Eraser:
+    return Eraser(rig.database, rig.inst.client, SECRET, **more)
+
+
+async def test_an_erasure_ends_the_journeys_and_leaves_no_trace_in_database_or_histories(still_rig: Rig) -> None:
+    """The name, the address and the company: in no column, and in no event of any history."""
+    rig = still_rig
+    async with rig.working():
+        lead_id = await met(rig, "new-lead", "re-engagement")
+        await parked(rig.journey("new-lead", "zeb"), WAIT)
+        await rig.hears("zeb", "page.viewed", "/about")
+        async with rig.database.writing() as session:
+            await name(session, lead_id, "user", "quixworth-1", MONDAY)
+        erased = await eraser(rig).erase(lead_id, rig.inst.moment.now())
+        assert (erased.leads, erased.journeys) == ((lead_id,), 2)
+        for track in ("new-lead", "re-engagement"):
+            assert await finished(rig.journey(track, "zeb")) == "exited: erased at the lead's request"
+    said = (await dumped(rig.database)).lower()
+    assert [word for word in PERSONAL[:3] if word in said] == []
+    for track in ("new-lead", "re-engagement"):
+        history = decoded((await rig.journey(track, "zeb").fetch_history()).to_json_dict()).lower()
+        assert "exit" in history
+        assert [word for word in PERSONAL if word in history] == []
+
+
+async def test_an_erasure_without_a_worker_hides_the_lead_at_once_and_is_finished_later(still_rig: Rig) -> None:
+    """Nothing personal waits for a worker; the same command ends the journeys once there is one."""
+    rig = still_rig
+    async with rig.working():
+        lead_id = await met(rig, "new-lead")
+        await parked(rig.journey("new-lead", "zeb"), WAIT)
+    with pytest.raises(SettingsError, match="worker"):
+        await eraser(rig, within=timedelta(seconds=0.5)).erase(lead_id, MONDAY)
+    said = (await dumped(rig.database)).lower()
+    assert [word for word in PERSONAL[:3] if word in said] == []
+    async with rig.working():
+        await eraser(rig).erase(lead_id, MONDAY)
+        assert (await rig.standing("new-lead", "zeb")).status == "finished"
+    assert (await eraser(rig).erase(lead_id, MONDAY)).journeys == 0
+
+
+@pytest.mark.parametrize("reason", REASONS)
+async def test_whoever_is_suppressed_by_hand_leaves_every_journey(still_rig: Rig, reason: Reason) -> None:
+    """Whatever the reason: the gate knows at once, the journeys end, and again changes nothing."""
+    rig = still_rig
+    async with rig.working():
+        lead_id = await met(rig, "new-lead")
+        await parked(rig.journey("new-lead", "zeb"), WAIT)
+        suppressor = Suppressor(rig.database, rig.inst.client, rig.inst.ear)
+        assert await suppressor.suppress(lead_id, reason, rig.inst.moment.now(), source="a person")
+        async with rig.database.reading() as session:
+            assert await suppressions(session, lead_id) == (reason,)
+        assert (await finished(rig.journey("new-lead", "zeb"))).startswith("exited: ")
+        assert not await suppressor.suppress(lead_id, reason, rig.inst.moment.now(), source="a person")
+    assert await rig.pieces("zeb") == ["welcome"]
+
+
+async def test_a_merge_mid_journey_keeps_both_stories_and_lets_one_go_on(still_rig: Rig) -> None:
+    """On one track both: the kept lead's journey goes on, the other exits and says why; each keeps its own past."""
+    rig = still_rig
+    async with rig.working():
+        keep = await met(rig, "new-lead", lead="keep")
+        lose = await met(rig, "new-lead", lead="lose")
+        for lead in ("keep", "lose"):
+            await parked(rig.journey("new-lead", lead), WAIT)
+        now = rig.inst.moment.now()
+        merged = await merge_and_tell(rig.database, rig.inst.client, keep, lose, at=now)
+        assert await finished(rig.journey("new-lead", "lose")) == f"exited: merged into {keep}"
+        await parked(rig.journey("new-lead", "keep"), WAIT)
+        again = await merge_and_tell(rig.database, rig.inst.client, keep, lose, at=now)
+    assert (merged.exiting, again.exiting) == ((f"new-lead/{lose}/1",), ())
+    for lead in ("keep", "lose"):
+        assert "done send:welcome" in kinds(await rig.facts("new-lead", lead))
+    async with rig.database.reading() as session:
+        story = await story_of(session, await session.get_one(Lead, keep), DEFAULT_MODEL, now)
+        document = await export_lead(session, keep, now)
+    assert [(each.enrolment_id, each.outcome) for each in story.standings] == [
+        (f"new-lead/{keep}/1", None),
+        (f"new-lead/{lose}/1", f"exited: merged into {keep}"),
+    ]
+    assert sum(line.kind == "sent" for line in story.lines) == 2
+    assert {row["id"] for row in document["leads"]} == {keep, lose}
+
+
+async def test_a_merged_leads_own_journey_goes_on_for_the_one_that_is_kept(still_rig: Rig) -> None:
+    """Its next mail goes to the kept lead's address, counts for its caps, and the kept lead's opt-out ends it."""
+    rig = still_rig
+    async with rig.working():
+        keep = await met(rig, lead="keep")
+        lose = await met(rig, "new-lead", lead="lose")
+        journey = rig.journey("new-lead", "lose")
+        await parked(journey, WAIT)
+        await merge_and_tell(rig.database, rig.inst.client, keep, lose, at=rig.inst.moment.now())
+        async with rig.database.writing() as session:
+            await session.execute(update(Touch).values(at=MONDAY - timedelta(days=8)))
+        for _ in range(2):
+            await journey.execute_update("override", Request(reason="test"))
+        await eventually(lambda: two_mails(rig))
+        await rig.hears("keep", "lead.opted_out")
+        assert await finished(journey) == "exited: opted out"
+    async with rig.database.reading() as session:
+        mails = [*await session.scalars(select(Message.to).order_by(Message.at))]
+    assert mails == [f"zebulon.{rig.tag}.lose@quixotic.example", f"zebulon.{rig.tag}.keep@quixotic.example"]
+
+
+async def test_a_break_puts_the_next_mail_off_and_an_unwanted_topic_drops_it(still_rig: Rig) -> None:
+    """The wishes of the page, in the send path of a journey that runs."""
+    rig = still_rig
+    async with rig.working():
+        await rig.add_leads("pause", "choosy")
+        async with rig.database.writing() as session:
+            await wish_break(session, rig.id("pause"), MONDAY + timedelta(days=30))
+            await wish_topics(session, rig.id("choosy"), {"forecasting": False}, MONDAY)
+        await rig.enrol("new-lead", "pause")
+        await parked(rig.journey("new-lead", "pause"), "send:welcome", "deferred")
+        put_off = [fact for fact in await rig.facts("new-lead", "pause") if isinstance(fact, Deferred)]
+        assert [(fact.reason, fact.until >= MONDAY + timedelta(days=30)) for fact in put_off] == [
+            ("the lead asked for a break", True)
+        ]
+        await rig.enrol("new-lead", "choosy")
+        await parked(rig.journey("new-lead", "choosy"), WAIT)
+    assert await rig.pieces("pause") == []
+    assert await rig.pieces("choosy") == ["welcome"]
