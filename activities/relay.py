@@ -82,7 +82,10 @@ class Relay:
         """Pass on one batch of the outbox; how many events it held. Raises RPCError if Temporal is away."""
         async with self.database.writing() as session:
             events = await self._next(session)
-            meanings = [(event.id, await self._record(session, event)) for event in events]
+            numbers = [event.id for event in events]
+            meanings = [
+                (number, await self._record(session, event)) for number, event in zip(numbers, events, strict=True)
+            ]
         if not events:
             return 0
         failed = await self._tell([heard for _, (_, found) in meanings for heard in found])
@@ -102,12 +105,13 @@ class Relay:
 
     async def _record(self, session: AsyncSession, event: Event) -> tuple[Meaning, list[Heard]]:
         """Write down what an event means; one that makes no sense is put aside and never blocks the others."""
+        number, source = event.id, event.source  # a rollback forgets them
         try:
             async with session.begin_nested():
                 meaning = await self.translator.meaning(session, event)
                 return meaning, [await self.ear.record(session, happening) for happening in meaning.happenings]
         except (InputError, NotFoundError, KeyError, TypeError, ValueError) as error:
-            log.warning("an event makes no sense", event=event.id, source=event.source, kind=type(error).__name__)
+            log.warning("an event makes no sense", number=number, source=source, kind=type(error).__name__)
             return Meaning("ignored", note=f"{type(error).__name__}"), []
 
     async def _tell(self, heard: Sequence[Heard]) -> set[str]:
