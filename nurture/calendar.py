@@ -85,11 +85,7 @@ def is_holiday(day: date, country: str | None) -> bool:
 def is_open(moment: datetime, zone_name: str, window: SendWindow, country: str | None) -> bool:
     """Whether the lead's clock at `moment` is in the window, on a weekday of it and on no public holiday."""
     local = local_time(moment, zone_name)
-    return (
-        local.weekday() in window.weekdays
-        and window.covers(local.time())
-        and not is_holiday(local.date(), country)
-    )
+    return local.weekday() in window.weekdays and window.covers(local.time()) and not is_holiday(local.date(), country)
 
 
 def next_open(now: datetime, zone_name: str, window: SendWindow, country: str | None) -> datetime:
@@ -106,8 +102,7 @@ def next_open(now: datetime, zone_name: str, window: SendWindow, country: str | 
                 return edge
         day += _DAY
     raise InputError(
-        f"the send window has no open day in {_HORIZON_DAYS} days in {zone_name} ({country}); "
-        "give it more weekdays"
+        f"the send window has no open day in {_HORIZON_DAYS} days in {zone_name} ({country}); give it more weekdays"
     )
 
 
