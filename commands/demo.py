@@ -64,7 +64,8 @@ def demo(
         raise InputError("--csv and --map go together: a file of leads, and the mapping of its columns")
     file, mapping = csv or ROOT / "sample" / "leads.csv", map_ or ROOT / "sample" / "mapping.toml"
     folder = settings_of(ctx).data_dir / "demo"
-    settings = load_settings(data_dir=folder, database_url=f"sqlite:///{folder / 'perennial.db'}")
+    url = f"sqlite:///{folder / 'perennial.db'}"
+    settings = load_settings(data_dir=folder, database_url=url, provider="database")  # sent nowhere, whatever is set
     cast = choose(file, read_mapping(mapping), leads)
     length = months * MONTH
     factor = speed_for(length, leads, quickness()) if speed == "auto" else parse_speed(speed)

@@ -22,7 +22,7 @@ from nurture.behaviours import behaviour_kind
 from nurture.errors import RefusedError
 from wiring.worker import Installation
 
-POLL = 0.1
+POLL = 0.15
 """Real seconds between two looks at the ledger."""
 
 AT_ONCE = 8

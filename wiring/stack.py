@@ -33,7 +33,7 @@ _PATIENCE = 30.0  # seconds: longer than the worker gives its activities to fini
 _SHORT_LIFE = 20.0  # seconds: a worker that dies sooner would die again
 _LIVES = 3
 _WRONG_SETTINGS = 4  # worker.py's exit code when starting again would not help
-_MINE = ("data_dir", "database_url", "task_queue", "content_dir")
+_MINE = ("data_dir", "database_url", "task_queue", "content_dir", "provider")
 
 
 @dataclass(slots=True)

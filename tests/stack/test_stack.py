@@ -27,7 +27,7 @@ PATIENCE = 120.0
 
 
 def settings_in(folder: Path) -> Settings:
-    return load_settings(data_dir=folder)
+    return load_settings(data_dir=folder, provider="database")
 
 
 def quiet(_line: str) -> None:
