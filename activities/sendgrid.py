@@ -94,8 +94,9 @@ class SendGridProvider:
                 return await asyncio.wrap_future(request)
         except TimeoutError:
             if request.cancel():
-                raise TryLaterError("SendGrid was not asked: too many requests were waiting already") from None
-            raise UnknownFateError(f"SendGrid did not answer within {self._deadline:g} s") from None
+                said = "SendGrid was not asked: too many requests were waiting already"
+                raise TryLaterError(said, code="queue") from None
+            raise UnknownFateError(f"SendGrid did not answer within {self._deadline:g} s", code="timeout") from None
 
     async def fate(self, touch_id: str) -> Fate:  # noqa: ARG002 - the protocol's
         """Unknown: SendGrid has no idempotency key and cannot be asked about a touch; its webhook tells."""
@@ -122,11 +123,13 @@ class SendGridProvider:
             # AbstractHTTPHandler.do_open. A request that never was whole is never accepted.
             _unreached(error)
         except (OSError, HTTPException) as error:
-            raise UnknownFateError(f"SendGrid took the request and did not answer: {type(error).__name__}") from None
+            said = f"SendGrid took the request and did not answer: {type(error).__name__}"
+            raise UnknownFateError(said, code="timeout" if isinstance(error, TimeoutError) else "dropped") from None
         message_id = answer.headers.get("X-Message-Id")
         if answer.status_code == 202 or (self._sandbox and answer.status_code == 200):
             return str(message_id or envelope.touch_id)
-        raise UnknownFateError(f"the host answered {answer.status_code}, which SendGrid does not; check its address")
+        status = int(answer.status_code)
+        raise UnknownFateError(f"the host answered {status}, which SendGrid does not; check it", code=str(status))
 
 
 def request_body(envelope: Envelope, *, sandbox: bool = False) -> dict[str, Any]:
@@ -165,8 +168,9 @@ def _plain_name(name: str) -> str:
 def _unreached(error: URLError) -> NoReturn:
     cause = error.reason
     if isinstance(cause, SSLCertVerificationError):
-        raise SendingStoppedError("the certificate of SendGrid's host cannot be trusted; check the host") from None
-    raise TryLaterError(f"SendGrid was not reached: {_why(cause)}") from None
+        said = "the certificate of SendGrid's host cannot be trusted; check the host"
+        raise SendingStoppedError(said, code="certificate") from None
+    raise TryLaterError(f"SendGrid was not reached: {_why(cause)}", code="connect") from None
 
 
 def _why(cause: object) -> str:
@@ -179,16 +183,18 @@ def _refusal(error: HTTPError) -> SendError:
     said = _bounded("; ".join(f"{field}: {message}" if field else message for field, message in errors))
     reason = f"SendGrid answered {status}" + (f": {said}" if said else "")
     if status >= 500:
-        return UnknownFateError(reason)
+        return UnknownFateError(reason, code=str(status))
     if status in {408, 429}:
-        return TryLaterError(reason, _pause(error.headers))
+        return TryLaterError(reason, _pause(error.headers), code=str(status))
     if status == 401 and "credits" in said.lower():
-        return SendingStoppedError(f"SendGrid's quota is used up ({said}); raise the plan, or wait for its renewal")
+        quota = f"SendGrid's quota is used up ({said}); raise the plan, or wait for its renewal"
+        return SendingStoppedError(quota, code="quota")
     if status in _SETTINGS_STATUS or status < 400:
-        return SendingStoppedError(f"{reason}; check the key, its permission to send mail, the sender and the host")
+        advice = "check the key, its permission to send mail, the sender and the host"
+        return SendingStoppedError(f"{reason}; {advice}", code=str(status))
     if errors and all(field.split(".")[0] in {"from", "reply_to"} for field, _ in errors):
-        return SendingStoppedError(f"{reason}; check the sender and the reply address")
-    return NotSentError(reason)
+        return SendingStoppedError(f"{reason}; check the sender and the reply address", code="sender")
+    return NotSentError(reason, code=str(status))
 
 
 def _errors(body: object) -> list[tuple[str, str]]:

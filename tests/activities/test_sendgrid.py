@@ -121,23 +121,23 @@ STOPPED, LATER, UNKNOWN = SendingStoppedError, TryLaterError, UnknownFateError
 
 
 @pytest.mark.parametrize(
-    ("kind", "error", "accepted"),
+    ("kind", "error", "code", "accepted"),
     [
-        ("rate_limited", LATER, 0),
-        ("error_before", UNKNOWN, 0),
-        ("error_after", UNKNOWN, 1),
-        ("drop_before", UNKNOWN, 0),
-        ("drop_after", UNKNOWN, 1),
-        ("slow", UNKNOWN, 1),
-        ("unauthorised", STOPPED, 0),
-        ("forbidden", STOPPED, 0),
-        ("quota", STOPPED, 0),
+        ("rate_limited", LATER, "429", 0),
+        ("error_before", UNKNOWN, "500", 0),
+        ("error_after", UNKNOWN, "500", 1),
+        ("drop_before", UNKNOWN, "dropped", 0),
+        ("drop_after", UNKNOWN, "dropped", 1),
+        ("slow", UNKNOWN, "timeout", 1),
+        ("unauthorised", STOPPED, "401", 0),
+        ("forbidden", STOPPED, "403", 0),
+        ("quota", STOPPED, "quota", 0),
     ],
 )
 async def test_each_fault_is_told_as_what_it_means_for_the_message(
-    mailbox: Running, kind: str, error: type[SendError], accepted: int
+    mailbox: Running, kind: str, error: type[SendError], code: str, accepted: int
 ) -> None:
-    """The error says whether the message may have left, and the mailbox's record agrees."""
+    """The error says whether the message may have left, and the mailbox's record agrees; its code may be shown."""
     mailbox.client.fault(Fault.model_validate({"kind": kind, "seconds": 3}))
     sent = envelope()
 
@@ -148,6 +148,7 @@ async def test_each_fault_is_told_as_what_it_means_for_the_message(
         await provider.send(sent)
 
     assert times_accepted(mailbox, sent) == accepted
+    assert caught.value.code == code
     assert "@" not in str(caught.value)
 
 
