@@ -1,8 +1,21 @@
-"""What a bounce says: the address is dead, the mailbox is away for now, or the receiver does not like *us*."""
+"""What a bounce says: the address is dead, the mailbox is away for now, or the receiver does not like *us*.
+
+A rejection for our sake is no lead's and no journey's, so it is no `Alert`: the row that tells of it is the event
+itself, whose note begins with `OURS`. `our_rejections` lists those, for the alerts that a person reads.
+"""
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Literal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.edge import Event
+
+OURS = "rejected for our sake"
+LONGEST_NOTE = 300
 
 Bounce = Literal["hard", "soft", "ours"]
 
@@ -31,3 +44,22 @@ def bounce_of(event: Mapping[str, Any]) -> Bounce:
     if said in _SOFT or status.startswith("4.") or re.match(r"5\.2\.[23]", status) or event.get("type") == "blocked":
         return "soft"
     return "hard"
+
+
+def note_of_ours(event: Mapping[str, Any]) -> str:
+    """What to note on an event that is `ours`: the receiver's words, without the address they may quote."""
+    address = str(event.get("email") or "")
+    said = " ".join(str(event.get("reason") or event.get("bounce_classification") or "no reason given").split())
+    if address:
+        said = re.sub(re.escape(address), "the address", said, flags=re.IGNORECASE)
+    return f"{OURS}: {said}"[:LONGEST_NOTE]
+
+
+async def our_rejections(session: AsyncSession, since: datetime) -> list[tuple[datetime, str]]:
+    """When receivers rejected us since a moment, and what they said; the latest first."""
+    found = await session.execute(
+        select(Event.received_at, Event.note)
+        .where(Event.note.startswith(OURS, autoescape=True), Event.received_at >= since)
+        .order_by(Event.id.desc())
+    )
+    return [(at, note) for at, note in found]

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.erase import Erased, Eraser
@@ -150,9 +151,15 @@ def merge(
 async def _merge(keep: str, lose: str) -> Merged:
     async with opened() as inst:
         async with inst.database.reading() as session:
-            kept_id, lost_id = (await _kept(session, keep)).id, (await lead_of(session, lose)).id
+            kept_id, lost_id = (await _kept(session, keep)).id, await _own_id(session, lose)
         at: datetime = inst.moment.now()
         return await merge_and_tell(inst.database, inst.client, kept_id, lost_id, at=at, model=inst.scoring)
+
+
+async def _own_id(session: AsyncSession, name: str) -> str:
+    """The id of the lead that bears this name itself, be it merged into another by now."""
+    named = Lead.email_key == normalise(name) if "@" in name else or_(Lead.id == name, Lead.external_id == name)
+    return await session.scalar(select(Lead.id).where(named).limit(1)) or (await lead_of(session, name)).id
 
 
 async def _kept(session: AsyncSession, name: str) -> Lead:

@@ -1,8 +1,14 @@
 """What a bounce says about the address, the mailbox, or us."""
 
+from datetime import timedelta
+
 import pytest
 
-from activities.bounces import bounce_of
+from activities.bounces import bounce_of, note_of_ours, our_rejections
+from models.edge import Event
+from tests.db.rows import store
+from tests.privacy.people import NOON, does
+from wiring.database import Database
 
 
 @pytest.mark.parametrize(
@@ -27,3 +33,16 @@ from activities.bounces import bounce_of
 def test_a_bounce_is_read_for_whose_fault_it_is(event: dict[str, str | None], said: str) -> None:
     """Only a hard one suppresses; ours is no lead's fault."""
     assert bounce_of(event) == said
+
+
+async def test_rejections_for_our_sake_are_listed_for_a_person(database: Database) -> None:
+    """The latest first, without the address that the receiver quotes, and without the bounces of leads."""
+    refused = {"email": "Ada@example.com", "reason": "550 5.7.1 <ada@example.com> your IP is block listed"}
+    for number, (days, note) in enumerate(((0, note_of_ours({})), (1, ""), (2, note_of_ours(refused)))):
+        at = NOON + timedelta(days=days)
+        await store(database, Event(source="sendgrid", fingerprint=str(number), body={}, received_at=at, note=note))
+    assert await does(database, lambda session: our_rejections(session, NOON)) == [
+        (NOON + timedelta(days=2), "rejected for our sake: 550 5.7.1 <the address> your IP is block listed"),
+        (NOON, "rejected for our sake: no reason given"),
+    ]
+    assert len(await does(database, lambda session: our_rejections(session, NOON + timedelta(days=1)))) == 1

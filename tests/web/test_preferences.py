@@ -199,6 +199,18 @@ async def test_the_confirmation_says_nothing_of_lists_and_goes_to_the_lead_alone
     assert "Hello Ada," in mail.text
 
 
+async def test_a_name_that_is_markup_stays_a_name(site: Site) -> None:
+    """Names come from forms that anybody fills in."""
+    async with site.database.writing() as session:
+        await session.execute(update(Lead).values(first_name="<img src=x>"))
+    await site.post({"action": "unsubscribe"})
+    await site.post({"action": "return"})
+    (mail,) = await site.rows(Message)
+    assert isinstance(mail, Message)
+    assert "<img" not in mail.html
+    assert "Hello <img src=x>," in mail.text
+
+
 async def test_confirming_twice_is_as_once(site: Site) -> None:
     """A page is reloaded."""
     await site.post({"action": "unsubscribe"})
