@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 import typer
@@ -13,9 +15,12 @@ from commands import privacy
 from models.edge import SuppressedAddress
 from models.tables import Lead
 from nurture.errors import InputError, RefusedError
+from tests.db.rows import store
 from tests.privacy.people import does, person, rows, settle
 from tests.privacy.test_erase import everything_about
 from wiring.database import Database
+
+Found = TypeVar("Found")
 
 app = typer.Typer()
 for command in (privacy.erase, privacy.export, privacy.suppress, privacy.merge):
@@ -33,13 +38,20 @@ def database(server_address: str, data_dir: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(data_dir)
     database = Database(f"sqlite:///{data_dir / 'perennial.db'}")
-    asyncio.run(closing(database))
+    done(database, settle(database, person("ada", first_name="Ada"), person("bo")))
     return database
 
 
-async def closing(database: Database) -> None:
-    await settle(database, person("ada", first_name="Ada"), person("bo"))
-    await database.close()
+def done(database: Database, work: Coroutine[Any, Any, Found]) -> Found:
+    """Work on the database in an event loop of its own, as each command has one; connections do not outlive it."""
+
+    async def closing() -> Found:
+        try:
+            return await work
+        finally:
+            await database.close()
+
+    return asyncio.run(closing())
 
 
 def told(*words: str) -> Result:
@@ -50,11 +62,11 @@ def told(*words: str) -> Result:
 
 
 def reasons(database: Database, lead: str) -> tuple[str, ...]:
-    return asyncio.run(does(database, lambda session: suppressions(session, lead)))
+    return done(database, does(database, lambda session: suppressions(session, lead)))
 
 
 def lead(database: Database, lead_id: str) -> Lead:
-    (found,) = asyncio.run(rows(database, Lead, id=lead_id))
+    (found,) = done(database, rows(database, Lead, id=lead_id))
     assert isinstance(found, Lead)
     return found
 
@@ -73,12 +85,7 @@ def test_a_lead_is_erased_only_when_it_is_meant(database: Database) -> None:
 
 def test_an_export_is_printed_or_written_for_its_owner_only(database: Database, tmp_path: Path) -> None:
     """The same document both ways."""
-
-    async def meet() -> None:
-        async with database.writing() as session:
-            session.add_all(everything_about())
-
-    asyncio.run(meet())
+    done(database, store(database, *everything_about()))
     printed = json.loads(told("export", "zeb").output)
     assert printed["leads"][0]["company"] == "Zörn GmbH"
     path = tmp_path / "zeb.json"
@@ -103,9 +110,9 @@ def test_a_suppression_is_made_and_lifted_by_hand(database: Database) -> None:
 def test_an_address_of_nobody_is_suppressed_by_its_hash(database: Database) -> None:
     """A list of addresses never to write to may name people we do not know yet."""
     told("suppress", "Eve@Example.com")
-    assert len(asyncio.run(rows(database, SuppressedAddress))) == 1
+    assert len(done(database, rows(database, SuppressedAddress))) == 1
     told("suppress", "eve@example.com", "--lift", "--why", "a mistake")
-    assert asyncio.run(rows(database, SuppressedAddress)) == []
+    assert done(database, rows(database, SuppressedAddress)) == []
 
 
 @pytest.mark.parametrize(
