@@ -13,12 +13,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     sendgrid.router,
     segment.router,
     crm.router,
-    # Pages for leads go here.
 )
 
 
-def create_app(edge: Edge) -> FastAPI:
-    """The application over an edge, which the caller closes. It starts nothing and connects to nothing.
+def create_app(edge: Edge, *pages: APIRouter) -> FastAPI:
+    """The application over an edge, which the caller closes, with these `pages` for leads. It connects to nothing.
 
     `edge_of(request)` gives a route the edge; `Depends(Needs("support"))` asks for a key.
     """
@@ -36,7 +35,7 @@ def create_app(edge: Edge) -> FastAPI:
     app.state.keyring = Keyring()
     app.state.sendgrid_signature = key and SendGridSignature.from_text(key, settings.webhook_max_age)
     app.state.crm_signature = secret and StandardSignature.from_secret(secret)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *pages):
         app.include_router(router)
     errors.install(app)
     app.add_middleware(Measured, metrics=edge.metrics)

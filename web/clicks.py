@@ -19,6 +19,7 @@ from sqlalchemy import exc
 from activities.events import Incoming, accept
 from activities.send import From
 from activities.tokens import Tokens
+from nurture.bots import HIDDEN_LINK
 from nurture.errors import InputError
 from web.pages import PageError, Pages
 from wiring.database import Database
@@ -26,6 +27,7 @@ from wiring.database import Database
 SOURCE = "click"
 PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _LONGEST_AGENT = 255
+_LONGEST_TOUCH = 32
 _NEVER_KEPT = {"Cache-Control": "no-store, private", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 
 log = structlog.get_logger(__name__)
@@ -41,7 +43,7 @@ class Clicks:
     now: Callable[[], datetime]
 
     def router(self) -> APIRouter:
-        """The routes: `/c/{token}` and `/o/{token}.gif`."""
+        """The routes: `/c/{token}`, `/o/{token}.gif`, and `/h/{touch}`, which only machines find."""
         router = APIRouter(tags=["pages"], route_class=Pages(self.sender).route())
 
         @router.api_route("/c/{token}", methods=["GET", "HEAD"], include_in_schema=False)
@@ -58,6 +60,11 @@ class Clicks:
                 return Response(status_code=404, headers=_NEVER_KEPT)
             await self._count(request, "open", touch_id, "")
             return Response(PIXEL, media_type="image/gif", headers=_NEVER_KEPT)
+
+        @router.api_route("/h/{touch_id}", methods=["GET", "HEAD"], include_in_schema=False)
+        async def hidden(touch_id: str, request: Request) -> Response:
+            await self._count(request, "click", touch_id[:_LONGEST_TOUCH], HIDDEN_LINK)
+            return Response(status_code=204, headers=_NEVER_KEPT)
 
         return router
 

@@ -1,19 +1,15 @@
 """What sales' system tells: deals and answers to hand-offs, signed as Standard Webhooks asks."""
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.events import Incoming
-from models.edge import Identity
+from activities.identity import kept, known_as, with_address
 from models.tables import Lead
-from nurture.addresses import normalise
-from nurture.errors import InputError
 from web.bodies import inflate, parse_json, read_body, require_json
 from web.edge import Edge, edge_of
 from web.errors import TRY_AGAIN_SECONDS, RequestError, answers, explain
@@ -105,26 +101,15 @@ async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Note
     if said.data.at is not None and said.data.at > now + AHEAD:
         raise RequestError(400, "input", "data.at: it lies in the future")
     async with edge.database.reading() as session:
-        lead_id = await find_lead(session, said.data.lead)
-    if lead_id is None:
+        lead = await find_lead(session, said.data.lead)
+    if lead is None:
         raise RequestError(404, "unknown_lead", "data.lead: no lead has this id, external id or e-mail address")
     name = event_id(request.headers["webhook-id"])
     known = {"type": said.type, "data": said.data.model_dump(mode="json", include={"lead", "reason", "at"})}
-    new = await edge.store(SOURCE, [Incoming(SOURCE, name, (name,), known, now, lead_id=lead_id)])
+    new = await edge.store(SOURCE, [Incoming(SOURCE, name, (name,), known, now, lead_id=lead.id)])
     return Noted(new=new == 1)
 
 
-async def find_lead(session: AsyncSession, name: str) -> str | None:
-    """The lead of this id, external id, CRM id or address; after a merge the one that goes on."""
-    by_crm = select(Identity.lead_id).where(Identity.kind == "crm", Identity.value == name)
-    wanted: list[ColumnElement[bool]] = [Lead.id == name, Lead.external_id == name, Lead.id.in_(by_crm)]
-    if "@" in name:
-        with suppress(InputError):
-            wanted.append(Lead.email_key == normalise(name))
-    found = (await session.execute(select(Lead.id, Lead.merged_into).where(or_(*wanted)))).all()
-    row = next((row for row in found if row.id == name), found[0] if found else None)
-    seen: set[str] = set()
-    while row is not None and row.merged_into is not None and row.id not in seen:
-        seen.add(row.id)
-        row = (await session.execute(select(Lead.id, Lead.merged_into).where(Lead.id == row.merged_into))).first()
-    return None if row is None else str(row.id)
+async def find_lead(session: AsyncSession, name: str) -> Lead | None:
+    """The lead of this id, CRM id, external id or address; after a merge the one that goes on."""
+    return await kept(session, name) or await known_as(session, "crm", name) or await with_address(session, name)

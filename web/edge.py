@@ -23,6 +23,11 @@ STORE_SECONDS = 15.0
 """Past this a caller is told 503. The transaction may commit all the same: what is sent again is known by then."""
 
 _ATTEMPTS = 3
+_INSERTED = {
+    "sqlite": text("SELECT total_changes()"),
+    "postgresql": text("SELECT pg_stat_get_xact_tuples_inserted('events'::regclass)"),
+}
+"""What this connection inserted so far: an INSERT that leaves out what conflicts does not say how much that was."""
 
 
 class Temporal(Protocol):
@@ -85,16 +90,11 @@ def edge_of(request: Request) -> Edge:
 
 
 async def _accept(session: AsyncSession, events: Sequence[Incoming]) -> int:
-    """Store events; how many of them were new, by the database's own count of what this transaction inserted."""
-    if session.get_bind().dialect.name == "sqlite":
-        count = text("SELECT total_changes()")
-        before = await session.scalar(count)
-        await accept(session, events)
-    else:
-        count = text("SELECT pg_stat_get_xact_tuples_inserted('events'::regclass)")
-        before = 0
-        await accept(session, events)
-    return int(await session.scalar(count) or 0) - int(before or 0)
+    """Store events; how many of them were new, by the database's own count of what it inserted."""
+    inserted = _INSERTED[session.get_bind().dialect.name]
+    before = await session.scalar(inserted)
+    await accept(session, events)
+    return int(await session.scalar(inserted) or 0) - int(before or 0)
 
 
 def _is_deadlock(error: exc.DBAPIError) -> bool:

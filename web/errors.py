@@ -22,7 +22,7 @@ from wiring.database_errors import explain_database_error
 
 TRY_AGAIN_SECONDS = 5
 _GONE = 499  # the caller hung up; nobody reads the answer, the metrics do
-_OUTAGES: tuple[type[Exception], ...] = (
+OUTAGES: tuple[type[Exception], ...] = (
     SQLAlchemyError,
     asyncpg.PostgresError,  # raised as it is while a connection is being made
     asyncpg.InterfaceError,
@@ -70,7 +70,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(ClientDisconnect, _gone)
-    for outage in _OUTAGES:
+    for outage in OUTAGES:
         app.add_exception_handler(outage, _outage)
     app.add_exception_handler(Exception, _bug)
 

@@ -4,6 +4,7 @@ import binascii
 import time
 from base64 import b64decode
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from sqlalchemy import update
 from activities.api_keys import ADMIN, find_key
 from models.edge import ApiKey
 from web.edge import Edge, edge_of
-from web.errors import RequestError
+from web.errors import OUTAGES, RequestError
 
 REMEMBERED_SECONDS = 5.0
 """How long a key is known without asking the database: so long may a revoked key still be taken."""
@@ -44,17 +45,26 @@ class Caller:
 class Keyring:
     """The keys seen lately."""
 
+    monotonic: Callable[[], float] = time.monotonic
     _known: "OrderedDict[str, tuple[float, Caller]]" = field(default_factory=OrderedDict, repr=False)
 
     async def caller(self, edge: Edge, text: str) -> Caller | None:
-        """Whose key this is; None for one that is unknown or revoked. Raises what the database raises."""
-        now = time.monotonic()
+        """Whose key this is; None for one that is unknown or revoked. Raises what the database raises.
+
+        While the database is away a remembered key still counts: there is nothing to take but the metrics.
+        """
+        now = self.monotonic()
         remembered = self._known.get(text)
         if remembered is not None and now - remembered[0] < REMEMBERED_SECONDS:
             return remembered[1]
+        try:
+            async with edge.database.reading() as session:
+                key = await find_key(session, text)
+        except OUTAGES:
+            if remembered is None:
+                raise
+            return remembered[1]
         self._known.pop(text, None)
-        async with edge.database.reading() as session:
-            key = await find_key(session, text)
         if key is None:
             return None
         caller = Caller(key.id, frozenset(key.scopes))

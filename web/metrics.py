@@ -17,7 +17,6 @@ class Metrics:
     requests: Counter = field(init=False)
     seconds: Histogram = field(init=False)
     events: Counter = field(init=False)
-    suppressed: Counter = field(init=False)
     outbox: Gauge = field(init=False)
     outbox_age: Gauge = field(init=False)
     database: Gauge = field(init=False)
@@ -34,7 +33,6 @@ class Metrics:
                 ["source", "fate"],
                 registry=into,
             ),
-            "suppressed": Counter("perennial_suppressed", "Leads suppressed by webhook", ["reason"], registry=into),
             "outbox": Gauge("perennial_outbox_events", "Events no journey has heard of yet", registry=into),
             "outbox_age": Gauge("perennial_outbox_age_seconds", "How long the oldest of them waits", registry=into),
             "database": Gauge("perennial_database_up", "1 if the database answers", registry=into),

@@ -5,6 +5,7 @@ https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.events import Incoming
+from activities.translate import TOUCH_ARGUMENT
 from web.bodies import LONGEST_ID, inflate, parse_json, read_body, require_json, too_deep
 from web.edge import Edge, edge_of
 from web.errors import TRY_AGAIN_SECONDS, RequestError, answers
@@ -21,14 +23,11 @@ from web.suppress import Stop, suppress
 
 MOST_BYTES = 5 * 1024 * 1024
 SOURCE = "sendgrid"
-TOUCH_ARG = "perennial_touch_id"
-"""The custom argument by which an event says which touch it is about."""
-
 _NAMES_IT = ("event", "sg_message_id", "email", "timestamp", "url", "url_offset", "attempt", "reason")
 _DROPPED = {
-    "unsubscribed address": "opt-out",
-    "spam reporting address": "complaint",
-    "bounced address": "hard-bounce",
+    "unsubscribed address": "lead.opted_out",
+    "spam reporting address": "email.complained",
+    "bounced address": "email.bounced",
 }
 
 router = APIRouter(tags=["webhooks"])
@@ -65,7 +64,7 @@ _EVENT = {
         "sg_message_id": {"type": "string"},
         "email": {"type": "string"},
         "timestamp": {"type": "integer", "description": "seconds since 1970"},
-        TOUCH_ARG: {"type": "string", "description": "the touch that the event is about; one of our custom_args"},
+        TOUCH_ARGUMENT: {"type": "string", "description": "the touch that the event is about; one of our custom_args"},
     },
     "example": {
         "event": "click",
@@ -74,7 +73,7 @@ _EVENT = {
         "sg_event_id": "Y2xpY2stMQ",
         "sg_message_id": "14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0",
         "url": "https://example.com/guide",
-        TOUCH_ARG: "0f8fad5bd9cb469fa165708067728950",
+        TOUCH_ARGUMENT: "0f8fad5bd9cb469fa165708067728950",
     },
 }
 
@@ -122,13 +121,19 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
         if is_event(one)
     ]
     stops = [
-        Stop(number, reason, _text(event.body.get(TOUCH_ARG)), _text(event.body.get("email")))
-        for number, event in enumerate(incoming)
-        if (reason := stop_reason(event.body))
+        Stop(
+            number,
+            behaviour,
+            _moment(body.get("timestamp"), now),
+            _text(body.get(TOUCH_ARGUMENT)),
+            _text(body.get("email")),
+        )
+        for number, body in enumerate(event.body for event in incoming)
+        if (behaviour := stop_behaviour(body))
     ]
 
     async def stop(session: AsyncSession) -> None:
-        leads = await suppress(session, incoming, stops, source=SOURCE, at=now)
+        leads = await suppress(session, incoming, stops, source=SOURCE)
         for number, lead_id in leads.items():
             incoming[number] = replace(incoming[number], lead_id=lead_id)
 
@@ -146,18 +151,18 @@ def is_event(element: Any) -> bool:
     return isinstance(name, str) and name != "" and not too_deep(element)
 
 
-def stop_reason(event: Mapping[str, Any]) -> str | None:
-    """Why this event forbids any further mail to its lead: opt-out, complaint, hard-bounce; None if it does not.
+def stop_behaviour(event: Mapping[str, Any]) -> str | None:
+    """What an event that forbids any further mail to its lead means; None if it does not forbid it.
 
     A `blocked` bounce is the receiving server's mood and says nothing about the address.
     """
     match event.get("event"):
         case "unsubscribe" | "group_unsubscribe":
-            return "opt-out"
+            return "lead.opted_out"
         case "spamreport":
-            return "complaint"
+            return "email.complained"
         case "bounce" if event.get("type") == "bounce":
-            return "hard-bounce"
+            return "email.bounced"
         case "dropped":
             return _DROPPED.get(str(event.get("reason")).strip().lower())
         case _:
@@ -173,3 +178,11 @@ def event_id(value: Any) -> str | None:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def _moment(seconds: Any, now: datetime) -> datetime:
+    """When an event happened, at the latest now; now if it does not say."""
+    try:
+        return min(datetime.fromtimestamp(float(seconds), UTC), now)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return now

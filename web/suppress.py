@@ -4,51 +4,57 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.events import Incoming
+from activities.identity import kept
+from activities.suppress import SUPPRESSES
 from models.edge import Event
-from models.tables import Lead, Suppression, Touch
+from models.tables import Consent, Lead, Suppression, Touch
 from nurture.addresses import normalise
 from nurture.errors import InputError
 from wiring.database import upsert_ignore
 
 _AT_A_TIME = 1_000  # both databases take some 32,000 values in one statement
-_MOST_MERGES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """An event that forbids further mail: its place in its batch, why, and what it says about whom it concerns."""
+    """An event that forbids further mail: its place in its batch, what it means, when, and whom it concerns."""
 
     number: int
-    reason: str
+    behaviour: str
+    at: datetime
     touch_id: str | None
     email: str | None
 
 
 async def suppress(
-    session: AsyncSession, events: Sequence[Incoming], stops: Sequence[Stop], *, source: str, at: datetime
+    session: AsyncSession, events: Sequence[Incoming], stops: Sequence[Stop], *, source: str
 ) -> Mapping[int, str]:
     """Suppress the leads that the stops are about, by their touch or else by address; whom each concerns, by number.
 
-    Of an event that is stored already nothing follows: its lead may have come back since.
+    Of an event that is stored already nothing follows, nor of one from before the lead came back. That is the rule of
+    `activities.suppress.heed`, for a thousand at a time; the relay comes to `heed` with each, which also writes the
+    ledger of consent.
     """
     known = await _stored(session, [events[stop.number].fingerprint for stop in stops])
     fresh = [stop for stop in stops if events[stop.number].fingerprint not in known]
     leads = await _leads(session, fresh)
-    merged = await _merged_into(session, set(leads.values()))
+    ids = sorted(set(leads.values()))
+    await _lock(session, ids)
+    back = await _came_back(session, ids)
     rows = {
-        (lead_id, stop.reason): {"lead_id": lead_id, "reason": stop.reason, "source": source, "at": at}
+        (lead_id, reason): {"lead_id": lead_id, "reason": reason, "source": source, "at": stop.at}
         for stop in fresh
-        if stop.number in leads
-        for lead_id in (leads[stop.number], *merged.get(leads[stop.number], ()))
+        if (lead_id := leads.get(stop.number)) is not None
+        and (reason := SUPPRESSES[stop.behaviour])
+        and back.get((lead_id, reason), stop.at) <= stop.at
     }
     if rows:
-        await _lock(session, sorted({lead_id for lead_id, _ in rows}))
         await session.execute(upsert_ignore(Suppression), [rows[key] for key in sorted(rows)])
-    return {number: (merged.get(lead_id) or (lead_id,))[-1] for number, lead_id in leads.items()}
+    return leads
 
 
 async def _lock(session: AsyncSession, leads: Sequence[str]) -> None:
@@ -70,37 +76,38 @@ async def _stored(session: AsyncSession, fingerprints: Sequence[str]) -> set[str
     return found
 
 
+async def _came_back(session: AsyncSession, leads: Sequence[str]) -> dict[tuple[str, str], datetime]:
+    """When a suppression of each lead and reason was last undone, by the ledger of consent."""
+    found: dict[tuple[str, str], datetime] = {}
+    for some in _parts(leads):
+        undone = select(Consent.lead_id, Consent.action, Consent.basis, func.max(Consent.at).label("at"))
+        undone = undone.where(Consent.lead_id.in_(some), Consent.action.in_(("granted", "lifted")))
+        for row in await session.execute(undone.group_by(Consent.lead_id, Consent.action, Consent.basis)):
+            key = (row.lead_id, row.basis if row.action == "lifted" else "opt-out")
+            found[key] = max(found.get(key, row.at), row.at)
+    return found
+
+
 async def _leads(session: AsyncSession, stops: Sequence[Stop]) -> dict[int, str]:
+    """Whom each stop is about, by its number; after a merge the lead that goes on."""
     by_touch: dict[str, str] = {}
     for some in _parts(sorted({stop.touch_id for stop in stops if stop.touch_id})):
         rows = await session.execute(select(Touch.id, Touch.lead_id).where(Touch.id.in_(some)))
         by_touch |= {row.id: row.lead_id for row in rows}
-    by_number = {stop.number: by_touch[stop.touch_id] for stop in stops if stop.touch_id in by_touch}
-    addresses = {stop.number: key for stop in stops if stop.number not in by_number and (key := _key(stop.email))}
-    by_address: dict[str, str] = {}
-    for some in _parts(sorted(set(addresses.values()))):
+    found = {stop.number: by_touch[stop.touch_id] for stop in stops if stop.touch_id in by_touch}
+    keys = {stop.number: key for stop in stops if stop.number not in found and (key := _key(stop.email))}
+    by_key: dict[str, str] = {}
+    for some in _parts(sorted(set(keys.values()))):
         rows = await session.execute(select(Lead.email_key, Lead.id).where(Lead.email_key.in_(some)))
-        by_address |= {row.email_key: row.id for row in rows}
-    return by_number | {number: by_address[key] for number, key in addresses.items() if key in by_address}
-
-
-async def _merged_into(session: AsyncSession, leads: set[str]) -> dict[str, tuple[str, ...]]:
-    """The leads that these were merged into, step by step: what stops one stops the one that goes on."""
-    chains: dict[str, tuple[str, ...]] = {lead_id: (lead_id,) for lead_id in leads}
-    for _ in range(_MOST_MERGES):
-        ends = sorted({chain[-1] for chain in chains.values()})
-        onward: dict[str, str] = {}
-        for some in _parts(ends):
-            rows = await session.execute(
-                select(Lead.id, Lead.merged_into).where(Lead.id.in_(some), Lead.merged_into.is_not(None))
-            )
-            onward |= {lead_id: into for lead_id, into in rows if into is not None}
-        if not onward:
-            break
-        chains = {
-            lead_id: (*chain, onward[chain[-1]]) if chain[-1] in onward else chain for lead_id, chain in chains.items()
-        }
-    return {lead_id: chain[1:] for lead_id, chain in chains.items() if len(chain) > 1}
+        by_key |= {row.email_key: row.id for row in rows}
+    found |= {number: by_key[key] for number, key in keys.items() if key in by_key}
+    onward: dict[str, str] = {}
+    for some in _parts(sorted(set(found.values()))):
+        merged = await session.scalars(select(Lead.id).where(Lead.id.in_(some), Lead.merged_into.is_not(None)))
+        for lead_id in merged.all():
+            lead = await kept(session, lead_id)
+            onward |= {} if lead is None else {lead_id: lead.id}
+    return {number: onward.get(lead_id, lead_id) for number, lead_id in found.items()}
 
 
 def _key(email: str | None) -> str | None:

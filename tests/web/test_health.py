@@ -1,0 +1,135 @@
+"""Health, readiness and figures; and what is answered while the database is away."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from tests.conftest import command
+from tests.web.serving import Service, click
+from tests.web.stored import Store
+from wiring.migrations import downgrade
+
+
+def figures(service: Service) -> dict[str, float]:
+    """Prometheus' figures by name and labels."""
+    text = service.client.get("/metrics", auth=(service.keys["support"], "")).text
+    return {name: float(value) for name, value in re.findall(r"^([a-z_]+(?:\{.*\})?) (\S+)$", text, re.MULTILINE)}
+
+
+@contextmanager
+def away(url: str, server_url: str) -> Iterator[None]:
+    """The database is away: PostgreSQL takes no connection to it, and has ended those there were."""
+    name = make_url(url).database
+    asyncio.run(command(server_url, f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false"))
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+    asyncio.run(command(server_url, f"{others} '{name}'"))
+    try:
+        yield
+    finally:
+        asyncio.run(command(server_url, f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true"))
+
+
+def test_temporal_may_be_away(service: Service, store: Store) -> None:
+    """The service is ready all the same: the outbox keeps what comes in, and says how much that is."""
+    service.temporal.up = False
+    service.sendgrid([click(1), click(2)])
+
+    answer = service.client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json() | {"outbox_age_seconds": None} == {
+        "database": "ok",
+        "temporal": "absorbing",
+        "outbox": 2,
+        "outbox_age_seconds": None,
+    }
+    service.temporal.up = True
+    assert service.client.get("/readyz").json()["temporal"] == "ok"
+
+
+async def _back_to(url: str, revision: str) -> None:
+    await downgrade(url, revision)
+
+
+def test_a_database_behind_on_migrations_is_not_ready(service: Service, store: Store) -> None:
+    """A balancer sends nothing here until it is migrated, and what comes all the same is not lost: 503."""
+    asyncio.run(_back_to(store.url, "base"))
+
+    ready, taken = service.client.get("/readyz"), service.sendgrid([click()])
+
+    assert (ready.status_code, taken.status_code) == (503, 503)
+    assert ready.headers["retry-after"]
+    assert taken.headers["retry-after"]
+    assert service.client.get("/healthz").json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_database_that_is_away_gives_503_until_it_is_back(service: Service, store: Store, postgres_url: str) -> None:
+    """Every route that needs it; nothing is stored, the process lives, and it recovers by itself."""
+    assert service.segment("/v1/page", {"userId": "u"}).status_code == 200
+    assert figures(service)["perennial_database_up"] == 1
+    with away(store.url, postgres_url):
+        for answer in (
+            service.sendgrid([click()]),
+            service.crm({"type": "deal.won", "data": {"lead": "l1"}}),
+            service.segment("/v1/page", {"userId": "u"}),
+            service.client.get("/readyz"),
+        ):
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+            assert set(answer.json()) == {"code", "message"}
+        assert service.client.get("/healthz").status_code == 200
+        assert figures(service)["perennial_database_up"] == 0
+
+    assert service.sendgrid([click()]).status_code == 200
+    assert [event.source for event in store.events()] == ["segment", "sendgrid"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_file_that_another_program_holds_gives_503(service: Service, store: Store) -> None:
+    """After SQLite's ten seconds of patience; and once it lets go, all is well."""
+    holder = sqlite3.connect(str(make_url(store.url).database), isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        assert service.sendgrid([click()]).status_code == 503
+        holder.execute("ROLLBACK")
+    finally:
+        holder.close()
+
+    assert service.sendgrid([click()]).status_code == 200
+
+
+def test_the_figures_tell_new_events_from_known_and_refused_ones(service: Service, store: Store) -> None:
+    """By source; and requests by route, never by path."""
+    service.sendgrid([click(1), click(2), 7])
+    service.sendgrid([click(1)])
+    service.segment("/v1/track", {"userId": "u"})
+    service.client.get("/secret/token/path")
+
+    found = figures(service)
+
+    assert found['perennial_events_total{fate="new",source="sendgrid"}'] == 2
+    assert found['perennial_events_total{fate="known",source="sendgrid"}'] == 1
+    assert found['perennial_events_total{fate="refused",source="sendgrid"}'] == 1
+    assert found['perennial_events_total{fate="refused",source="segment"}'] == 1
+    assert found['perennial_requests_total{method="POST",route="/webhooks/sendgrid",status="200"}'] == 2
+    assert found['perennial_requests_total{method="any",route="unmatched",status="404"}'] == 1
+    assert found["perennial_outbox_events"] == 2
+    assert found["perennial_outbox_age_seconds"] >= 0
+    assert (found["perennial_database_up"], found["perennial_temporal_up"]) == (1, 1)
+
+
+def test_an_unknown_path_or_method_is_answered_in_the_same_shape(service: Service) -> None:
+    """No page of HTML, no trace."""
+    assert service.client.get("/nowhere").json() == {"code": "not_found", "message": "Not Found"}
+    assert service.client.delete("/webhooks/crm").json() == {
+        "code": "method_not_allowed",
+        "message": "Method Not Allowed",
+    }
