@@ -22,6 +22,7 @@ from nurture.explain import say_fact
 from nurture.facts import AnyFact, Chosen, Enrolled, Graduated, Scored, Waited
 
 _REASONS = 8
+_KEPT_UP = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,11 @@ def tell_checks(console: Console, checks: Checks, late: Sequence[float], clock: 
     """How punctual it was, and whether every rule held."""
     within, median = share_within(late, 0.99), share_within(late, 0.5)
     hours = within * clock.speed / 3600
+    verdict = (
+        "the engine kept up" if within <= _KEPT_UP else "[yellow]too fast for this machine, try a lower --speed[/]"
+    )
     console.print(
-        f"\nthe engine kept up: 99% of wakes within {within * 1000:,.0f} ms, half within {median * 1000:,.0f} ms "
+        f"\n{verdict}: 99% of wakes within {within * 1000:,.0f} ms, half within {median * 1000:,.0f} ms "
         f"(at this speed {hours:,.1f} hours of the journeys' time; {len(late):,} wakes read)"
     )
     if checks.violations:
