@@ -72,6 +72,10 @@ COMMANDS = {
     "override": Entry(STEER, "control.override", "override ada@example.com --track new-lead"),
     "check": Entry(KEEP, "upkeep.check", "check"),
     "migrate": Entry(KEEP, "upkeep.migrate", "migrate"),
+    "suppress": Entry(KEEP, "privacy.suppress", "suppress ada@example.com --reason manual"),
+    "merge": Entry(KEEP, "privacy.merge", "merge ada@example.com ada@old.example.com"),
+    "export": Entry(KEEP, "privacy.export", "export ada@example.com"),
+    "erase": Entry(KEEP, "privacy.erase", "erase ada@example.com --yes"),
     "keys": Entry(KEEP, "web.keys", "keys create website --scope ingest"),
 }
 

@@ -13,7 +13,7 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.enrol import workflow_id
+from activities.journeys import workflow_of
 from commands.shared import Books, for_each, lead_of, opened, out, print_json, rate_of, run
 from models.messages import Request
 from models.tables import Enrolment
@@ -143,7 +143,7 @@ async def tell(inst: Installation, verb: Verb, stays: Sequence[Stay], reason: st
 
     async def one(stay: Stay) -> str:
         try:
-            await inst.client.get_workflow_handle(workflow_id(stay.track, stay.lead_id)).signal(verb, request)
+            await inst.client.get_workflow_handle(workflow_of(stay.id)).signal(verb, request)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
@@ -160,7 +160,7 @@ async def _stays(inst: Installation, lead: str | None, track: str | None) -> lis
     async with inst.database.reading() as session:
         if lead is not None:
             wanted = wanted.where(Enrolment.lead_id == (await lead_of(session, lead)).id)
-        found = [Stay(*row) for row in (await session.execute(wanted.order_by(Enrolment.id))).tuples()]
+        found = [Stay(*row) for row in await session.execute(wanted.order_by(Enrolment.id))]
     if not found and lead is not None:
         on = f" on {track}" if track is not None else ""
         raise RefusedError(f"{lead} has no running journey{on}; `starter.py show {lead}` tells its story")
@@ -173,7 +173,7 @@ async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str
         if len(stays) > 1:
             raise InputError(f"{lead} is on {' and '.join(stay.track for stay in stays)}; say which with --track")
         stay = stays[0]
-        handle = inst.client.get_workflow_handle(workflow_id(stay.track, stay.lead_id))
+        handle = inst.client.get_workflow_handle(workflow_of(stay.id))
         try:
             following: str = await handle.execute_update(
                 "override", Request(reason=reason), rpc_timeout=PATIENCE, result_type=str
@@ -203,7 +203,7 @@ async def end_suppressed(here: Books, lead_ids: Sequence[str]) -> int:
                 Enrolment.lead_id.in_(lead_ids), Enrolment.status != "finished"
             )
         )
-        stays = [Stay(*row) for row in rows.tuples()]
+        stays = [Stay(*row) for row in rows]
     if not stays:
         return 0
     engine = running_engine(here.settings.data_dir)
@@ -213,7 +213,7 @@ async def end_suppressed(here: Books, lead_ids: Sequence[str]) -> int:
         return 0
     answers: Counter[str] = Counter()
     for stay in stays:
-        handle = client.get_workflow_handle(workflow_id(stay.track, stay.lead_id))
+        handle = client.get_workflow_handle(workflow_of(stay.id))
         try:
             await handle.signal("exit", Request(reason="suppressed by an import"))
             answers["told"] += 1

@@ -102,7 +102,7 @@ async def _alerts(last: int) -> list[tuple[Alert, str]]:
         rows = await session.execute(
             select(Alert, Lead.email).join(Lead, Lead.id == Alert.lead_id).order_by(Alert.id.desc()).limit(last)
         )
-        return [(alert, email) for alert, email in rows.tuples()][::-1]
+        return [(alert, email) for alert, email in rows][::-1]
 
 
 def _columns(row: Any, *hidden: str) -> dict[str, Any]:

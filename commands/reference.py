@@ -40,7 +40,7 @@ def reference() -> str:
 
 def _section(name: str, command: Any) -> str:
     arguments = [each for each in command.params if isinstance(each, TyperArgument)]
-    options = [each for each in command.params if each not in arguments and each.name != "help"]
+    options = [each for each in command.params if each not in arguments and each.name != "help" and not each.hidden]
     usage = " ".join(["starter.py", name, *(_shown(each) for each in arguments), *(["[OPTIONS]"] if options else [])])
     lines = [f"\n## {name}\n", f"    {usage}\n", _unwrapped(command.help or "") + "\n"]
     lines += [f"- `{_shown(each).strip('[]')}`: {each.help}" for each in arguments]

@@ -97,7 +97,7 @@ async def eventually(condition: Callable[[], Awaitable[Any]]) -> Any:
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
     """Engine, database and worker, in this process."""
     data_dir = tmp_path_factory.mktemp("stack")
-    settings = load_settings(data_dir=data_dir)
+    settings = load_settings(data_dir=data_dir, provider="database")
     await upgrade(settings.database_url)
     async with embedded_engine(data_dir) as engine:
         await ensure_search_attributes(await connect(engine.address))

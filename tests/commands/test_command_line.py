@@ -17,9 +17,10 @@ from wiring.settings import load_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOBODY = "127.0.0.1:1"
+EVERY = list(commands())
 
 
-@pytest.mark.parametrize(("name", "command"), commands(), ids=[name for name, _ in commands()])
+@pytest.mark.parametrize(("name", "command"), EVERY, ids=[name for name, _ in EVERY])
 def test_a_command_explains_itself_and_all_its_options(name: str, command: Any) -> None:
     """Each has help, an example that names it, and a line for each argument and option."""
     assert command.help
