@@ -31,6 +31,7 @@ from nurture.decision import Park
 from nurture.facts import AnyFact
 from nurture.scoring import DEFAULT_MODEL
 from nurture.track import Registry, Track, load_tracks
+from wiring.clock import read_clock
 from wiring.database import Database
 from wiring.settings import load_settings
 from wiring.worker import Installation, build_worker
@@ -183,13 +184,17 @@ def lead_rows(lead_id: str, **changes: Any) -> list[Lead | Consent]:
 
 
 @asynccontextmanager
-async def rig_on(client: Client, data_dir: Path, clock: Clock, *, tag: str | None = None) -> AsyncIterator[Rig]:
-    """A rig on a server and on the migrated SQLite file in `data_dir`; without a tag, with one that nobody else has."""
+async def rig_on(client: Client, data_dir: Path, clock: Clock | None, *, tag: str | None = None) -> AsyncIterator[Rig]:
+    """A rig on a server and on the migrated SQLite file in `data_dir`, with its clock there unless `clock` is set now.
+
+    Without a tag, with one that nobody else has.
+    """
     tag = f"{next(numbers)}x{datetime.now(UTC):%H%M%S%f}" if tag is None else tag
     settings = load_settings(data_dir=data_dir, task_queue=f"nurture-{tag}")
     database = Database(settings.database_url)
-    async with database.writing() as session:
-        session.add(ClockRow(id=1, real=clock.real, virtual=clock.virtual, speed=clock.speed))
+    if clock is not None:
+        async with database.writing() as session:
+            session.add(ClockRow(id=1, real=clock.real, virtual=clock.virtual, speed=clock.speed))
     inst = Installation(
         settings=settings,
         database=database,
@@ -197,7 +202,7 @@ async def rig_on(client: Client, data_dir: Path, clock: Clock, *, tag: str | Non
         tracks=TRACKS,
         catalogue=CATALOGUE,
         scoring=DEFAULT_MODEL,
-        clock=clock,
+        clock=await read_clock(database),
     )
     try:
         yield Rig(inst, Mailbox(database), tag)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import insert
 from temporalio import activity
@@ -93,7 +94,13 @@ async def test_no_name_address_or_company_is_in_any_history(rig: Rig) -> None:
         return "found"
 
     rig = rig.running(everything, rig.inst.tracks["re-engagement"]).over(Chatty(Mailbox(rig.database), failures))
-    profile = {"first_name": FIRST, "last_name": LAST, "company": COMPANY, "email": ADDRESS, "email_key": ADDRESS}
+    profile: dict[str, Any] = {
+        "first_name": FIRST,
+        "last_name": LAST,
+        "company": COMPANY,
+        "email": ADDRESS,
+        "email_key": ADDRESS,
+    }
     async with rig.working(look_up):
         handle = await rig.journey_of("everything", "ada", **profile)
         await handle.signal("pause", Request(id="p1", reason="a look"))
@@ -119,7 +126,13 @@ async def test_a_provider_that_stops_us_names_no_lead(still_rig: Rig) -> None:
     """While a failed step is pending, its failure is in the description that the UI shows."""
     provider = Chatty(Mailbox(still_rig.database), [SendingStoppedError(QUOTING)])
     rig = still_rig.running(everything).over(provider)
-    profile = {"first_name": FIRST, "last_name": LAST, "company": COMPANY, "email": ADDRESS, "email_key": ADDRESS}
+    profile: dict[str, Any] = {
+        "first_name": FIRST,
+        "last_name": LAST,
+        "company": COMPANY,
+        "email": ADDRESS,
+        "email_key": ADDRESS,
+    }
     async with rig.working():
         handle = await rig.journey_of("everything", "ada", **profile)
 
