@@ -1,8 +1,8 @@
 """The relay: from stored events to the journeys they concern, in order for each lead, at least once.
 
 It reads the outbox (`models.edge.Event` in state `new`) in the order of arrival, writes down what the events mean,
-tells the journeys, and only then marks the events. Killed anywhere it starts again with the same events: the database and the
-journeys take an id once. One relay works at a time, by a lease; others stand by.
+tells the journeys, and only then marks the events. Killed anywhere it starts again with the same events: the database
+and the journeys take an id once. One relay works at a time, by a lease; others stand by.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.behaviours import Ear, Heard
+from activities.identity import reattach
 from activities.translate import Meaning, Translator
 from models.edge import Event, Lease
 from nurture.errors import InputError, NotFoundError
@@ -148,6 +149,8 @@ class Relay:
         async with self.database.writing() as session:
             for (state, note), ids in ends.items():
                 await session.execute(update(Event).where(Event.id.in_(ids)).values(state=state, note=note))
+                if state == "anonymous":
+                    await reattach(session, ids)
 
     async def _lead(self) -> bool:
         """Whether this relay is the one that works, renewing its lease. By the machines' clocks, not the journeys'."""

@@ -103,9 +103,10 @@ def render(
     postal_address: str,
     unsubscribe_url: str,
     variant: int = 0,
+    hidden_url: str = "",
     folder: Path = CONTENT,
 ) -> Rendered:
-    """The mail for one reader; `variant` chooses the subject line (0 is the piece's own).
+    """The mail for one reader; `variant` chooses the subject line (0: the piece's own); `hidden_url` is for machines.
 
     `folder` holds `layout.html.j2` and `layout.txt.j2`, read once. Raises ContentError when the piece does
     not render, SettingsError without a postal address (CAN-SPAM, 15 U.S.C. 7704(a)(5)) or an unsubscribe URL.
@@ -132,6 +133,7 @@ def render(
         "preheader": preheader,
         "postal_address": " · ".join(filter(None, map(str.strip, postal_address.splitlines()))),
         "unsubscribe_url": unsubscribe_url,
+        "hidden_url": hidden_url,
     }
     return Rendered(
         subject=subject,

@@ -30,6 +30,7 @@ from activities.standing import standing_of
 from activities.tokens import Tokens
 from models.messages import StepOrder, StepOutcome
 from models.tables import Enrolment, Lead, Touch
+from nurture.bots import HIDDEN_LINK
 from nurture.content import Catalogue
 from nurture.decision import Send
 from nurture.errors import ContentError
@@ -118,7 +119,7 @@ class SendActivity:
             return await self._judge(session, order, lead, touch, now)
 
     async def _resume(self, order: StepOrder, touch: Touch, now: datetime) -> StepOutcome | tuple[Touch, Lead]:
-        """Settle what an earlier try left; if surely nothing was sent, judge anew: the lead may have opted out since."""
+        """Settle what an earlier try left; if surely nothing was sent, judge anew: the lead may have opted out."""
         if touch.state == "sending":
             fate = await self.provider.fate(touch.id)
             if fate != "absent":
@@ -201,6 +202,7 @@ class SendActivity:
                 postal_address=self.sender.postal_address,
                 unsubscribe_url=unsubscribe,
                 variant=step.variant,
+                hidden_url=f"{self.sender.public_url.rstrip('/')}{HIDDEN_LINK}{touch.id}",
             )
         except ContentError:
             # Its text may quote what the template made of the profile.

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.consent import current
 from activities.wishes import wishes_of
-from models.tables import BehaviourRow, Consent, Enrolment, FactRow, Lead, Suppression, Touch
+from models.tables import BehaviourRow, Enrolment, FactRow, Lead, Suppression, Touch
 from nurture.gate import PastTouch, Rival, Standing
 from nurture.matchers import Matcher, say_behaviour
 
@@ -23,9 +24,6 @@ async def standing_of(
 
     `but` is the touch that is judged, if an earlier try has begun it: it does not count against itself.
     """
-    consent = await session.scalar(
-        select(Consent.action).where(Consent.lead_id == lead.id).order_by(Consent.id.desc()).limit(1)
-    )
     suppressions = await session.scalars(select(Suppression.reason).where(Suppression.lead_id == lead.id))
     touches = await session.execute(
         select(Touch.at, Touch.track).where(
@@ -43,7 +41,7 @@ async def standing_of(
         )
     )
     return Standing(
-        consent="none" if consent is None else "granted" if consent == "granted" else "withdrawn",
+        consent=await current(session, lead.id),
         suppressions=tuple(suppressions),
         erased=lead.erased_at is not None,
         exited=await _exit_of(session, enrolment, exits),

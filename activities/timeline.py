@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.consent import current
 from activities.read_model import FACT
 from activities.rescore import entries_of
 from models.tables import (
@@ -93,9 +94,7 @@ class Ruling:
 async def story_of(session: AsyncSession, lead: Lead, model: ScoringModel, now: datetime) -> Story:
     """The story of a lead as of `now`."""
     stays = await stays_of(session, lead.id)
-    consent = await session.scalar(
-        select(Consent.action).where(Consent.lead_id == lead.id).order_by(Consent.id.desc()).limit(1)
-    )
+    consent = await current(session, lead.id)
     suppressed = await session.scalars(select(Suppression.reason).where(Suppression.lead_id == lead.id))
     entries = await entries_of(session, lead.id)
     placed: list[tuple[datetime, int, int, Line]] = []

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.behaviours import OWN, Happening
+from activities.bounces import bounce_of, note_of_ours
 from activities.identity import Identities, kept, with_address
 from activities.scanners import click_of, mark_scanners
 from activities.suppress import delivered, soft_bounced
@@ -19,6 +21,8 @@ from nurture.behaviours import BEHAVIOURS
 from nurture.bots import is_machine_agent
 from nurture.errors import InputError
 from nurture.scoring import ScoringModel
+
+log = structlog.get_logger(__name__)
 
 TOUCH_ARGUMENT = "perennial_touch_id"
 
@@ -75,20 +79,21 @@ class Translator:
         lead = await _lead_of(session, event, touch, body)
         if lead is None:
             return Meaning("ignored", note="of no lead we know")
+        if lead.erased_at is not None:
+            event.body, event.anonymous_id = {}, None  # a late event must not bring the address back
+            return Meaning("ignored", note="of an erased lead")
         at = _seconds(body.get("timestamp")) or event.received_at
         kind = str(body.get("event"))
         if touch is not None:
             await _settle(session, touch, kind, body, at)
-        match kind:
-            case "delivered":
-                await delivered(session, lead.id)
-            case "bounce" if body.get("type") == "blocked":
-                await soft_bounced(session, lead.id, at)
-            case "open" | "click" if touch is not None:
-                return await self._engaged(session, event, touch, lead, at, kind=kind)
+        if kind in {"open", "click"} and touch is not None:
+            return await self._engaged(session, event, touch, lead, at, kind=kind)
+        if kind == "delivered":
+            await delivered(session, lead.id)
+        note = await _passing(session, lead, at, body) if kind == "bounce" else ""
         name = _SENDGRID_NAMES.get(kind)
-        if name is None or (kind == "bounce" and body.get("type") == "blocked"):
-            return Meaning("done")
+        if name is None or note:
+            return Meaning("done", note=note)
         props = {"piece": touch.piece} if touch is not None and BEHAVIOURS[name].subject == "piece" else {}
         touch_id = touch.id if touch is not None else None
         return Meaning("done", (Happening(_id(event), lead.id, name, props, at, touch_id),))
@@ -165,6 +170,19 @@ _DELIVERY = {
 _LATER = {"": 0, "deferred": 1, "delivered": 2, "dropped": 3, "bounced": 3}
 
 
+async def _passing(session: AsyncSession, lead: Lead, at: datetime, body: Mapping[str, Any]) -> str:
+    """Why a bounce is no verdict on the address, noted on the event; empty if it is one, or the one too many."""
+    match bounce_of(body):
+        case "ours":
+            note = note_of_ours(body)
+            log.error("a receiver rejects our mail", note=note)
+            return note
+        case "soft":
+            return "" if await soft_bounced(session, lead.id, at) else "a soft bounce"
+        case "hard":
+            return ""
+
+
 async def _settle(session: AsyncSession, touch: Touch, kind: str, body: Mapping[str, Any], at: datetime) -> None:
     """The provider speaks of the mail, so it took it: a touch of unknown fate is settled, whatever comes first."""
     known = _DELIVERY.get(kind)
@@ -198,7 +216,7 @@ async def _lead_of(session: AsyncSession, event: Event, touch: Touch | None, bod
         lead = await kept(session, touch.lead_id if touch is not None else str(event.lead_id))
     elif email := _text(body.get("email")):
         lead = await with_address(session, email)
-    return lead if lead is not None and lead.erased_at is None else None
+    return lead
 
 
 def _crm(event: Event) -> Meaning:

@@ -53,6 +53,7 @@ COMMANDS = {
     "dev": Entry(START, "dev.dev", "dev --speed 12h/s"),
     "worker": Entry(START, "upkeep.worker", "worker"),
     "web": Entry(START, "web.web", "web --port 8000"),
+    "relay": Entry(START, "relay.relay", "relay"),
     "mailbox": Entry(START, "mailbox.mailbox", "mailbox"),
     "import": Entry(LEADS, "leads.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
     "leads": Entry(LEADS, "leads.leads", 'leads --where "industry=retail score>=40"'),

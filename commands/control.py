@@ -133,6 +133,7 @@ def _control(
 class Stay:
     """A running journey."""
 
+    id: str
     lead_id: str
     track: str
 
@@ -154,7 +155,7 @@ async def tell(inst: Installation, verb: Verb, stays: Sequence[Stay], reason: st
 
 
 async def _stays(inst: Installation, lead: str | None, track: str | None) -> list[Stay]:
-    wanted = select(Enrolment.lead_id, Enrolment.track).where(Enrolment.status != "finished")
+    wanted = select(Enrolment.id, Enrolment.lead_id, Enrolment.track).where(Enrolment.status != "finished")
     if track is not None:
         wanted = wanted.where(Enrolment.track == inst.tracks[track].name)
     async with inst.database.reading() as session:
@@ -199,7 +200,7 @@ async def end_suppressed(here: Books, lead_ids: Sequence[str]) -> int:
     """
     async with here.database.reading() as session:
         rows = await session.execute(
-            select(Enrolment.lead_id, Enrolment.track).where(
+            select(Enrolment.id, Enrolment.lead_id, Enrolment.track).where(
                 Enrolment.lead_id.in_(lead_ids), Enrolment.status != "finished"
             )
         )

@@ -28,8 +28,9 @@ from commands.shared import INTERRUPTED, err, out, print_json, settings_of
 from nurture.behaviour_model import BehaviourModel
 from nurture.clock import FASTEST, describe_speed, parse_speed
 from nurture.errors import InputError, SettingsError
+from wiring.child import ROOT
 from wiring.settings import Settings, load_settings
-from wiring.stack import ROOT, Stack, embedded_stack
+from wiring.stack import Stack, embedded_stack
 
 MONTH = timedelta(days=365.25 / 12)
 WALL_SECONDS = 92.0
@@ -115,9 +116,7 @@ class Demo:
             f"a fresh demo in {folder} (made anew each time): {describe_speed(self.speed)}, {takes:,.0f} seconds in all"
         )
         fresh_folder(folder)
-        async with embedded_stack(
-            self.settings, self._say, speed=self.speed, worker_log=folder / "worker.log"
-        ) as stack:
+        async with embedded_stack(self.settings, self._say, speed=self.speed, log=folder / "worker.log") as stack:
             report = await stack.run(import_leads(stack.inst.database, self._rows(), at=stack.inst.moment.now()))
             self.console.print(
                 f"imported {report.added:,} leads, {report.rejected:,} rows rejected; Temporal UI {stack.engine.ui_url}"

@@ -31,7 +31,7 @@ def dev(
     """Run everything here: Temporal server, its UI, database, worker. Ctrl-C stops it; the next start goes on."""
     settings = settings_of(ctx)
     if "provider" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"provider": "database"})  # nobody has started a mailbox
+        settings = settings.model_copy(update={"provider": "mailbox"})
     factor = None if speed is None else parse_speed(speed)
     run_until_stopped(_dev(settings, factor, port, ui_port))
     say("stopped; the next start goes on from here")

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 
 from commands.shared import books, out, run
-from mailbox.client import MailboxClient
-from mailbox.faults import parse_fault
-from mailbox.serve import DEFAULT_PORT, Options, running_mailbox, serve
-from mailbox.webhook import Manners
+from mailroom.client import MailboxClient
+from mailroom.faults import parse_fault
+from mailroom.serve import DEFAULT_PORT, Options, running_mailbox, serve
+from mailroom.webhook import Manners
 from nurture.clock import Clock
 from nurture.errors import SettingsError
 from wiring.settings import load_settings

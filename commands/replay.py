@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from activities.enrol import workflow_id
+from activities.journeys import workflow_of
 from activities.read_model import FACT
 from activities.render import load_catalogue
 from activities.timeline import decisions_of, journal_of, stays_of
@@ -150,7 +150,7 @@ async def _live(stay: Enrolment, address: str | None) -> Lived | None:
         client = await connect(address)
     except SettingsError:
         return None
-    histories = await fetch(client, workflow_id(stay.track, stay.lead_id))
+    histories = await fetch(client, workflow_of(stay.id))
     if not histories:
         return None
     life = await lived(histories)

@@ -25,6 +25,7 @@ from wiring.database import Database
 from wiring.embedded import running_engine
 from wiring.logs import configure_logs
 from wiring.migrations import require_current
+from wiring.pages import page_routers
 from wiring.settings import Settings, load_settings
 
 GRACE_SECONDS = 20
@@ -82,7 +83,7 @@ async def serve(settings: Settings, sock: socket.socket, *, child: bool = False)
         )
         server = Server(
             uvicorn.Config(
-                create_app(edge),
+                create_app(edge, *page_routers(settings, database, edge.now)),
                 log_config=None,  # ours redacts addresses
                 access_log=False,  # paths carry tokens
                 server_header=False,

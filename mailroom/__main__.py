@@ -1,25 +1,28 @@
-"""`python -m mailbox`: the mailbox alone, as `dev` starts it."""  # noqa: A005 - as in the package
+"""`python -m mailroom`: the mailbox alone, as `dev` starts it."""
 
 import argparse
 import asyncio
 import json
+import os
+import signal
 import sys
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import NoReturn
 
 from pydantic import ValidationError
 
-from mailbox.faults import parse_fault
-from mailbox.serve import DEFAULT_PORT, Options, serve
-from mailbox.webhook import Manners
+from mailroom.faults import parse_fault
+from mailroom.serve import DEFAULT_PORT, Options, serve
+from mailroom.webhook import Manners
 from nurture.clock import Clock
 from nurture.errors import PerennialError, SettingsError
 
 
 def main() -> None:
     """Serve; one line on standard output says where, once it answers."""
-    parser = argparse.ArgumentParser(prog="python -m mailbox", description="A local SendGrid with an inbox page.")
+    parser = argparse.ArgumentParser(prog="python -m mailroom", description="A local SendGrid with an inbox page.")
     parser.add_argument("--data-dir", type=Path, default=Path(".perennial"), help="the folder of mailbox.db")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="the port, or 0 for any")
@@ -28,6 +31,7 @@ def main() -> None:
     parser.add_argument("--clock", help='{"real": ..., "virtual": ..., "speed": ...}: the journeys\' clock')
     parser.add_argument("--manners", default="{}", help="how the webhook behaves, as JSON")
     parser.add_argument("--fault", action="append", default=[], help="such as `drop_after times=3`; again for more")
+    parser.add_argument("--child", action="store_true", help="stop when standard input closes")
     parser.add_argument("--hold", action="store_true", help="deliver nothing by itself")
     given = parser.parse_args()
     try:
@@ -42,9 +46,18 @@ def main() -> None:
             faults=[parse_fault(each) for each in given.fault],
             holds=given.hold,
         )
+        if given.child:
+            Thread(target=_end_with_input, daemon=True).start()
         asyncio.run(serve(options, lambda url: print(f"mailbox {url}", flush=True)))  # noqa: T201 - read by who started it
     except PerennialError as error:
         _stop(str(error))
+
+
+def _end_with_input() -> None:
+    """Stop as on SIGTERM once the process that started this one has closed our input, or is gone."""
+    while sys.stdin.buffer.read(1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def parse_clock(text: str | None) -> Clock:

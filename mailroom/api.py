@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict
 
-from mailbox.box import Mailbox
-from mailbox.events import Act
-from mailbox.faults import Fault
-from mailbox.store import Happened, Kept
-from mailbox.webhook import Manners
+from mailroom.box import Mailbox
+from mailroom.events import Act
+from mailroom.faults import Fault
+from mailroom.store import Happened, Kept
+from mailroom.webhook import Manners
 from nurture.errors import InputError
 
 Refuser = Callable[[float], Awaitable[None]]

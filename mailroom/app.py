@@ -7,11 +7,11 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from mailbox.api import Refuser, api_routes
-from mailbox.box import Mailbox
-from mailbox.pages import page_routes
-from mailbox.send_route import RateLimit, refused, send_routes
-from mailbox.validation import Complaint
+from mailroom.api import Refuser, api_routes
+from mailroom.box import Mailbox
+from mailroom.pages import page_routes
+from mailroom.send_route import RateLimit, refused, send_routes
+from mailroom.validation import Complaint
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import anyio.to_thread
 
-from mailbox.events import Act, event_body
-from mailbox.faults import Script
-from mailbox.letters import Link
-from mailbox.mail_send import MailSend
-from mailbox.store import Kept, Store
-from mailbox.webhook import Webhook, post
+from mailroom.events import Act, event_body
+from mailroom.faults import Script
+from mailroom.letters import Link
+from mailroom.mail_send import MailSend
+from mailroom.store import Kept, Store
+from mailroom.webhook import Webhook, post
 from nurture.clock import Clock
 from nurture.errors import InputError
 

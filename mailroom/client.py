@@ -6,9 +6,9 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from mailbox.events import Act
-from mailbox.faults import Fault
-from mailbox.webhook import Manners
+from mailroom.events import Act
+from mailroom.faults import Fault
+from mailroom.webhook import Manners
 from nurture.errors import InputError, NotFoundError, SettingsError
 
 

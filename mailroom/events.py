@@ -7,7 +7,7 @@ from typing import Any, Literal, assert_never
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from mailbox.letters import Letter
+from mailroom.letters import Letter
 
 EventName = Literal[
     "processed",

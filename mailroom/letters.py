@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import formataddr
 
-from mailbox.mail_send import MailSend
+from mailroom.mail_send import MailSend
 
 TOUCH_ARGUMENT = "perennial_touch_id"
 

@@ -10,10 +10,10 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mailbox.api import Number, named
-from mailbox.box import Mailbox
-from mailbox.events import Act
-from mailbox.store import Happened, Kept
+from mailroom.api import Number, named
+from mailroom.box import Mailbox
+from mailroom.events import Act
+from mailroom.store import Happened, Kept
 
 PAGE = 50
 VIEWS = ("mail", "text", "headers", "events")

@@ -12,11 +12,11 @@ from typing import assert_never
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from mailbox.box import Mailbox
-from mailbox.drop import drop
-from mailbox.faults import Fault
-from mailbox.mail_send import MailSend
-from mailbox.validation import Complaint, read_mail_send
+from mailroom.box import Mailbox
+from mailroom.drop import drop
+from mailroom.faults import Fault
+from mailroom.mail_send import MailSend
+from mailroom.validation import Complaint, read_mail_send
 
 LARGEST = 30 * 1024 * 1024
 AT_HEADER = "X-Perennial-At"

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import uvicorn
 
-from mailbox.app import LOOPBACK, Door, mailbox_app
-from mailbox.box import Mailbox
-from mailbox.drop import Droppable
-from mailbox.faults import Fault, Script
-from mailbox.store import Store
-from mailbox.webhook import Manners, Signer, Webhook
+from mailroom.app import LOOPBACK, Door, mailbox_app
+from mailroom.box import Mailbox
+from mailroom.drop import Droppable
+from mailroom.faults import Fault, Script
+from mailroom.store import Store
+from mailroom.webhook import Manners, Signer, Webhook
 from nurture.clock import Clock
 from nurture.errors import InputError, SettingsError
 

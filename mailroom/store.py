@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mailbox.events import Stamp
-from mailbox.letters import Letter, letters
-from mailbox.mail_send import MailSend
+from mailroom.events import Stamp
+from mailroom.letters import Letter, letters
+from mailroom.mail_send import MailSend
 
 FILE = "mailbox.db"
 

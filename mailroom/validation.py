@@ -14,7 +14,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from mailbox.mail_send import LONGEST_CATEGORY, MOST_CATEGORIES, MOST_PERSONALIZATIONS, Address, MailSend
+from mailroom.mail_send import LONGEST_CATEGORY, MOST_CATEGORIES, MOST_PERSONALIZATIONS, Address, MailSend
 
 MOST_RECIPIENTS = 1_000
 LARGEST_ARGUMENTS = 10_000

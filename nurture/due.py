@@ -111,7 +111,8 @@ class Due(Lead):
     def _armed_at(self) -> int | None:
         """The score that would graduate the lead now.
 
-        None while a team has the lead, and inside a graduation; and after one, until a score has fallen below the threshold again.
+        None while a team has the lead, and inside a graduation; and after one, until a score has fallen below the
+        threshold again.
         """
         threshold = self._track.graduates_at
         if threshold is None or self._scope or self._offered:

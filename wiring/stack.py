@@ -1,23 +1,23 @@
-"""The embedded stack: Temporal's development server, a migrated database, the clock, and a worker, in one process tree.
+"""The embedded stack: Temporal's development server, a migrated database, the clock, and our programs, in one tree.
 
-The worker is a child process: its death takes nothing else down, and it has a core of its own. It is started again
-when it dies, and it ends, in-flight activities first, when its standard input closes: with this process, however that
-ends.
+Worker, web service, relay and mailbox are child processes: the death of one takes nothing else down, and is mended.
+They end, in-flight work first, when their standard input closes: with this process, however that ends.
 """
 
 import asyncio
-import os
-import sys
-import time
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+import json
+import socket
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from mailroom.client import MailboxClient
+from nurture.clock import Clock
 from nurture.errors import SettingsError
-from wiring.clock import set_clock
+from wiring.child import ROOT, Child, Say
+from wiring.clock import read_clock, set_clock
 from wiring.database import Database
 from wiring.embedded import Engine, embedded_engine
 from wiring.migrations import upgrade
@@ -26,123 +26,24 @@ from wiring.temporal import connect, ensure_search_attributes
 from wiring.worker import Installation, installation
 
 T = TypeVar("T")
-Say = Callable[[str], None]
 
-ROOT = Path(__file__).resolve().parent.parent
-_PATIENCE = 30.0  # seconds: longer than the worker gives its activities to finish
-_SHORT_LIFE = 20.0  # seconds: a worker that dies sooner would die again
-_LIVES = 3
-_WRONG_SETTINGS = 4  # worker.py's exit code when starting again would not help
-_MINE = ("data_dir", "database_url", "task_queue", "content_dir", "provider")
-
-
-@dataclass(slots=True)
-class WorkerProcess:
-    """`worker.py` as a child, started again when it dies. `log` takes its error output; without, ours does."""
-
-    settings: Settings
-    address: str
-    say: Say
-    log: Path | None = None
-    restarts: int = 0
-    _process: Process | None = field(default=None, repr=False)
-    _ready: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-
-    @property
-    def pid(self) -> int:
-        """The child's process id, at present."""
-        assert self._process is not None
-        return self._process.pid
-
-    async def ready(self) -> None:
-        """Return once it polls."""
-        await self._ready.wait()
-
-    async def keep(self) -> NoReturn:
-        """Start it, and start it again whenever it dies; raises SettingsError if it does not stay up."""
-        short_lives = 0
-        while True:
-            born = time.monotonic()
-            self._ready.clear()
-            self._process = await self._start()
-            try:
-                await self._listen(self._process)
-                code = await self._process.wait()
-            finally:
-                await self._stop(self._process)
-            short_lives = short_lives + 1 if time.monotonic() - born < _SHORT_LIFE else 0
-            if code == _WRONG_SETTINGS or short_lives == _LIVES:
-                raise SettingsError(f"the worker does not stay up; {self._see()}")
-            self.restarts += 1
-            self.say(f"the worker died ({_cause(code)}); starting it again")
-
-    async def _start(self) -> Process:
-        variables = {name: value for name, value in os.environ.items() if not name.upper().startswith("TEMPORAL_")}
-        for name in _MINE:
-            variables[variable(name)] = str(getattr(self.settings, name))
-        with _error_output(self.log) as errors:
-            return await asyncio.create_subprocess_exec(
-                sys.executable,
-                str(ROOT / "worker.py"),
-                "--address",
-                self.address,
-                "--child",
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=errors,
-                env=variables,
-                process_group=0,  # a Ctrl-C in the terminal is for us, who stop things in order
-            )
-
-    async def _listen(self, process: Process) -> None:
-        """Until its output ends, pass on what it says; Temporal's core writes its warnings there too."""
-        assert process.stdout is not None
-        with _error_output(self.log) as errors:
-            async for line in process.stdout:
-                text = line.decode(errors="replace").strip()
-                if text.startswith("worker: working"):
-                    self._ready.set()
-                if text.startswith("worker: "):
-                    self.say(text)
-                else:
-                    (errors or sys.stderr.buffer).write(line)
-
-    async def _stop(self, process: Process) -> None:
-        """Close its standard input, which asks it to finish; kill it if it does not in time, or has not begun."""
-        if process.returncode is not None:
-            return
-        assert process.stdin is not None
-        process.stdin.close()
-        if not self._ready.is_set():
-            process.terminate()
-        listening = asyncio.create_task(self._listen(process))
-        try:
-            await asyncio.wait_for(process.wait(), _PATIENCE)
-        except TimeoutError:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-        finally:
-            await listening
-
-    def _see(self) -> str:
-        if self.log is None:
-            return "its last lines are above"
-        lines = self.log.read_text(errors="replace").strip().splitlines() or ["nothing"]
-        return f"its last line in {self.log}: {lines[-1][-300:]}"
+PORTS = "ports.json"
+_PASSED_ON = ("database_url", "task_queue", "content_dir", "provider", "public_url", "mailbox_url", "web_port")
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """An embedded stack that runs."""
+    """An embedded stack that runs. Without a mailbox, mail leaves by the provider of the settings."""
 
     engine: Engine
     inst: Installation
-    worker: WorkerProcess
+    worker: Child
+    web_url: str
+    mailbox_url: str | None
     _failing: tuple["asyncio.Task[NoReturn]", ...] = field(repr=False)
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do `work`; raises SettingsError at once if the server ends, its disk fills up or the worker stays down."""
+        """Do `work`; raises SettingsError at once if the server ends, its disk fills up or a program stays down."""
         task = asyncio.ensure_future(work)
         try:
             await asyncio.wait({task, *self._failing}, return_when=asyncio.FIRST_COMPLETED)
@@ -164,32 +65,123 @@ async def embedded_stack(
     speed: float | None = None,
     port: int | None = None,
     ui_port: int | None = None,
-    worker_log: Path | None = None,
+    log: Path | None = None,
 ) -> AsyncIterator[Stack]:
-    """Start everything on the settings' data folder, and stop it in order at the end: worker, then server.
+    """Start everything on the settings' data folder, and stop it in order at the end: programs, then server.
 
     `speed` fixes the clock of a new folder. What an earlier run left goes on where it stood. Raises SettingsError if
     the folder is in use, a port is taken, the disk is full, or its clock runs at another speed. The worker is still
-    starting when the block begins: `worker.ready()`.
+    starting when the block begins: `worker.ready()`. `log` takes what the programs say on their error output.
     """
     async with AsyncExitStack() as held:
         engine = await held.enter_async_context(embedded_engine(settings.data_dir, port=port, ui_port=ui_port))
         watch = held.enter_context(_task(engine.watch()))
         await upgrade(settings.database_url)
-        if speed is not None:
-            await _fix_clock(settings, speed)
+        clock = await _fix_clock(settings, speed)
         await ensure_search_attributes(await connect(engine.address))
-        worker = WorkerProcess(settings, engine.address, say, worker_log)
-        keep = asyncio.create_task(worker.keep())
-        held.push_async_callback(_ended, keep)
+        settings = _addressed(settings)
+        keeping = [watch]
+
+        async def start(child: Child) -> Child:
+            keep = asyncio.create_task(child.keep())
+            held.push_async_callback(_ended, keep)
+            keeping.append(keep)
+            return child
+
+        variables = _variables(settings)
+        if settings.provider == "mailbox":
+            mailbox = await start(_mailbox(settings, clock, variables, say, log))
+            await _ready(mailbox, keeping)
+            settings = settings.model_copy(update={"mailbox_url": mailbox.told})
+            key = await asyncio.to_thread(MailboxClient(mailbox.told).webhook_key)
+            variables = _variables(settings) | {variable("sendgrid_webhook_key"): key}
+        starter = str(ROOT / "starter.py")
+        web = ("web", "--host", "127.0.0.1", "--port", str(settings.web_port), "--child")
+        await start(Child("web", (starter, *web), variables, "web: listening on", _unless_ready(say), log))
+        await start(
+            Child("relay", (starter, "relay", "--child"), variables, "relay: passing on", _unless_ready(say), log)
+        )
+        arguments = (str(ROOT / "worker.py"), "--address", engine.address, "--child")
+        worker = await start(Child("worker", arguments, variables, "worker: working", say, log))
         inst = await held.enter_async_context(installation(settings, engine.address))
-        yield Stack(engine, inst, worker, (watch, keep))
+        mailbox_url = settings.mailbox_url if settings.provider == "mailbox" else None
+        yield Stack(engine, inst, worker, settings.public_url, mailbox_url, tuple(keeping))
 
 
-async def _fix_clock(settings: Settings, speed: float) -> None:
+def _mailbox(settings: Settings, clock: Clock, variables: dict[str, str], say: Say, log: Path | None) -> Child:
+    time = {"real": clock.real.isoformat(), "virtual": clock.virtual.isoformat(), "speed": clock.speed}
+    arguments = (
+        *("-m", "mailroom", "--child"),
+        *("--data-dir", str(settings.data_dir.resolve())),
+        *("--port", str(_free_port(settings.data_dir, "mailbox", 8025))),
+        *("--webhook-url", f"http://127.0.0.1:{settings.web_port}/webhooks/sendgrid"),
+        *("--clock", json.dumps(time)),
+    )
+    return Child("mailbox", arguments, variables, "mailbox ", say, log)
+
+
+def _unless_ready(say: Say) -> Say:
+    """What a person need not read: that a program of the stack is there, or has ended as told."""
+
+    def tell(line: str) -> None:
+        if not line.endswith(": stopped") and ": listening on" not in line and ": passing on" not in line:
+            say(line)
+
+    return tell
+
+
+async def _ready(child: Child, failing: "list[asyncio.Task[NoReturn]]") -> None:
+    ready = asyncio.ensure_future(child.ready())
+    await asyncio.wait({ready, *failing}, return_when=asyncio.FIRST_COMPLETED)
+    for task in failing:
+        if task.done():
+            ready.cancel()
+            task.result()
+
+
+def _addressed(settings: Settings) -> Settings:
+    """The settings with the addresses of this run: ports that were given, else the last run's, else any free ones."""
+    changes: dict[str, Any] = {}
+    if "web_port" not in settings.model_fields_set:
+        changes["web_port"] = _free_port(settings.data_dir, "web", settings.web_port)
+    if "public_url" not in settings.model_fields_set:
+        changes["public_url"] = f"http://127.0.0.1:{changes.get('web_port', settings.web_port)}"
+    return settings.model_copy(update=changes)
+
+
+def _free_port(data_dir: Path, name: str, usual: int) -> int:
+    """A free port on the loopback: the last run's, so that links in old mails go on working, the usual one, or any."""
+    path = data_dir / PORTS
+    try:
+        ports = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        ports = {}
+    for candidate in (ports.get(name), usual, 0):
+        if isinstance(candidate, int) and (found := _bindable(candidate)) is not None:
+            path.write_text(json.dumps(ports | {name: found}), encoding="utf-8")
+            return found
+    raise SettingsError(f"no port is free for {name}; stop something that listens on this machine")
+
+
+def _bindable(port: int) -> int | None:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        return int(sock.getsockname()[1])
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    passed = {variable(name): str(getattr(settings, name)) for name in _PASSED_ON}
+    return passed | {variable("data_dir"): str(settings.data_dir.resolve())}
+
+
+async def _fix_clock(settings: Settings, speed: float | None) -> Clock:
     database = Database(settings.database_url)
     try:
-        await set_clock(database, speed)
+        return await read_clock(database) if speed is None else await set_clock(database, speed)
     finally:
         await database.close()
 
@@ -207,16 +199,3 @@ def _task(work: Coroutine[Any, Any, NoReturn]) -> Iterator["asyncio.Task[NoRetur
         yield task
     finally:
         task.cancel()
-
-
-@contextmanager
-def _error_output(log: Path | None) -> Iterator[Any]:
-    if log is None:
-        yield None
-        return
-    with log.open("ab") as output:
-        yield output
-
-
-def _cause(code: int) -> str:
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

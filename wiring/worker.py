@@ -131,13 +131,7 @@ def step_activities(inst: Installation, provider: Provider) -> Sequence[Callable
     moment = inst.moment
     people = PeopleActivities(inst.database, moment)
     settings = inst.settings
-    sender = From(
-        name=settings.sender.name,
-        address=settings.sender.address,
-        reply_to=settings.reply_to,
-        postal_address=settings.postal_address,
-        public_url=settings.public_url,
-    )
+    sender = sender_of(settings)
     return [
         DecideActivity(inst.database, inst.tracks, inst.catalogue, inst.scoring).decide,
         SendActivity(inst.database, inst.tracks, inst.catalogue, provider, sender, moment, tokens_of(settings)).send,
@@ -145,6 +139,17 @@ def step_activities(inst: Installation, provider: Provider) -> Sequence[Callable
         people.alert,
         EnrolActivity(inst.enroller, moment).enrol,
     ]
+
+
+def sender_of(settings: Settings) -> From:
+    """Who our mails are from."""
+    return From(
+        name=settings.sender.name,
+        address=settings.sender.address,
+        reply_to=settings.reply_to,
+        postal_address=settings.postal_address,
+        public_url=settings.public_url,
+    )
 
 
 def own_activities(package: str = OWN_ACTIVITIES) -> Sequence[Callable[..., Any]]:

@@ -22,9 +22,9 @@ from activities.provider import (
     UnknownFateError,
 )
 from activities.sendgrid import SendGridProvider, request_body
-from mailbox.faults import Fault
+from mailroom.faults import Fault
 from nurture.errors import SettingsError
-from tests.mailbox.running import Running, running
+from tests.mailroom.running import Running, running
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 numbers = count(1)

@@ -15,7 +15,9 @@ LINK = re.compile(r"\]\((?P<target>[^)#:]+)(?:#[^)]*)?\)")
 
 def blocks(page: Path, language: str) -> list[str]:
     """The fenced blocks of a language, in order."""
-    return [found["code"] for found in FENCE.finditer(page.read_text(encoding="utf-8")) if found["language"] == language]
+    return [
+        found["code"] for found in FENCE.finditer(page.read_text(encoding="utf-8")) if found["language"] == language
+    ]
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=lambda page: page.name)
@@ -49,6 +51,11 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 def test_make_targets_named_in_the_readme_exist() -> None:
     """A newcomer's first two commands."""
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = {command.split()[1] for code in blocks(ROOT / "README.md", "sh") for command in code.splitlines() if command.startswith("make ")}
+    named = {
+        command.split()[1]
+        for code in blocks(ROOT / "README.md", "sh")
+        for command in code.splitlines()
+        if command.startswith("make ")
+    }
     assert named == {"demo", "test"}
     assert named <= targets

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.mailbox.running import Receiver, Running, receiving, running
+from tests.mailroom.running import Receiver, Running, receiving, running
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from tests.mailbox.running import Running
+from tests.mailroom.running import Running
 
 _numbers = count(1)
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from mailbox.client import MailboxClient
+from mailroom.client import MailboxClient
 from nurture.errors import SettingsError
 
 PATIENCE = 20.0
@@ -48,7 +48,7 @@ class Running:
 @contextmanager
 def running(data_dir: Path, *options: str) -> Iterator[Running]:
     """A mailbox on this folder, on a port of its own choice, stopped in the end."""
-    command = [sys.executable, "-m", "mailbox", "--data-dir", str(data_dir), "--port", "0", *options]
+    command = [sys.executable, "-m", "mailroom", "--data-dir", str(data_dir), "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -5,8 +5,8 @@ from html import unescape
 import httpx2
 import pytest
 
-from tests.mailbox.mails import accepted, request_for
-from tests.mailbox.running import Receiver, Running
+from tests.mailroom.mails import accepted, request_for
+from tests.mailroom.running import Receiver, Running
 
 
 def page(mailbox: Running, path: str) -> str:

@@ -6,9 +6,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from mailbox.faults import Fault
-from tests.mailbox.mails import accepted, post, request_for
-from tests.mailbox.running import Running
+from mailroom.faults import Fault
+from tests.mailroom.mails import accepted, post, request_for
+from tests.mailroom.running import Running
 
 TO = {"email": "ada@contoso.example"}
 TEXT = {"type": "text/plain", "value": "x"}

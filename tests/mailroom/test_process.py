@@ -12,13 +12,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from commands.mailbox import mailbox as command
-from mailbox.events import Act
-from mailbox.faults import Fault, parse_fault
-from mailbox.serve import running_mailbox
+from commands.mailbox import mailroom as command
+from mailroom.events import Act
+from mailroom.faults import Fault, parse_fault
+from mailroom.serve import running_mailbox
 from nurture.errors import InputError, NotFoundError, SettingsError
-from tests.mailbox.mails import accepted, post, request_for
-from tests.mailbox.running import PATIENCE, Running, running
+from tests.mailroom.mails import accepted, post, request_for
+from tests.mailroom.running import PATIENCE, Running, running
 
 VIRTUAL = datetime(2031, 5, 1, 8, 0, tzinfo=UTC)
 
@@ -76,7 +76,7 @@ def test_a_second_mailbox_on_the_folder_is_refused_and_says_where_the_first_is(t
     with running(tmp_path) as first:
         assert running_mailbox(tmp_path) == first.url
         second = subprocess.run(
-            [sys.executable, "-m", "mailbox", "--data-dir", str(tmp_path), "--port", "0"],
+            [sys.executable, "-m", "mailroom", "--data-dir", str(tmp_path), "--port", "0"],
             capture_output=True,
             text=True,
             check=False,
@@ -93,7 +93,7 @@ def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     with running(tmp_path / "one") as first:
         port = first.url.rpartition(":")[2]
         second = subprocess.run(
-            [sys.executable, "-m", "mailbox", "--data-dir", str(tmp_path / "two"), "--port", port],
+            [sys.executable, "-m", "mailroom", "--data-dir", str(tmp_path / "two"), "--port", port],
             capture_output=True,
             text=True,
             check=False,

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailbox.letters import letters
-from mailbox.mail_send import MailSend
-from mailbox.validation import read_mail_send
-from tests.mailbox.mails import request_for
+from mailroom.letters import letters
+from mailroom.mail_send import MailSend
+from mailroom.validation import read_mail_send
+from tests.mailroom.mails import request_for
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sendgrid.helpers.eventwebhook import EventWebhook  # type: ignore[import-untyped]
 
-from mailbox.events import Act, EventName
-from mailbox.webhook import SIGNATURE_HEADER, TIMESTAMP_HEADER, Manners
-from tests.mailbox.mails import accepted, request_for
-from tests.mailbox.running import Call, Receiver, Running, running
+from mailroom.events import Act, EventName
+from mailroom.webhook import SIGNATURE_HEADER, TIMESTAMP_HEADER, Manners
+from tests.mailroom.mails import accepted, request_for
+from tests.mailroom.running import Call, Receiver, Running, running
 
 
 def verified(call: Call, key: str, body: str | None = None) -> bool:

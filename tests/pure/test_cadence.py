@@ -41,9 +41,7 @@ def test_a_hot_lead_never_waits_longer_than_a_week() -> None:
 
 def test_an_unknown_stage_is_refused_with_the_known_ones() -> None:
     """A typo in a track is met with the three stages that exist."""
-    with pytest.raises(
-        InputError, match="unknown stage 'purchase'; known: awareness, consideration, decision"
-    ):
+    with pytest.raises(InputError, match="unknown stage 'purchase'; known: awareness, consideration, decision"):
         cadence(10, "purchase", None)
 
 
@@ -55,18 +53,14 @@ def test_a_higher_score_never_waits_longer(score: int, higher: int, stage: str, 
 
 
 @given(score=SCORES, stage=st.sampled_from(STAGES), days=DAYS, more=st.floats(0, 1000))
-def test_a_longer_silence_never_waits_shorter(
-    score: int, stage: str, days: float | None, more: float
-) -> None:
+def test_a_longer_silence_never_waits_shorter(score: int, stage: str, days: float | None, more: float) -> None:
     """Never is the longest silence of all."""
     longer = None if days is None else days + more
     assert cadence(score, stage, longer) >= cadence(score, stage, days)
 
 
 @given(score=SCORES, days=DAYS)
-def test_a_later_stage_never_waits_longer_and_every_wait_is_whole_days(
-    score: int, days: float | None
-) -> None:
+def test_a_later_stage_never_waits_longer_and_every_wait_is_whole_days(score: int, days: float | None) -> None:
     """Three days at the least, four weeks at the most."""
     waits = [cadence(score, stage, days) for stage in STAGES]
     assert waits == sorted(waits, reverse=True)

@@ -100,9 +100,7 @@ def test_public_holidays_are_those_of_the_country(day: date, country: str | None
         ("2026-03-02T20:00", "America/Los_Angeles", "US", "2026-03-02T20:00"),
     ],
 )
-def test_the_next_opening_is_on_the_leads_own_clock(
-    now: str, zone_name: str, country: str | None, opens: str
-) -> None:
+def test_the_next_opening_is_on_the_leads_own_clock(now: str, zone_name: str, country: str | None, opens: str) -> None:
     """Office hours, weekends, Christmas, and a weekend in which the offset changes."""
     assert next_open(utc(now), zone_name, OFFICE, country) == utc(opens)
 

@@ -86,17 +86,12 @@ def test_a_piece_is_read_with_its_front_matter_and_body() -> None:
 )
 def test_the_hash_changes_with_anything_the_reader_sees(before: str, after: str) -> None:
     """Subject, preheader, variants and body each count."""
-    assert (
-        parse_piece("five-checks", GOOD).hash != parse_piece("five-checks", GOOD.replace(before, after)).hash
-    )
+    assert parse_piece("five-checks", GOOD).hash != parse_piece("five-checks", GOOD.replace(before, after)).hash
 
 
 def test_the_hash_ignores_where_the_piece_is_filed() -> None:
     """Moving a piece to another place in the order is no new text."""
-    assert (
-        parse_piece("five-checks", GOOD).hash
-        == parse_piece("moved", GOOD.replace("order: 20", "order: 5")).hash
-    )
+    assert parse_piece("five-checks", GOOD).hash == parse_piece("moved", GOOD.replace("order: 20", "order: 5")).hash
 
 
 @pytest.mark.parametrize(
@@ -145,9 +140,7 @@ def test_a_file_name_that_is_no_slug_is_refused() -> None:
 def test_an_unknown_piece_is_refused_with_the_closest_ids() -> None:
     """A slip of the pen in a track is quickly found."""
     catalogue = Catalogue({"five-checks": parse_piece("five-checks", GOOD)})
-    with pytest.raises(
-        ContentError, match=r"five-check: no such content piece \(did you mean five-checks\?\)"
-    ):
+    with pytest.raises(ContentError, match=r"five-check: no such content piece \(did you mean five-checks\?\)"):
         catalogue.get("five-check")
 
 

@@ -249,9 +249,7 @@ def test_caps_are_asked_before_priority() -> None:
         ),
     ],
 )
-def test_a_touch_outside_the_window_waits_for_the_leads_own_morning(
-    ask: Ask, until: str, reason: str
-) -> None:
+def test_a_touch_outside_the_window_waits_for_the_leads_own_morning(ask: Ask, until: str, reason: str) -> None:
     """Nights, weekends, holidays; Berlin's nine o'clock is an hour earlier in UTC after the clock changed."""
     assert check_window(ask, PROMPT) == Defer(utc(until), reason)
 
@@ -294,9 +292,7 @@ def test_a_clock_that_is_set_back_does_not_spread_a_touch_into_quiet_hours() -> 
     window = SendWindow(time(1, 30), time(4), EVERY_DAY)
     rules = GateRules(window=window, spread=timedelta(hours=1))
     for n in range(50):
-        held = check_window(
-            replace(ask_at("2026-11-01T04:00", "America/New_York"), lead_id=f"lead-{n}"), rules
-        )
+        held = check_window(replace(ask_at("2026-11-01T04:00", "America/New_York"), lead_id=f"lead-{n}"), rules)
         assert held is not None
         assert inside(held.until, "America/New_York", window)
 

@@ -52,9 +52,7 @@ class _Tags(HTMLParser):
         self.seen.append((tag, tuple(attrs)))
 
 
-def _mail(
-    body: str = BODY, reader: Reader | None = None, *, subject: str = "Hello {{ first_name }}"
-) -> Rendered:
+def _mail(body: str = BODY, reader: Reader | None = None, *, subject: str = "Hello {{ first_name }}") -> Rendered:
     piece = parse_piece("note", FRONT.format(subject) + body)
     return render(piece, reader or Reader(), postal_address=ADDRESS, unsubscribe_url=UNSUBSCRIBE)
 
@@ -80,9 +78,7 @@ def test_a_profile_value_never_acts(first_name: str, company: str) -> None:
         assert all(character.isprintable() or character in "\u200c\u200d" for character in header)
 
 
-@pytest.mark.parametrize(
-    "name", ["<b>Ana</b>", "{{ x }}", "**Ana** _x_", "&lt;b&gt;", "1. Ana", "O'Brien & Søn"]
-)
+@pytest.mark.parametrize("name", ["<b>Ana</b>", "{{ x }}", "**Ana** _x_", "&lt;b&gt;", "1. Ana", "O'Brien & Søn"])
 def test_an_odd_name_is_shown_letter_by_letter(name: str) -> None:
     """Inert does not mean lost: the reader sees what was typed."""
     mail = _mail(reader=Reader(name))
@@ -91,9 +87,7 @@ def test_an_odd_name_is_shown_letter_by_letter(name: str) -> None:
     assert f"Hello {name} of your team," in unescape(re.sub(r"</?strong>", "", mail.html))
 
 
-@pytest.mark.parametrize(
-    "name", ["[a](http://evil)", "www.evil.example", "x@evil.example", " ", "\u202e", None]
-)
+@pytest.mark.parametrize("name", ["[a](http://evil)", "www.evil.example", "x@evil.example", " ", "\u202e", None])
 def test_a_name_that_is_an_address_or_nothing_becomes_the_default(name: str | None) -> None:
     """Mail programs make links of addresses, so a form may not send one through us."""
     assert _mail(reader=Reader(name)).subject == "Hello there"
@@ -135,9 +129,7 @@ def test_html_in_a_piece_is_shown_and_not_obeyed() -> None:
 
 def test_a_piece_may_decide_by_what_it_knows() -> None:
     """Jinja's `if` works around whole paragraphs, and leaves no hole when it says no."""
-    body = (
-        "Hi.\n\n{% if company == 'Contoso' %}\n\nHello, Contoso.\n\n{% endif %}\n\n[Go](https://n.example)\n"
-    )
+    body = "Hi.\n\n{% if company == 'Contoso' %}\n\nHello, Contoso.\n\n{% endif %}\n\n[Go](https://n.example)\n"
     assert "Hi.\n\nGo: " in _mail(body).text
     with_company = _mail(body, Reader(company="Contoso"))
     assert "Hi.\n\nHello, Contoso.\n\nGo: " in with_company.text
@@ -187,9 +179,7 @@ def test_the_check_names_a_long_subject_a_missing_link_and_a_relative_one() -> N
 def test_a_variant_that_is_not_there_is_refused() -> None:
     """An experiment can only choose a subject that exists."""
     with pytest.raises(ContentError, match="welcome: variants: no subject 9; use 0 to 2"):
-        render(
-            SHIPPED.get("welcome"), Reader(), postal_address=ADDRESS, unsubscribe_url=UNSUBSCRIBE, variant=9
-        )
+        render(SHIPPED.get("welcome"), Reader(), postal_address=ADDRESS, unsubscribe_url=UNSUBSCRIBE, variant=9)
 
 
 @pytest.mark.parametrize(("address", "url"), [(" ", UNSUBSCRIBE), (ADDRESS, ""), (ADDRESS, "javascript:x")])

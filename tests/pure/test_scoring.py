@@ -53,9 +53,7 @@ def test_a_behaviour_scores_by_the_first_rule_that_matches(
     name: str, subject: str | None, rule: str, points: int, reason: str
 ) -> None:
     """One behaviour has one reason, in plain English, and carries its id so that it can be taken back."""
-    assert MODEL.engagement_entries("b7", name, subject, ago(3)) == [
-        Entry(rule, points, reason, ago(3), "b7")
-    ]
+    assert MODEL.engagement_entries("b7", name, subject, ago(3)) == [Entry(rule, points, reason, ago(3), "b7")]
 
 
 def test_a_behaviour_without_a_rule_scores_nothing() -> None:
@@ -226,9 +224,7 @@ def test_by_default_fit_alone_never_exceeds_35() -> None:
     for rule in DEFAULT_MODEL.fit:
         values.setdefault(rule.trait, set()).update(rule.values)
     best = {
-        trait: max(
-            seen, key=lambda value: sum(e.points for e in DEFAULT_MODEL.fit_entries({trait: value}, NOW))
-        )
+        trait: max(seen, key=lambda value: sum(e.points for e in DEFAULT_MODEL.fit_entries({trait: value}, NOW)))
         for trait, seen in values.items()
     }
     assert set(best) == {"industry", "topic", "occupation", "company-size", "source", "seniority"}

@@ -144,7 +144,7 @@ async def test_a_worker_that_cannot_start_ends_the_stack_with_its_reason(
     settings = settings_in(tmp_path / "folder")
     (tmp_path / "folder").mkdir()
     log = tmp_path / "folder" / "worker.log"
-    async with embedded_stack(settings, quiet, worker_log=log) as stack:
+    async with embedded_stack(settings, quiet, log=log) as stack:
         monkeypatch.setenv("PERENNIAL_LOG_LEVEL", "loud")
         os.kill(await _pid_of(stack), signal.SIGKILL)
         with pytest.raises(SettingsError, match="PERENNIAL_LOG_LEVEL is not usable"):

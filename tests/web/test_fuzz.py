@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,8 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.conftest import new_database
-from tests.web.serving import Service, click, serving, signed, standard
+from tests.web.serving import Service, click, signed, standard
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 AWKWARD = st.sampled_from(["\0", "a\0b", "\ud800", "\udc00\ud800", "x" * 400])
@@ -38,28 +35,10 @@ BOUNDED = settings(
 )
 
 
-@pytest.fixture(params=["sqlite", "postgresql"], scope="module")
-def fuzzed(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
-) -> Iterator[Service]:
-    """One service for all the examples of this module."""
-    if request.param == "sqlite":
-        path = tmp_path_factory.mktemp("fuzz") / "perennial.db"
-        path.write_bytes(sqlite_template.read_bytes())
-        with serving(f"sqlite+aiosqlite:///{path}") as service:
-            yield service
-        return
-    template = request.getfixturevalue("postgres_template")
-    databases = new_database(request.getfixturevalue("postgres_url"), f"TEMPLATE {template}")
-    with serving(next(databases)) as service:
-        yield service
-    next(databases, None)
-
-
-@pytest.fixture(scope="module")
-def operations(fuzzed: Service) -> dict[str, Any]:
+@pytest.fixture(scope="session")
+def operations(lasting: Service) -> dict[str, Any]:
     """Every operation of the service's own OpenAPI document."""
-    document = schemathesis.openapi.from_url(f"{fuzzed.url}/openapi.json")
+    document = schemathesis.openapi.from_url(f"{lasting.url}/openapi.json")
     return {f"{one.ok().method.upper()} {one.ok().path}": one.ok() for one in document.get_all_operations()}
 
 
@@ -96,7 +75,7 @@ class Signs(AuthBase):
     ],
 )
 def test_what_the_schema_allows_and_what_it_forbids_is_answered_as_promised(
-    fuzzed: Service, operations: dict[str, Any], name: str, mode: schemathesis.GenerationMode
+    lasting: Service, operations: dict[str, Any], name: str, mode: schemathesis.GenerationMode
 ) -> None:
     """With a key and a signature that fit, so that the request goes all the way in."""
 
@@ -106,21 +85,21 @@ def test_what_the_schema_allows_and_what_it_forbids_is_answered_as_promised(
         if "/webhooks/" in name:
             case.call_and_validate(auth=Signs(), checks=CHECKS)
         else:
-            case.call_and_validate(headers={"authorization": f"Bearer {fuzzed.keys['admin']}"}, checks=CHECKS)
+            case.call_and_validate(headers={"authorization": f"Bearer {lasting.keys['admin']}"}, checks=CHECKS)
 
     holds()
 
 
-def test_every_operation_is_fuzzed(operations: dict[str, Any]) -> None:
+def test_every_operation_is_lasting(operations: dict[str, Any]) -> None:
     """A new route has to be added above."""
     assert {name for name in operations if "/m/" not in name} == set(OPERATIONS)
 
 
 @BOUNDED
 @given(batch=st.lists(EVENTS | JSON, max_size=20))
-def test_any_json_is_stored_or_counted(fuzzed: Service, batch: list[Any]) -> None:
+def test_any_json_is_stored_or_counted(lasting: Service, batch: list[Any]) -> None:
     """Neither database refuses what the service let through."""
-    answer = fuzzed.sendgrid([*batch, click()])
+    answer = lasting.sendgrid([*batch, click()])
 
     assert answer.status_code == 200
     assert answer.json()["events"] >= 1

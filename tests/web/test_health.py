@@ -126,10 +126,11 @@ def test_the_figures_tell_new_events_from_known_and_refused_ones(service: Servic
     assert (found["perennial_database_up"], found["perennial_temporal_up"]) == (1, 1)
 
 
-def test_an_unknown_path_or_method_is_answered_in_the_same_shape(service: Service) -> None:
+@pytest.mark.usefixtures("nothing_stored")
+def test_an_unknown_path_or_method_is_answered_in_the_same_shape(lasting: Service) -> None:
     """No page of HTML, no trace."""
-    assert service.client.get("/nowhere").json() == {"code": "not_found", "message": "Not Found"}
-    assert service.client.delete("/webhooks/crm").json() == {
+    assert lasting.client.get("/nowhere").json() == {"code": "not_found", "message": "Not Found"}
+    assert lasting.client.delete("/webhooks/crm").json() == {
         "code": "method_not_allowed",
         "message": "Method Not Allowed",
     }

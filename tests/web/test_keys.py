@@ -82,6 +82,7 @@ def test_a_key_is_a_user_name_or_a_bearer(service: Service, store: Store) -> Non
     assert len(store.events()) == 2
 
 
+@pytest.mark.usefixtures("nothing_stored")
 @pytest.mark.parametrize(
     "header",
     [
@@ -96,11 +97,11 @@ def test_a_key_is_a_user_name_or_a_bearer(service: Service, store: Store) -> Non
         "Basic cHJuX3Vua25vd246",
     ],
 )
-def test_without_a_known_key_nothing_is_taken(service: Service, store: Store, header: str | None) -> None:
+def test_without_a_known_key_nothing_is_taken(lasting: Service, header: str | None) -> None:
     """401, a challenge, and the remedy; before the body is read."""
     headers = {} if header is None else {"authorization": header}
 
-    answer = service.client.post("/v1/page", content=b"not even JSON", headers=headers)
+    answer = lasting.client.post("/v1/page", content=b"not even JSON", headers=headers)
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Basic")
@@ -118,11 +119,12 @@ def test_a_key_does_what_its_scope_says_and_an_admins_everything(service: Servic
     assert service.client.get("/metrics", auth=auth).status_code == (200 if scope in {"support", "admin"} else 403)
 
 
+@pytest.mark.usefixtures("nothing_stored")
 @pytest.mark.parametrize("path", ["/v1/batch", "/v1/track", "/metrics"])
-def test_every_route_but_health_and_the_signed_ones_needs_a_key(service: Service, path: str) -> None:
+def test_every_route_but_health_and_the_signed_ones_needs_a_key(lasting: Service, path: str) -> None:
     """Those that need none are named here; a new route is refused by this test until it is thought about."""
     open_to_all = {"/healthz", "/readyz", "/webhooks/sendgrid", "/webhooks/crm"}
-    paths: dict[str, Any] = service.client.get("/openapi.json").json()["paths"]
+    paths: dict[str, Any] = lasting.client.get("/openapi.json").json()["paths"]
 
     unprotected = {name for name, verbs in paths.items() for verb in verbs.values() if "security" not in verb}
 

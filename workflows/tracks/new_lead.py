@@ -40,7 +40,7 @@ async def new_lead(lead: Lead) -> Outcome:
     await lead.send("welcome")
     await lead.wait(WEEK, until=ENGAGED)
     while piece := await next_piece(lead):
-        returned = await lead.wait(pace(lead), until=INTENT)
+        returned = await lead.wait(WEEK if lead.stage == "awareness" else lead.cadence(), until=INTENT)
         if returned and lead.score >= 50:
             outcome = await hand_to_sales(lead)
             if not outcome.returns:
@@ -59,8 +59,3 @@ async def next_piece(lead: Lead) -> str | None:
     ):
         return proof
     return await lead.next_piece("awareness", ("education",)) or await lead.next_piece("decision", ("guide",))
-
-
-def pace(lead: Lead) -> timedelta:
-    """A week between lessons; later the pace is the lead's own."""
-    return WEEK if lead.stage == "awareness" else lead.cadence()
