@@ -116,7 +116,9 @@ class Demo:
             f"a fresh demo in {folder} (made anew each time): {describe_speed(self.speed)}, {takes:,.0f} seconds in all"
         )
         fresh_folder(folder)
-        async with embedded_stack(self.settings, self._say, speed=self.speed, log=folder / "worker.log") as stack:
+        async with embedded_stack(
+            self.settings, self._say, speed=self.speed, log=folder / "worker.log", edge=False
+        ) as stack:
             report = await stack.run(import_leads(stack.inst.database, self._rows(), at=stack.inst.moment.now()))
             self.console.print(
                 f"imported {report.added:,} leads, {report.rejected:,} rows rejected; Temporal UI {stack.engine.ui_url}"

@@ -28,7 +28,7 @@ def dev(
         int | None, typer.Option(help="The Temporal UI's port. Default: the last run's, or any.")
     ] = None,
 ) -> None:
-    """Run everything here: Temporal server, its UI, database, worker. Ctrl-C stops it; the next start goes on."""
+    """Run everything here: Temporal and its UI, database, worker, inbox, web service. Ctrl-C stops; a start goes on."""
     settings = settings_of(ctx)
     if "provider" not in settings.model_fields_set:
         settings = settings.model_copy(update={"provider": "mailbox"})
@@ -85,6 +85,8 @@ def _look(stack: Stack) -> None:
         f"""
   Temporal UI    {stack.engine.ui_url}
   Temporal       {stack.engine.address}
+  inbox          {stack.mailbox_url or f"none: mail goes out by {settings.provider}"}
+  web service    {stack.web_url}
   data folder    {settings.data_dir.resolve()}
   clock          {time}
 

@@ -66,12 +66,14 @@ async def embedded_stack(
     port: int | None = None,
     ui_port: int | None = None,
     log: Path | None = None,
+    edge: bool = True,
 ) -> AsyncIterator[Stack]:
     """Start everything on the settings' data folder, and stop it in order at the end: programs, then server.
 
     `speed` fixes the clock of a new folder. What an earlier run left goes on where it stood. Raises SettingsError if
     the folder is in use, a port is taken, the disk is full, or its clock runs at another speed. The worker is still
     starting when the block begins: `worker.ready()`. `log` takes what the programs say on their error output.
+    Without `edge` nothing comes in from outside: no web service, no relay.
     """
     async with AsyncExitStack() as held:
         engine = await held.enter_async_context(embedded_engine(settings.data_dir, port=port, ui_port=ui_port))
@@ -95,17 +97,23 @@ async def embedded_stack(
             settings = settings.model_copy(update={"mailbox_url": mailbox.told})
             key = await asyncio.to_thread(MailboxClient(mailbox.told).webhook_key)
             variables = _variables(settings) | {variable("sendgrid_webhook_key"): key}
-        starter = str(ROOT / "starter.py")
-        web = ("web", "--host", "127.0.0.1", "--port", str(settings.web_port), "--child")
-        await start(Child("web", (starter, *web), variables, "web: listening on", _unless_ready(say), log))
-        await start(
-            Child("relay", (starter, "relay", "--child"), variables, "relay: passing on", _unless_ready(say), log)
-        )
+        for child in _edge(settings, variables, say, log) if edge else ():
+            await start(child)
         arguments = (str(ROOT / "worker.py"), "--address", engine.address, "--child")
         worker = await start(Child("worker", arguments, variables, "worker: working", say, log))
         inst = await held.enter_async_context(installation(settings, engine.address))
         mailbox_url = settings.mailbox_url if settings.provider == "mailbox" else None
         yield Stack(engine, inst, worker, settings.public_url, mailbox_url, tuple(keeping))
+
+
+def _edge(settings: Settings, variables: dict[str, str], say: Say, log: Path | None) -> tuple[Child, Child]:
+    starter, tell = str(ROOT / "starter.py"), _unless_ready(say)
+    web = (starter, "web", "--host", "127.0.0.1", "--port", str(settings.web_port), "--child")
+    relay = (starter, "relay", "--child")
+    return (
+        Child("web", web, variables, "web: listening on", tell, log),
+        Child("relay", relay, variables, "relay: passing on", tell, log),
+    )
 
 
 def _mailbox(settings: Settings, clock: Clock, variables: dict[str, str], say: Say, log: Path | None) -> Child:

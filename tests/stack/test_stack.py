@@ -100,12 +100,12 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 async def test_a_stopped_stack_goes_on_where_it_stood(tmp_path: Path) -> None:
     """A lead enrolled in the first run gets its next mail in the second; nobody enrolls it again."""
-    async with embedded_stack(settings_in(tmp_path), quiet, speed=WEEK_A_SECOND) as stack:
+    async with embedded_stack(settings_in(tmp_path), quiet, speed=WEEK_A_SECOND, edge=False) as stack:
         await stack.run(stack.worker.ready())
         await enrol_ada(stack)
         await until(lambda: _sent_at_least(stack, 1))
         before = await touches(stack)
-    async with embedded_stack(settings_in(tmp_path), quiet) as again:
+    async with embedded_stack(settings_in(tmp_path), quiet, edge=False) as again:
         assert again.inst.clock.speed == WEEK_A_SECOND
         await again.run(until(lambda: _sent_at_least(again, before + 1)))
 
@@ -117,7 +117,7 @@ async def _sent_at_least(stack: Stack, count: int) -> bool:
 async def test_a_killed_worker_comes_back_and_the_server_stays(tmp_path: Path) -> None:
     """Its work goes on, the server is the same process, and a line says what happened."""
     said: list[str] = []
-    async with embedded_stack(settings_in(tmp_path), said.append, speed=WEEK_A_SECOND) as stack:
+    async with embedded_stack(settings_in(tmp_path), said.append, speed=WEEK_A_SECOND, edge=False) as stack:
         await stack.run(stack.worker.ready())
         first = stack.worker.pid
         os.kill(first, signal.SIGKILL)
@@ -130,10 +130,10 @@ async def test_a_killed_worker_comes_back_and_the_server_stays(tmp_path: Path) -
 
 async def test_the_clock_of_a_folder_cannot_change(tmp_path: Path) -> None:
     """The journeys in it carry deadlines by that clock."""
-    async with embedded_stack(settings_in(tmp_path), quiet, speed=WEEK_A_SECOND):
+    async with embedded_stack(settings_in(tmp_path), quiet, speed=WEEK_A_SECOND, edge=False):
         pass
     with pytest.raises(SettingsError, match="clock runs at 1 week a second"):
-        async with embedded_stack(settings_in(tmp_path), quiet, speed=60.0):
+        async with embedded_stack(settings_in(tmp_path), quiet, speed=60.0, edge=False):
             pass
 
 
@@ -144,7 +144,7 @@ async def test_a_worker_that_cannot_start_ends_the_stack_with_its_reason(
     settings = settings_in(tmp_path / "folder")
     (tmp_path / "folder").mkdir()
     log = tmp_path / "folder" / "worker.log"
-    async with embedded_stack(settings, quiet, log=log) as stack:
+    async with embedded_stack(settings, quiet, log=log, edge=False) as stack:
         monkeypatch.setenv("PERENNIAL_LOG_LEVEL", "loud")
         os.kill(await _pid_of(stack), signal.SIGKILL)
         with pytest.raises(SettingsError, match="PERENNIAL_LOG_LEVEL is not usable"):
