@@ -1,6 +1,7 @@
 """What people read: `mail`, the mailbox of development and demos, and `alerts`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ from sqlalchemy import func, select
 
 from commands.shared import books, lead_of, out, print_json, run
 from commands.show import Json
+from mailroom.client import MailboxClient
+from mailroom.serve import running_mailbox
 from models.tables import Alert, Lead, Message
 from nurture.errors import InputError, NotFoundError
 
@@ -62,16 +65,41 @@ def _read(touch_id: str, html: Path | None, *, as_json: bool) -> None:
 
 async def _mailbox(name: str | None, last: int) -> tuple[int, Sequence[Message]]:
     async with books() as here, here.database.reading() as session:
+        lead = None if name is None else await lead_of(session, name)
+        if (url := running_mailbox(here.settings.data_dir)) is not None:
+            return _of_mailbox(MailboxClient(url), lead, last)
         wanted = select(Message)
-        if name is not None:
-            wanted = wanted.where(Message.lead_id == (await lead_of(session, name)).id)
+        if lead is not None:
+            wanted = wanted.where(Message.lead_id == lead.id)
         total = await session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
         newest = await session.scalars(wanted.order_by(Message.at.desc(), Message.touch_id).limit(last))
         return total, newest.all()[::-1]
 
 
+def _of_mailbox(mailbox: MailboxClient, lead: Lead | None, last: int) -> tuple[int, Sequence[Message]]:
+    """The mail of the mailbox that runs, as if it were in the database."""
+    found = mailbox.messages(limit=last) if lead is None else mailbox.messages(limit=last, to=lead.email)
+    total = mailbox.totals()["total"] if lead is None else len(found)
+    return total, [_kept(letter) for letter in reversed(found)]
+
+
+def _kept(letter: Mapping[str, Any]) -> Message:
+    return Message(
+        touch_id=letter["touch_id"],
+        to=letter["to"],
+        sender=letter["from"],
+        subject=letter["subject"],
+        text=letter.get("text", ""),
+        html=letter.get("html", ""),
+        categories=letter["categories"],
+        at=datetime.fromisoformat(letter["at"]),
+    )
+
+
 async def _message(touch_id: str) -> Message:
     async with books() as here, here.database.reading() as session:
+        if (url := running_mailbox(here.settings.data_dir)) is not None:
+            return _kept(MailboxClient(url).message(touch_id))
         message = await session.get(Message, touch_id)
     if message is None:
         raise NotFoundError(f"no message {touch_id!r}; `starter.py mail` lists them")
