@@ -38,7 +38,7 @@ class Due(Lead):
             for fact in (
                 journal.behaved_from(since + 1) if journal.behaviours and journal.behaviours[-1] > since else ()
             ):
-                in_time = fact.at >= start - TOLERANCE and (until is None or fact.at <= until)
+                in_time = fact.at >= journal.enrolled.at - TOLERANCE and (until is None or fact.at <= until)
                 if in_time and self._matches(wait.until, fact):
                     return self._derive(Waited(self._now, wait.key, "behaviour", fact.name, fact.subject))
         if until is not None and self._now >= until:

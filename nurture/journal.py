@@ -35,7 +35,7 @@ POSITIONS = (*PROGRESS, Chosen)
 """Facts that reads can be as of."""
 
 TOLERANCE = timedelta(seconds=2)
-"""Event times come in whole seconds, from clocks that are not ours: so much earlier is not before a wait began."""
+"""Event times come in whole seconds, from clocks that are not ours: so much earlier is not before the enrolment."""
 
 INSIDE = "graduation"
 """How the keys of a graduation's steps begin."""
@@ -270,7 +270,7 @@ def _compact_gap(gap: list[AnyFact], journal: Journal, end: int) -> list[AnyFact
     """The facts between two positions, the second at index `end`."""
     scores = [fact for fact in gap if isinstance(fact, Scored)]
     wanted = {id(scores[-1]), id(min(scores, key=lambda fact: fact.score))} if scores else set()
-    in_wait = journal.facts[journal.progress].at - TOLERANCE if end > journal.progress else None
+    in_wait = journal.enrolled.at - TOLERANCE if end > journal.progress else None
     kept: list[AnyFact] = []
     where: dict[tuple[str, str, bool], int] = {}
     for fact in gap:
@@ -282,7 +282,7 @@ def _compact_gap(gap: list[AnyFact], journal: Journal, end: int) -> list[AnyFact
             kept.append(fact)
             continue
         # The present wait may yet ask which behaviour came first within its time: one that says it came earlier than
-        # those recorded before it stays on its own, as does one from before the wait.
+        # those recorded before it stays on its own, as does one from before the enrolment.
         counts = in_wait is not None and fact.at >= in_wait
         alike = (fact.name, fact.subject, counts)
         first = kept[where[alike]] if alike in where else None

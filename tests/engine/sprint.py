@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from datetime import time
 from pathlib import Path
 
+from nurture.calendar import SendWindow
+from nurture.gate import Caps
 from nurture.lead import Lead
 from nurture.track import track
 from nurture.vocabulary import Outcome, nurtured
@@ -15,9 +18,16 @@ from wiring.temporal import connect
 PIECES = ["welcome", "best-of", "last-call"]
 
 
-@track("sprint")
+@track(
+    "sprint",
+    caps=Caps(per_day=9, per_week=9, per_month=9),
+    quiet_hours=SendWindow(time.min, time.min, frozenset(range(7))),
+)
 async def sprint(lead: Lead) -> Outcome:
-    """Three mails a week apart, an offer to sales and a line for a person."""
+    """Three mails a week apart, an offer to sales and a line for a person.
+
+    At any hour: under a fast clock an open window lasts a blink, which a journey that was held up by a kill misses.
+    """
     for piece in PIECES:
         await lead.send(piece)
         await lead.wait(days=7)

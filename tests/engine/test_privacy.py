@@ -31,6 +31,13 @@ from wiring.database import Database
 FIRST, LAST, COMPANY = "Zebulonia", "Quackenbush-Fitzroy", "Xylophonics Unlimited"
 ADDRESS = "zebulonia.quackenbush@xylophonics.example"
 SECRETS = (FIRST, LAST, COMPANY, "Xylophonics", "Quackenbush", ADDRESS, "zebulonia", "Perennial Sample Co", "/u/tc")
+PROFILE: dict[str, Any] = {
+    "first_name": FIRST,
+    "last_name": LAST,
+    "company": COMPANY,
+    "email": ADDRESS,
+    "email_key": ADDRESS,
+}
 QUOTING = f"550 5.1.1 <{ADDRESS}>: {FIRST} {LAST} of {COMPANY} unknown"
 
 
@@ -94,15 +101,8 @@ async def test_no_name_address_or_company_is_in_any_history(rig: Rig) -> None:
         return "found"
 
     rig = rig.running(everything, rig.inst.tracks["re-engagement"]).over(Chatty(Mailbox(rig.database), failures))
-    profile: dict[str, Any] = {
-        "first_name": FIRST,
-        "last_name": LAST,
-        "company": COMPANY,
-        "email": ADDRESS,
-        "email_key": ADDRESS,
-    }
     async with rig.working(look_up):
-        handle = await rig.journey_of("everything", "ada", **profile)
+        handle = await rig.journey_of("everything", "ada", **PROFILE)
         await handle.signal("pause", Request(id="p1", reason="a look"))
         await handle.signal("resume", Request(id="r1"))
         await rig.hears("ada", "email.clicked", "welcome")
@@ -126,15 +126,8 @@ async def test_a_provider_that_stops_us_names_no_lead(still_rig: Rig) -> None:
     """While a failed step is pending, its failure is in the description that the UI shows."""
     provider = Chatty(Mailbox(still_rig.database), [SendingStoppedError(QUOTING)])
     rig = still_rig.running(everything).over(provider)
-    profile: dict[str, Any] = {
-        "first_name": FIRST,
-        "last_name": LAST,
-        "company": COMPANY,
-        "email": ADDRESS,
-        "email_key": ADDRESS,
-    }
     async with rig.working():
-        handle = await rig.journey_of("everything", "ada", **profile)
+        handle = await rig.journey_of("everything", "ada", **PROFILE)
 
         async def pending() -> str:
             waiting = (await handle.describe()).raw_description.pending_activities

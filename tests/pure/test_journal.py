@@ -153,9 +153,9 @@ def test_in_the_present_wait_one_that_says_it_came_earlier_stays_on_its_own() ->
 
 
 def test_in_the_present_wait_one_from_before_it_never_stands_for_one_within() -> None:
-    """A late report of an old click is not merged with the click that ends the wait."""
-    facts = journal(sent(3, "a"), clicked(1, "a"), clicked(4, "a"))
-    assert [fact.at for fact in compact(facts).facts[2:]] == [at(1), at(4)]
+    """A report of a click from before the enrolment is not merged with the click that ends the wait."""
+    facts = journal(sent(3, "a"), clicked(-1, "a"), clicked(4, "a"))
+    assert [fact.at for fact in compact(facts).facts[2:]] == [at(-1), at(4)]
 
 
 def test_of_the_scores_between_two_steps_the_last_and_the_lowest_stay() -> None:
