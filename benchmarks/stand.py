@@ -27,6 +27,8 @@ from wiring.temporal import ensure_search_attributes
 from wiring.worker import Installation
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = 60.0
+"""Seconds that a worker has to stop in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,11 @@ class Stand:
         process = self.workers.pop(variant)
         with suppress(ProcessLookupError):
             process.terminate()
-        await process.wait()
+        try:
+            await asyncio.wait_for(process.wait(), PATIENCE)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
 
     def cpu(self, variant: str) -> "Cpu":
         """CPU seconds used so far by the variant's worker, by the server, and by this driver."""
