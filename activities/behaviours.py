@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -30,6 +30,9 @@ from nurture.scoring import ScoringModel
 from wiring.database import Database, lock_lead, upsert_ignore
 
 LONGEST_SUBJECT = 200
+_INSERT_BEHAVIOUR = upsert_ignore(BehaviourRow)
+_INSERT_ENTRIES = upsert_ignore(ScoreEntry)
+_INSERT_UNHEARD = upsert_ignore(Unheard)
 OWN = "own"
 """Source of the events that we report ourselves: the command line, the pages, the demo."""
 
@@ -120,10 +123,11 @@ class Ear:
             "at": happening.at,
             "received_at": happening.at,
         }
-        added = await session.scalar(upsert_ignore(BehaviourRow, row).returning(BehaviourRow.id))
+        written = await session.execute(_INSERT_BEHAVIOUR, row)
+        new = cast("CursorResult[Any]", written).rowcount == 1
         if happening.bot:
-            return Heard(happening, added is not None, lead.score)
-        if added is not None:
+            return Heard(happening, new, lead.score)
+        if new:
             await self._score(session, happening, lead.id)
             await heed(session, lead.id, happening.name, happening.at)
         score = await rescore(session, self.scoring, lead.id, happening.at)
@@ -133,7 +137,7 @@ class Ear:
         await self._leave_for_later(session, happening, [each for each in running if each not in told])
         return Heard(
             happening,
-            added is not None,
+            new,
             score.total,
             tuple(each.id.rpartition("/")[0] for each in told),
             self._entering(happening, enrolments),
@@ -173,14 +177,14 @@ class Ear:
             for entry in entries
         ]
         if rows:
-            await session.execute(upsert_ignore(ScoreEntry), rows)
+            await session.execute(_INSERT_ENTRIES, rows)
 
     async def _leave_for_later(
         self, session: AsyncSession, happening: Happening, enrolments: Sequence[Enrolment]
     ) -> None:
         rows = [{"enrolment_id": each.id, "behaviour_id": happening.id, "taken": None} for each in enrolments]
         if rows:
-            await session.execute(upsert_ignore(Unheard), rows)
+            await session.execute(_INSERT_UNHEARD, rows)
 
     def _entering(self, happening: Happening, enrolments: Sequence[Enrolment]) -> tuple[str, ...]:
         """The tracks this behaviour starts, but those the lead is on, or came to since."""

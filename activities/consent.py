@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.tables import Consent
@@ -24,11 +24,18 @@ LONGEST_SOURCE = 64
 CONFIRM_WITHIN = timedelta(days=7)
 """How long a link of a double opt-in is good for."""
 
+_DECISION = (
+    select(Consent.action)
+    .where(Consent.lead_id == bindparam("lead"), Consent.action.in_(DECIDES))
+    .order_by(Consent.id.desc())
+    .limit(1)
+)
+
 
 async def current(session: AsyncSession, lead_id: str) -> Current:
     """What the ledger says now; `none` if nobody ever asked."""
-    last = await _last(session, lead_id, *DECIDES)
-    return "none" if last is None else "granted" if last.action == "granted" else "withdrawn"
+    last = await (await session.connection()).scalar(_DECISION, {"lead": lead_id})
+    return "none" if last is None else "granted" if last == "granted" else "withdrawn"
 
 
 async def ledger(session: AsyncSession, lead_id: str) -> Sequence[Consent]:

@@ -5,11 +5,11 @@ It takes the score anew, runs `plan`, and writes the read model, in one transact
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.read_model import rewrite_facts, write_decision, write_head
+from activities.read_model import forget_facts, write_decision, write_facts, write_head
 from activities.rescore import rescore
 from models.edge import Unheard
 from models.messages import Decided, Deciding
@@ -24,6 +24,14 @@ from nurture.scoring import ScoringModel
 from nurture.track import Registry
 from wiring.database import Database, lock_lead
 from workflows.visibility import attributes
+
+_LEAD_OF = select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
+_UNHEARD = (
+    select(BehaviourRow.id, BehaviourRow.at, BehaviourRow.name, BehaviourRow.subject, Unheard.taken)
+    .join(Unheard, Unheard.behaviour_id == BehaviourRow.id)
+    .where(Unheard.enrolment_id == bindparam("enrolment"))
+    .order_by(BehaviourRow.at, BehaviourRow.id)
+)
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,10 @@ class DecideActivity:
             news += decision.facts
             fresh = asked.total - asked.saved
             unsaved = asked.facts[len(asked.facts) - fresh :] if fresh else ()
-            await rewrite_facts(session, asked.enrolment_id, asked.saved, [*unsaved, *news], decided_at=asked.total)
-            await write_decision(session, asked.enrolment_id, asked.total, asked.now, decision.next, decision.because)
+            enrolment_id = asked.enrolment_id
+            if not await write_decision(session, enrolment_id, asked.total, asked.now, decision.next, decision.because):
+                await forget_facts(session, enrolment_id, asked.saved, decided_at=asked.total)
+            await write_facts(session, enrolment_id, asked.saved, [*unsaved, *news])
             await write_head(session, asked.enrolment_id, asked.now, decision.next, decision.because)
         return Decided(
             facts=tuple(news),
@@ -76,8 +86,8 @@ class DecideActivity:
 
 async def lead_of(session: AsyncSession, enrolment_id: str) -> str:
     """The lead that an enrolment is of now, locked: a behaviour of it waits for this decision, or is in it."""
-    wanted = select(Enrolment.lead_id).where(Enrolment.id == enrolment_id)
-    lead_id = await session.scalar(wanted)
+    connection = await session.connection()
+    lead_id = await connection.scalar(_LEAD_OF, {"enrolment": enrolment_id})
     if lead_id is None:
         raise NotFoundError(f"no enrolment {enrolment_id!r}")
     await lock_lead(session, lead_id)
@@ -89,13 +99,8 @@ async def take_unheard(session: AsyncSession, asked: Deciding) -> list[AnyFact]:
 
     A decision tried again at the same length of the journal takes the same ones again.
     """
-    rows = await session.execute(
-        select(BehaviourRow.id, BehaviourRow.at, BehaviourRow.name, BehaviourRow.subject, Unheard.taken)
-        .join(Unheard, Unheard.behaviour_id == BehaviourRow.id)
-        .where(Unheard.enrolment_id == asked.enrolment_id)
-        .order_by(BehaviourRow.at, BehaviourRow.id)
-    )
-    found = rows.all()
+    connection = await session.connection()
+    found = (await connection.execute(_UNHEARD, {"enrolment": asked.enrolment_id})).all()
     if not found:
         return []
     mine = Unheard.enrolment_id == asked.enrolment_id

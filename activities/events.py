@@ -14,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.edge import Event
 from wiring.database import upsert_ignore
 
+_INSERT_EVENTS = upsert_ignore(Event)
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -55,4 +57,4 @@ async def accept(session: AsyncSession, events: Sequence[Incoming]) -> None:
         }
         for event in events
     ]
-    await session.execute(upsert_ignore(Event), rows)
+    await session.execute(_INSERT_EVENTS, rows)

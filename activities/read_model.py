@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import delete, exists, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import CursorResult, Table, bindparam, delete, exists, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.tables import DecisionRow, Enrolment, FactRow
@@ -15,6 +15,17 @@ from nurture.facts import AnyFact, Fact
 from wiring.database import upsert_ignore
 
 FACT: TypeAdapter[AnyFact] = TypeAdapter(Fact)
+
+# Built once, in Core: making a statement costs more than running it on SQLite, and a journey runs a few hundred.
+_HEAD = ("because", "status", "next_at", "listens", "wakes_at_score", "step", "outcome", "ended_at")
+_ENROLMENTS = cast("Table", Enrolment.__table__)
+_INSERT_FACTS = upsert_ignore(FactRow)
+_INSERT_DECISION = upsert_ignore(DecisionRow)
+_UPDATE_HEAD = (
+    _ENROLMENTS.update()
+    .where(_ENROLMENTS.c.id == bindparam("the_id"))
+    .values({name: bindparam(f"new_{name}", type_=_ENROLMENTS.c[name].type) for name in _HEAD})
+)
 
 
 async def write_facts(session: AsyncSession, enrolment_id: str, first: int, facts: Sequence[AnyFact]) -> None:
@@ -32,55 +43,51 @@ async def write_facts(session: AsyncSession, enrolment_id: str, first: int, fact
         }
         for offset, fact in enumerate(facts)
     ]
-    await session.execute(upsert_ignore(FactRow, rows))
+    await session.execute(_INSERT_FACTS, rows)
 
 
-async def rewrite_facts(
-    session: AsyncSession, enrolment_id: str, first: int, facts: Sequence[AnyFact], *, decided_at: int
-) -> None:
-    """Write facts `first`, ... of a journal in place of any there: what an earlier try of the decision left may differ.
+async def forget_facts(session: AsyncSession, enrolment_id: str, first: int, *, decided_at: int) -> None:
+    """Forget facts `first`, ... of a journal, which an earlier try of a decision after `decided_at` facts left behind.
 
-    A worker can die after its commit, and the next one decide with other code. Not if a decision after more than
-    `decided_at` facts is there: then this one is a straggler, and the journal has gone on without it.
+    A worker can die after its commit, and the next one decide with other code. Not if a decision after more facts is
+    there: then this one is a straggler, and the journal has gone on without it.
     """
     later = exists().where(DecisionRow.enrolment_id == enrolment_id, DecisionRow.seq > decided_at)
     await session.execute(
         delete(FactRow).where(FactRow.enrolment_id == enrolment_id, FactRow.seq >= first, ~later),
         execution_options={"synchronize_session": False},
     )
-    await write_facts(session, enrolment_id, first, facts)
 
 
 async def write_decision(  # noqa: PLR0917 - the row's own order
     session: AsyncSession, enrolment_id: str, seq: int, at: datetime, following: AnyNext, because: Sequence[str]
-) -> None:
-    """Write down a decision taken after `seq` facts, in place of one taken after as many: code and time move on."""
-    until = following.until if isinstance(following, Park) else None
+) -> bool:
+    """Write down a decision taken after `seq` facts; False if it takes the place of one: code and time move on."""
     row = {
         "enrolment_id": enrolment_id,
         "seq": seq,
         "at": at,
         "next": say_next(following),
-        "until": until,
+        "until": following.until if isinstance(following, Park) else None,
         "because": list(because),
     }
-    # PostgreSQL's construct, which SQLite's compiler understands too.
-    fresh = insert(DecisionRow).values(row)
-    changed = {name: fresh.excluded[name] for name in row if name not in ("enrolment_id", "seq")}
-    await session.execute(fresh.on_conflict_do_update(index_elements=["enrolment_id", "seq"], set_=changed))
+    written = await session.execute(_INSERT_DECISION, row)
+    if cast("CursorResult[Any]", written).rowcount:
+        return True
+    mine = (DecisionRow.enrolment_id == enrolment_id) & (DecisionRow.seq == seq)
+    changed = {name: row[name] for name in ("at", "next", "until", "because")}
+    await session.execute(
+        update(DecisionRow).where(mine).values(changed), execution_options={"synchronize_session": False}
+    )
+    return False
 
 
 async def write_head(
     session: AsyncSession, enrolment_id: str, at: datetime, following: AnyNext, because: Sequence[str]
 ) -> None:
     """Say where an enrolment stands, and what wakes it: everything, unless it is parked. The caller locks the lead."""
-    values: dict[str, object] = {
-        "because": list(because),
-        "status": "active",
-        "next_at": at,
-        "listens": None,
-        "wakes_at_score": None,
-    }
+    values: dict[str, Any] = dict.fromkeys(_HEAD)
+    values |= {"because": list(because), "status": "active", "next_at": at}
     match following:
         case Finish():
             values |= {
@@ -101,4 +108,7 @@ async def write_head(
                 values["status"] = "paused"
         case _:
             values |= {"step": following.key}
-    await session.execute(update(Enrolment).where(Enrolment.id == enrolment_id).values(values))
+    connection = await session.connection()
+    await connection.execute(
+        _UPDATE_HEAD, {f"new_{name}": value for name, value in values.items()} | {"the_id": enrolment_id}
+    )

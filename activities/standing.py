@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.consent import current
 from activities.wishes import wishes_of
 from models.tables import BehaviourRow, Enrolment, FactRow, Lead, Suppression, Touch
+from models.types import UtcDateTime
 from nurture.gate import PastTouch, Rival, Standing
 from nurture.matchers import Matcher, say_behaviour
 
@@ -15,6 +16,28 @@ COUNTED = ("sending", "accepted", "unknown")
 """States of a touch that count against the caps: sent, or perhaps sent."""
 
 LONGEST_CAP = timedelta(days=30)
+
+# Built once: making a statement costs more than running it, and a send asks all of these.
+_SUPPRESSIONS = select(Suppression.reason).where(Suppression.lead_id == bindparam("lead"))
+_TOUCHES = select(Touch.at, Touch.track).where(
+    Touch.lead_id == bindparam("lead"),
+    Touch.state.in_(COUNTED),
+    Touch.at > bindparam("since", type_=UtcDateTime()),
+    Touch.id != bindparam("but"),
+)
+_RIVALS = select(Enrolment.track, Enrolment.priority, Enrolment.next_at).where(
+    Enrolment.lead_id == bindparam("lead"),
+    Enrolment.id != bindparam("enrolment"),
+    Enrolment.status == "active",
+    Enrolment.priority > bindparam("priority"),
+    Enrolment.next_at.is_not(None),
+)
+_EXITS = select(BehaviourRow.id, BehaviourRow.name, BehaviourRow.subject).where(
+    BehaviourRow.lead_id == bindparam("lead"),
+    BehaviourRow.at >= bindparam("since", type_=UtcDateTime()),
+    BehaviourRow.name.in_(bindparam("names", expanding=True)),
+)
+_HEARD = select(FactRow.fact).where(FactRow.enrolment_id == bindparam("enrolment"), FactRow.kind == "behaved")
 
 
 async def standing_of(
@@ -24,22 +47,13 @@ async def standing_of(
 
     `but` is the touch that is judged, if an earlier try has begun it: it does not count against itself.
     """
-    suppressions = await session.scalars(select(Suppression.reason).where(Suppression.lead_id == lead.id))
-    touches = await session.execute(
-        select(Touch.at, Touch.track).where(
-            Touch.lead_id == lead.id, Touch.state.in_(COUNTED), Touch.at > now - LONGEST_CAP, Touch.id != (but or "")
-        )
-    )
+    connection = await session.connection()
+    suppressions = await connection.scalars(_SUPPRESSIONS, {"lead": lead.id})
+    counting = {"lead": lead.id, "since": now - LONGEST_CAP, "but": but or ""}
+    touches = await connection.execute(_TOUCHES, counting)
     wishes = await wishes_of(session, lead)
-    rivals = await session.execute(
-        select(Enrolment.track, Enrolment.priority, Enrolment.next_at).where(
-            Enrolment.lead_id == lead.id,
-            Enrolment.id != enrolment.id,
-            Enrolment.status == "active",
-            Enrolment.priority > enrolment.priority,
-            Enrolment.next_at.is_not(None),
-        )
-    )
+    others = {"lead": lead.id, "enrolment": enrolment.id, "priority": enrolment.priority}
+    rivals = await connection.execute(_RIVALS, others)
     return Standing(
         consent=await current(session, lead.id),
         suppressions=tuple(suppressions),
@@ -59,20 +73,14 @@ async def _exit_of(session: AsyncSession, enrolment: Enrolment, exits: Matcher) 
     """
     if enrolment.status == "finished":
         return enrolment.outcome or "finished"
-    names = {pattern.partition(":")[0] for pattern in exits.patterns}
-    behaved = await session.execute(
-        select(BehaviourRow.id, BehaviourRow.name, BehaviourRow.subject).where(
-            BehaviourRow.lead_id == enrolment.lead_id,
-            BehaviourRow.at >= enrolment.started_at,
-            BehaviourRow.name.in_(names),
-        )
-    )
+    names = sorted({pattern.partition(":")[0] for pattern in exits.patterns})
+    connection = await session.connection()
+    asked = {"lead": enrolment.lead_id, "since": enrolment.started_at, "names": names}
+    behaved = await connection.execute(_EXITS, asked)
     ending = {id_: say_behaviour(name, subject) for id_, name, subject in behaved if exits.matches(name, subject)}
     if not ending:
         return None
-    heard = await session.scalars(
-        select(FactRow.fact).where(FactRow.enrolment_id == enrolment.id, FactRow.kind == "behaved")
-    )
+    heard = await connection.scalars(_HEARD, {"enrolment": enrolment.id})
     for fact in heard:
         ending.pop(fact["id"], None)
     return next(iter(ending.values()), None)

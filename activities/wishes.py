@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.edge import Preference
 from models.tables import Lead
 from wiring.database import upsert_ignore
+
+_UNWANTED = select(Preference.topic).where(Preference.lead_id == bindparam("lead"), Preference.wanted.is_(False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +24,7 @@ class Wishes:
 
 async def wishes_of(session: AsyncSession, lead: Lead) -> Wishes:
     """The lead's wishes."""
-    unwanted = await session.scalars(
-        select(Preference.topic).where(Preference.lead_id == lead.id, Preference.wanted.is_(False))
-    )
+    unwanted = await (await session.connection()).scalars(_UNWANTED, {"lead": lead.id})
     return Wishes(lead.mail_paused_until, tuple(sorted(unwanted)))
 
 
