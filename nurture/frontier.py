@@ -148,7 +148,7 @@ class Run(Due):
         if threshold is None:
             return None
         for index in reversed(journal.scores):
-            if index < journal.decided:
+            if index < journal.decided or index <= self._offer_seen:
                 break
             score = journal.scored(index).score
             if score >= threshold:

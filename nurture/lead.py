@@ -49,6 +49,7 @@ class Lead:
         "_journal",
         "_notes",
         "_now",
+        "_offer_seen",
         "_offered",
         "_position",
         "_reached",
@@ -74,6 +75,7 @@ class Lead:
         self._counts: dict[str, int] = {}
         self._scope = ""
         self._offered = False
+        self._offer_seen = -1  # where the last offer was answered: scores up to there graduate nobody
         self._anchor = "start"
         self._aliases: dict[str, str] = {}
         self._graduated = 0
@@ -136,7 +138,7 @@ class Lead:
         """While a team has the lead: no score graduates it, which would offer it a second time."""
         before, self._offered = self._offered, True
         yield
-        self._offered = before
+        self._offered, self._offer_seen = before, self._position
 
     async def hand_off(self, to: str, reason: str = "") -> Done | Skipped:
         """Offer the lead to a team, once; the answer arrives as a behaviour to wait for."""

@@ -113,7 +113,7 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
         Incoming(
             source=SOURCE,
             event_id=event_id(one.get("sg_event_id")),
-            identity=tuple(one.get(name) for name in _NAMES_IT),
+            identity=tuple([one.get(name) for name in _NAMES_IT]),
             body=one,
             received_at=now,
         )
@@ -128,8 +128,8 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
             _text(body.get(TOUCH_ARGUMENT)),
             _text(body.get("email")),
         )
-        for number, body in enumerate(event.body for event in incoming)
-        if (behaviour := stop_behaviour(body))
+        for number, event in enumerate(incoming)
+        if (behaviour := stop_behaviour(body := event.body))
     ]
 
     async def stop(session: AsyncSession) -> None:

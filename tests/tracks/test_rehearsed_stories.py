@@ -63,6 +63,7 @@ def test_a_lead_on_offer_is_not_offered_again_when_its_score_reaches_the_thresho
     story.does("demo.requested")
     assert [key for key in story.did if "hand_off" in key] == ["hand_off:sales"]
     assert story.does("sales.accepted").outcome == "handed to sales"
+    assert [key for key in story.did if "hand_off" in key] == ["hand_off:sales"]
 
 
 def test_a_lead_that_sales_rejects_goes_back_to_its_lessons(catalogue: Catalogue) -> None:
