@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from nurture.clock import Clock
-
-GRACE = timedelta(seconds=10)
-"""Real time that passes between asking and doing as a matter of course."""
 
 
 def wall_clock() -> datetime:
@@ -29,4 +26,4 @@ class Moment:
     def of(self, asked: datetime) -> datetime:
         """`asked`, or the later time it has become if more than a little real time passed since."""
         late = self.wall() - self.clock.real_at(asked)
-        return self.now() if late > GRACE else asked
+        return self.now() if late > self.clock.grace else asked

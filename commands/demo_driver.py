@@ -15,7 +15,6 @@ from typing import TypeAlias
 from sqlalchemy import func, select
 
 from activities.behaviours import Happening
-from activities.moment import GRACE
 from models.tables import DecisionRow, Enrolment, HandOff, Touch
 from nurture.behaviour_model import BehaviourModel, PlannedBehaviour
 from nurture.behaviours import behaviour_kind
@@ -90,7 +89,7 @@ class Driver:
     async def _look(self, now: datetime) -> None:
         """Plan what comes of the touches and the offers to sales that are new."""
         # A step is stamped with the time it was due, and may be carried out up to the grace later.
-        since = now - timedelta(seconds=(GRACE.total_seconds() + 2) * self.inst.clock.speed)
+        since = now - timedelta(seconds=(self.inst.clock.grace.total_seconds() + 2) * self.inst.clock.speed)
         async with self.inst.database.reading() as session:
             touches = await session.execute(
                 select(Touch.id, Touch.lead_id, Touch.enrolment_id, Touch.step_key, Touch.piece, Touch.at).where(

@@ -14,6 +14,9 @@ from nurture.errors import InputError
 SLOWEST = 0.001
 FASTEST = 365 * 86_400.0
 
+PUNCTUAL = timedelta(seconds=10)
+HURRIED = timedelta(seconds=60)
+
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {
@@ -54,6 +57,15 @@ class Clock:
     def is_real_time(self) -> bool:
         """Whether this clock is the identity, as in production."""
         return self.speed == 1 and self.real == self.virtual
+
+    @property
+    def grace(self) -> timedelta:
+        """Real time by which a wake, or a step's work, may be late and still count as on time.
+
+        A fast clock gives more: there a busy machine is late by days of the journeys' time, and a send that missed its
+        window for that would be put off, to be late again.
+        """
+        return PUNCTUAL if self.speed <= 1 else HURRIED
 
     def virtual_at(self, real: datetime) -> datetime:
         """The virtual moment at a real one, rounded down to the microsecond."""

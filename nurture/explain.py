@@ -108,7 +108,8 @@ def say_waited(fact: Waited) -> str:
             return "a person ended the wait"
         case "time":
             if fact.name:
-                return f"time ran out; the lead never {say_behaviour(fact.name, '' if fact.subject == '*' else fact.subject)}"
+                subject = "" if fact.subject == "*" else fact.subject
+                return f"time ran out; the lead never {say_behaviour(fact.name, subject)}"
             return "time ran out"
         case _:
             assert_never(fact.by)

@@ -45,9 +45,6 @@ MOST_EVENTS = 200
 MOST_SIGNALS = 1_000
 """`is_continue_as_new_suggested()` does not count signals; the server refuses more than 10,000 a run."""
 
-GRACE = timedelta(seconds=10)
-"""A wake, or a step, that is at most so late in real time counts as on time."""
-
 PATIENTLY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
 
 LOCAL_PATIENCE = timedelta(seconds=5)
@@ -346,7 +343,7 @@ class Nurture:
     def _on_time(self, due: datetime) -> datetime:
         """`due` if that is about now, else the time it is; never before what was already recorded."""
         late = workflow.now() - self.journey.clock.real_at(due)
-        return max(due, self.now) if abs(late) <= GRACE else self._now()
+        return max(due, self.now) if abs(late) <= self.journey.clock.grace else self._now()
 
     # What a person sees, and the bounds of a history
 

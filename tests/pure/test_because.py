@@ -54,7 +54,7 @@ from nurture.vocabulary import Outcome, ReEntry, nurtured
         (Waited(START, "a/wait", "time"), "time ran out"),
         (
             Waited(START, "a/wait", "time", "page.viewed", "/pricing*"),
-            "time ran out; the lead never viewed page /pricing…",
+            "time ran out; the lead never viewed page /pricing*",
         ),
         (Waited(START, "a/wait", "behaviour", "demo.requested"), "asked for a demo"),
         (Waited(START, "a/wait", "override"), "a person ended the wait"),
