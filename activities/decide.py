@@ -62,8 +62,8 @@ class DecideActivity:
             fresh = asked.total - asked.saved
             unsaved = asked.facts[len(asked.facts) - fresh :] if fresh else ()
             enrolment_id = asked.enrolment_id
-            if not await write_decision(session, enrolment_id, asked.total, asked.now, decision.next, decision.because):
-                await forget_facts(session, enrolment_id, asked.saved, decided_at=asked.total)
+            await forget_facts(session, enrolment_id, asked.saved, decided_at=asked.total)
+            await write_decision(session, enrolment_id, asked.total, asked.now, decision.next, decision.because)
             await write_facts(session, enrolment_id, asked.saved, [*unsaved, *news])
             await write_head(session, asked.enrolment_id, asked.now, decision.next, decision.because)
         return Decided(

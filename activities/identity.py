@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities import consent
@@ -39,15 +39,28 @@ async def kept(session: AsyncSession, lead_id: str) -> Lead | None:
     return lead
 
 
+_LEAD_ON = select(Lead).join(Enrolment, Enrolment.lead_id == Lead.id).where(Enrolment.id == bindparam("enrolment"))
+_LEAD_ID_ON = select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
+
+
 async def lead_on(session: AsyncSession, enrolment_id: str) -> Lead:
     """The lead that an enrolment is of now, locked (see `lock_lead`); after a merge not the one it began with."""
-    wanted = select(Enrolment.lead_id).where(Enrolment.id == enrolment_id)
-    lead_id = await session.scalar(wanted)
+    await hold(session, enrolment_id)
+    found = await session.scalars(_LEAD_ON, {"enrolment": enrolment_id}, execution_options={"populate_existing": True})
+    return found.one()
+
+
+async def hold(session: AsyncSession, enrolment_id: str) -> None:
+    """Lock the lead that an enrolment is of now, whoever it is by then. SQLite has one writer: nothing to do."""
+    if session.get_bind().dialect.name == "sqlite":
+        return
+    connection = await session.connection()
+    lead_id = await connection.scalar(_LEAD_ID_ON, {"enrolment": enrolment_id})
     while True:
         await lock_lead(session, str(lead_id))
-        now = await session.scalar(wanted)
+        now = await connection.scalar(_LEAD_ID_ON, {"enrolment": enrolment_id})
         if now == lead_id:
-            return await session.get_one(Lead, str(lead_id), populate_existing=True)
+            return
         lead_id = now
 
 

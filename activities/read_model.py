@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import CursorResult, Table, bindparam, delete, exists, update
+from sqlalchemy import Table, bindparam, exists
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.tables import DecisionRow, Enrolment, FactRow
@@ -20,7 +21,18 @@ FACT: TypeAdapter[AnyFact] = TypeAdapter(Fact)
 _HEAD = ("because", "status", "next_at", "listens", "wakes_at_score", "step", "outcome", "ended_at")
 _ENROLMENTS = cast("Table", Enrolment.__table__)
 _INSERT_FACTS = upsert_ignore(FactRow)
-_INSERT_DECISION = upsert_ignore(DecisionRow)
+_FACTS = cast("Table", FactRow.__table__)
+_DECISIONS = cast("Table", DecisionRow.__table__)
+_FORGET_FACTS = _FACTS.delete().where(
+    _FACTS.c.enrolment_id == bindparam("enrolment"),
+    _FACTS.c.seq >= bindparam("first"),
+    ~exists().where(_DECISIONS.c.enrolment_id == bindparam("enrolment"), _DECISIONS.c.seq > bindparam("decided_at")),
+)
+_FRESH = insert(_DECISIONS)  # PostgreSQL's construct, which SQLite's compiler understands too
+_WRITE_DECISION = _FRESH.on_conflict_do_update(
+    index_elements=["enrolment_id", "seq"],
+    set_={name: _FRESH.excluded[name] for name in ("at", "next", "until", "because")},
+)
 _UPDATE_HEAD = (
     _ENROLMENTS.update()
     .where(_ENROLMENTS.c.id == bindparam("the_id"))
@@ -47,22 +59,19 @@ async def write_facts(session: AsyncSession, enrolment_id: str, first: int, fact
 
 
 async def forget_facts(session: AsyncSession, enrolment_id: str, first: int, *, decided_at: int) -> None:
-    """Forget facts `first`, ... of a journal, which an earlier try of a decision after `decided_at` facts left behind.
+    """Forget facts `first`, ... of a journal, if an earlier try of a decision after `decided_at` facts left any behind.
 
     A worker can die after its commit, and the next one decide with other code. Not if a decision after more facts is
     there: then this one is a straggler, and the journal has gone on without it.
     """
-    later = exists().where(DecisionRow.enrolment_id == enrolment_id, DecisionRow.seq > decided_at)
-    await session.execute(
-        delete(FactRow).where(FactRow.enrolment_id == enrolment_id, FactRow.seq >= first, ~later),
-        execution_options={"synchronize_session": False},
-    )
+    connection = await session.connection()
+    await connection.execute(_FORGET_FACTS, {"enrolment": enrolment_id, "first": first, "decided_at": decided_at})
 
 
 async def write_decision(  # noqa: PLR0917 - the row's own order
     session: AsyncSession, enrolment_id: str, seq: int, at: datetime, following: AnyNext, because: Sequence[str]
-) -> bool:
-    """Write down a decision taken after `seq` facts; False if it takes the place of one: code and time move on."""
+) -> None:
+    """Write down a decision taken after `seq` facts, in place of one taken after as many: code and time move on."""
     row = {
         "enrolment_id": enrolment_id,
         "seq": seq,
@@ -71,15 +80,7 @@ async def write_decision(  # noqa: PLR0917 - the row's own order
         "until": following.until if isinstance(following, Park) else None,
         "because": list(because),
     }
-    written = await session.execute(_INSERT_DECISION, row)
-    if cast("CursorResult[Any]", written).rowcount:
-        return True
-    mine = (DecisionRow.enrolment_id == enrolment_id) & (DecisionRow.seq == seq)
-    changed = {name: row[name] for name in ("at", "next", "until", "because")}
-    await session.execute(
-        update(DecisionRow).where(mine).values(changed), execution_options={"synchronize_session": False}
-    )
-    return False
+    await (await session.connection()).execute(_WRITE_DECISION, row)
 
 
 async def write_head(

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.identity import lead_on
+from activities.identity import hold, lead_on
 from activities.moment import Moment
 from activities.provider import (
     Envelope,
@@ -182,7 +182,7 @@ class SendActivity:
     ) -> StepOutcome:
         """Settle a touch, unless a webhook was quicker."""
         async with self.database.writing() as session:
-            await lead_on(session, order.enrolment_id)
+            await hold(session, order.enrolment_id)
             touch = await session.get_one(Touch, touch_id, with_for_update=True)
             if touch.state in OPEN:
                 touch.state, touch.reason, touch.provider_id = state, _lines(said, told), provider_id

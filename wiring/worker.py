@@ -122,7 +122,7 @@ def build_worker(
 
 
 def sandbox() -> SandboxedWorkflowRunner:
-    """Temporal's sandbox, with all but the workflow's own file passed through: for the replays of the golden histories."""
+    """Temporal's sandbox, all but the workflow's own file passed through: for replays of the golden histories."""
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
