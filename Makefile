@@ -21,7 +21,7 @@ dev: $(RUN) ## Start everything embedded: Temporal server with its UI, database,
 	@$(BIN)/python starter.py dev $(ARGS)
 
 test: $(DEV) ## Run the tests (ARGS="-k gate")
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
 
 prove: $(DEV) ## Run the slower proofs: kills, storms, long property runs
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -9,7 +9,7 @@ import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
 from sqlalchemy import func, select
@@ -64,10 +64,12 @@ class Driver:
     _agenda: list[tuple[datetime, int, Act]] = field(default_factory=list)
     _count: int = 0
     _names: dict[str, str] = field(default_factory=dict)
+    _until: datetime = datetime.max.replace(tzinfo=UTC)
     _seen: set[str] = field(default_factory=set)
 
     async def play(self, entrances: Sequence[Entrance], until: datetime) -> None:
         """Let everything happen that is due before `until`, as its time comes."""
+        self._until = until
         self._names = {entrance.lead_id: entrance.name for entrance in entrances}
         self._plan(entrances)
         while (now := self.inst.moment.now()) < until:
@@ -128,6 +130,8 @@ class Driver:
         async def of_one(its: list[Act]) -> None:
             async with places:
                 for act in its:
+                    if self.inst.moment.now() >= self._until:
+                        return  # the months are over, also on a machine that is behind
                     await self._enrol(act) if isinstance(act, Entrance) else await self._tell(act)
                     late = self.inst.moment.wall() - self.inst.clock.real_at(act.at)
                     self.delays.append(late.total_seconds())

@@ -67,13 +67,14 @@ async def embedded_stack(
     ui_port: int | None = None,
     log: Path | None = None,
     edge: bool = True,
+    workers: int = 1,
 ) -> AsyncIterator[Stack]:
     """Start everything on the settings' data folder, and stop it in order at the end: programs, then server.
 
     `speed` fixes the clock of a new folder. What an earlier run left goes on where it stood. Raises SettingsError if
     the folder is in use, a port is taken, the disk is full, or its clock runs at another speed. The worker is still
     starting when the block begins: `worker.ready()`. `log` takes what the programs say on their error output.
-    Without `edge` nothing comes in from outside: no web service, no relay.
+    Without `edge` nothing comes in from outside: no web service, no relay. One of `workers` uses one core at most.
     """
     async with AsyncExitStack() as held:
         engine = await held.enter_async_context(embedded_engine(settings.data_dir, port=port, ui_port=ui_port))
@@ -101,6 +102,8 @@ async def embedded_stack(
             await start(child)
         arguments = (str(ROOT / "worker.py"), "--address", engine.address, "--child")
         worker = await start(Child("worker", arguments, variables, "worker: working", say, log))
+        for _ in range(workers - 1):
+            await start(Child("worker", arguments, variables, "worker: working", _unless_ready(say), log))
         inst = await held.enter_async_context(installation(settings, engine.address))
         mailbox_url = settings.mailbox_url if settings.provider == "mailbox" else None
         yield Stack(engine, inst, worker, settings.public_url, mailbox_url, tuple(keeping))
@@ -132,7 +135,9 @@ def _unless_ready(say: Say) -> Say:
     """What a person need not read: that a program of the stack is there, or has ended as told."""
 
     def tell(line: str) -> None:
-        if not line.endswith(": stopped") and ": listening on" not in line and ": passing on" not in line:
+        if not any(
+            said in line for said in (": stopped", ": listening on", ": passing on", ": working", ": finishing")
+        ):
             say(line)
 
     return tell
