@@ -126,7 +126,8 @@ class Ear:
         written = await session.execute(_INSERT_BEHAVIOUR, row)
         new = cast("CursorResult[Any]", written).rowcount == 1
         if happening.bot:
-            return Heard(happening, new, lead.score)
+            # It scores nothing, and may have shown earlier clicks to be a machine's: their points are gone.
+            return Heard(happening, new, (await rescore(session, self.scoring, lead.id, happening.at)).total)
         if new:
             await self._score(session, happening, lead.id)
             await heed(session, lead.id, happening.name, happening.at)

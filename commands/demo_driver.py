@@ -22,6 +22,7 @@ from nurture.errors import RefusedError
 from wiring.worker import Installation
 
 POLL = 0.15
+_NEVER = datetime.max.replace(tzinfo=UTC)
 """Real seconds between two looks at the ledger."""
 
 AT_ONCE = 8
@@ -64,7 +65,7 @@ class Driver:
     _agenda: list[tuple[datetime, int, Act]] = field(default_factory=list)
     _count: int = 0
     _names: dict[str, str] = field(default_factory=dict)
-    _until: datetime = datetime.max.replace(tzinfo=UTC)
+    _until: datetime = _NEVER
     _seen: set[str] = field(default_factory=set)
 
     async def play(self, entrances: Sequence[Entrance], until: datetime) -> None:

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from commands.mailbox import mailroom as command
+from commands.mailbox import mailbox as command
 from mailroom.events import Act
 from mailroom.faults import Fault, parse_fault
 from mailroom.serve import running_mailbox

@@ -159,7 +159,7 @@ async def _pid_of(stack: Stack) -> int:
 def test_ctrl_c_stops_everything_in_order(running: "subprocess.Popen[str]") -> None:
     """Exit code 0, a last line that says so, and none of its processes is left."""
     tree = _tree(running.pid)
-    assert len(tree) == 3
+    assert len(tree) == 6  # ours, the server, the worker, the mailbox, the web service and the relay
     os.kill(running.pid, signal.SIGINT)
     said, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode == 0
