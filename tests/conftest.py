@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import asyncpg
 import pytest
@@ -22,7 +22,6 @@ settings.register_profile("perennial", deadline=None)  # speed belongs in benchm
 settings.load_profile("perennial")
 
 TEMPLATE = "migrated"
-numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +99,7 @@ async def database(migrated_url: str) -> AsyncIterator[Database]:
 
 
 def new_database(server_url: str, options: str = "") -> Iterator[str]:
-    name = f"test_{next(numbers)}"
+    name = f"test_{token_hex(8)}"
     asyncio.run(command(server_url, f"CREATE DATABASE {name} {options}"))
     yield named(server_url, name)
     asyncio.run(command(server_url, f"DROP DATABASE {name} WITH (FORCE)"))
