@@ -22,7 +22,7 @@ from wiring.settings import Settings
 STORE_SECONDS = 15.0
 """Past this a caller is told 503. The transaction may commit all the same: what is sent again is known by then."""
 
-_ATTEMPTS = 3
+_ATTEMPTS = 12
 _INSERTED = {
     "sqlite": text("SELECT total_changes()"),
     "postgresql": text("SELECT pg_stat_get_xact_tuples_inserted('events'::regclass)"),
