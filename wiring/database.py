@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from models.tables import Base, Lead
 from nurture.errors import SettingsError
 from wiring.database_errors import hide_values
-from wiring.sqlite_driver import OneTripConnection, connect
+from wiring.sqlite_driver import InlineConnection, connect
 
 Row = Mapping[str, Any]
 
@@ -148,7 +148,9 @@ def sqlite_engine(
     The driver's own BEGIN is off: it would come late, without IMMEDIATE, and leave DDL outside of it
     (https://docs.sqlalchemy.org/en/21/dialects/sqlite.html#sqlite-transactions).
     """
-    settings = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", *pragmas)
+    settings = ["journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", *pragmas]
+    if begin != "BEGIN":
+        settings.append("busy_timeout=0")  # the driver waits for its turn itself, and once it has it, nothing waits
     path = quote(str(Path(str(url.database)).absolute()))
     address = f"file:{path}?mode={'rwc' if create else 'rw'}"
     engine = create_async_engine(
@@ -160,7 +162,7 @@ def sqlite_engine(
 
     def begin_transaction(connection: Connection) -> None:
         driver = connection.connection.driver_connection
-        assert isinstance(driver, OneTripConnection)
+        assert isinstance(driver, InlineConnection)
         driver.pending_begin = begin
 
     event.listen(engine.sync_engine, "begin", begin_transaction)

@@ -1,11 +1,15 @@
-"""aiosqlite with one trip to its thread for a statement instead of four, and none for BEGIN.
+"""aiosqlite without its thread where that only costs: a trip to it takes several times what a small statement does.
 
-A trip costs several times what a small statement does; a one-row transaction takes two instead of seven.
+A transaction's statements run at once, in the event loop: they are short, and nothing makes them wait once it has begun.
+What may take long goes to the thread: writes of many rows, and COMMIT, which may flush to the disk. Waiting for another
+process's write is done by trying again, not by SQLite's busy handler, so that it can be cancelled and blocks nobody.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Self, TypeVar
@@ -15,14 +19,20 @@ import aiosqlite
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
 
+FEW_ROWS = 20
+FIRST_PAUSE = 0.001
+LONGEST_PAUSE = 0.02
+"""Seconds between two tries at a transaction's beginning, at first and at most."""
 
-class OneTripConnection(aiosqlite.Connection):
+
+class InlineConnection(aiosqlite.Connection):
     """Connects when awaited; `pending_begin` is a BEGIN that the next statement takes along."""
 
     pending_begin: str | None = None
+    patience: float = 0.0
 
-    def cursor(self) -> OneTripCursor:  # type: ignore[override] # nothing to await: made with its statement
-        return OneTripCursor(self)
+    def cursor(self) -> InlineCursor:  # type: ignore[override] # nothing to await: made with its statement
+        return InlineCursor(self)
 
     async def commit(self) -> None:
         if not self._nothing_began():
@@ -34,8 +44,26 @@ class OneTripConnection(aiosqlite.Connection):
 
     @property
     def sqlite(self) -> sqlite3.Connection:
-        """The connection underneath, for its own thread only."""
+        """The connection underneath."""
         return self._conn
+
+    async def begin(self) -> None:
+        """Run the pending BEGIN, if there is one; tried again for `patience` seconds while another process writes."""
+        if self.pending_begin is None:
+            return
+        until = time.monotonic() + self.patience
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                self._conn.execute(self.pending_begin).close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            else:
+                self.pending_begin = None
+                return
 
     async def in_thread(self, work: Callable[[], Result]) -> Result:
         """What `work` returns, run in the connection's thread after all that was asked before."""
@@ -57,12 +85,12 @@ class OneTripConnection(aiosqlite.Connection):
         return pending is not None
 
 
-class OneTripCursor:
+class InlineCursor:
     """The cursor SQLAlchemy asks for; every row of a result is fetched in the trip that makes it."""
 
     arraysize = 1
 
-    def __init__(self, connection: OneTripConnection) -> None:
+    def __init__(self, connection: InlineConnection) -> None:
         self._connection = connection
         self._rows: Iterator[Row] = iter(())
         self.description: Any = None
@@ -76,10 +104,15 @@ class OneTripCursor:
         self._rows = iter(())
 
     async def execute(self, sql: str, parameters: Any = ()) -> Self:
-        return await self._trip(lambda cursor: cursor.execute(sql, parameters))
+        await self._connection.begin()
+        return self._take(*self._run(lambda cursor: cursor.execute(sql, parameters)))
 
     async def executemany(self, sql: str, rows: Iterable[Any]) -> Self:
-        return await self._trip(lambda cursor: cursor.executemany(sql, rows))
+        await self._connection.begin()
+        many = list(rows)
+        if len(many) <= FEW_ROWS:
+            return self._take(*self._run(lambda cursor: cursor.executemany(sql, many)))
+        return self._take(*await self._connection.in_thread(lambda: self._run(lambda c: c.executemany(sql, many))))
 
     async def fetchone(self) -> Row | None:
         return next(self._rows, None)
@@ -94,29 +127,24 @@ class OneTripCursor:
         for row in self._rows:
             yield row
 
-    async def _trip(self, run: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> Self:
-        connection = self._connection
-        begin, connection.pending_begin = connection.pending_begin, None
+    def _run(self, run: Callable[[sqlite3.Cursor], sqlite3.Cursor]) -> tuple[sqlite3.Cursor, list[Row]]:
+        cursor = run(self._connection.sqlite.cursor())
+        return cursor, cursor.fetchall() if cursor.description else []
 
-        def in_thread() -> tuple[sqlite3.Cursor, list[Row]]:
-            cursor = connection.sqlite.cursor()
-            if begin is not None:
-                cursor.execute(begin)
-            run(cursor)
-            return cursor, cursor.fetchall() if cursor.description else []
-
-        cursor, rows = await connection.in_thread(in_thread)
+    def _take(self, cursor: sqlite3.Cursor, rows: list[Row]) -> Self:
         self._rows = iter(rows)
         self.description, self.rowcount = cursor.description, cursor.rowcount
         self.lastrowid = cursor.lastrowid
         return self
 
 
-async def connect(address: str, pragmas: Sequence[str], busy_seconds: float) -> OneTripConnection:
+async def connect(address: str, pragmas: Sequence[str], busy_seconds: float) -> InlineConnection:
     """A connection to a `file:` URI, with the driver's own BEGIN off."""
 
     def connector() -> sqlite3.Connection:
-        connection = sqlite3.connect(address, uri=True, timeout=busy_seconds, isolation_level=None)
+        connection = sqlite3.connect(
+            address, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False
+        )
         try:
             for pragma in pragmas:
                 connection.execute(f"PRAGMA {pragma}").close()
@@ -125,4 +153,6 @@ async def connect(address: str, pragmas: Sequence[str], busy_seconds: float) -> 
             raise
         return connection
 
-    return await OneTripConnection(connector, iter_chunk_size=64).opened()
+    connection = InlineConnection(connector, iter_chunk_size=64)
+    connection.patience = busy_seconds
+    return await connection.opened()
