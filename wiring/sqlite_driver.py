@@ -1,6 +1,6 @@
 """aiosqlite without its thread where that only costs: a trip to it takes several times what a small statement does.
 
-A transaction's statements run at once, in the event loop: they are short, and nothing makes them wait once it has begun.
+A transaction runs at once, in the event loop: its statements are short, and nothing makes them wait once it has begun.
 What may take long goes to the thread: writes of many rows, and COMMIT, which may flush to the disk. Waiting for another
 process's write is done by trying again, not by SQLite's busy handler, so that it can be cancelled and blocks nobody.
 """
