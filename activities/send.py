@@ -1,7 +1,8 @@
 """send: the gate, the ledger and the provider, in this order.
 
 A touch, unique for its enrolment and step, is committed as `sending` in the transaction of the gate's judgement, before
-the provider is asked. A worker killed anywhere leaves a touch that tells the next try what is known.
+the provider is asked. A worker killed anywhere leaves a touch that tells the next try what is known. What nobody knows
+is the track's to decide (`delivery`): at most once, or at least once. docs/sending.md tells what each gives up.
 """
 
 from dataclasses import dataclass
@@ -14,47 +15,48 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.envelope import From, envelope_of
 from activities.identity import hold, lead_on
 from activities.moment import Moment
 from activities.provider import (
-    Envelope,
     NotSentError,
     Provider,
     SendingStoppedError,
     TryLaterError,
     UnknownFateError,
 )
-from activities.read_model import write_decision, write_facts, write_head
-from activities.render import Reader, render
+from activities.read_model import FACT, write_decision, write_facts, write_head
 from activities.standing import standing_of
 from activities.tokens import Tokens
 from models.messages import StepOrder, StepOutcome
-from models.tables import Enrolment, Lead, Touch
-from nurture.bots import HIDDEN_LINK
+from models.tables import Enrolment, FactRow, Lead, Touch
 from nurture.content import Catalogue
 from nurture.decision import Send
-from nurture.errors import ContentError
 from nurture.facts import Done
 from nurture.gate import Allow, Ask, Defer, Refuse, judge
 from nurture.track import Registry
 from wiring.database import Database
 
 OPEN = ("sending", "deferred")
-"""States of a touch that is not settled. `deferred`: begun by an earlier try, and it surely never left us."""
+"""States of a touch that is not settled. `deferred`: begun by an earlier try, and it surely never left us.
+
+`unknown` is settled on a track that sends at most once. On one that sends at least once it stays until the provider
+says that it took the mail: whatever becomes of a second request says nothing about the first.
+"""
+
+SETTLES_WITHIN = timedelta(minutes=10)
+"""How long the provider's webhook may take to tell of a send of unknown fate, before it is sent at least once more."""
+
+SETTLES_NO_SOONER = timedelta(seconds=5)
+"""The same in real time under a fast clock: webhooks keep their own."""
+
+MOST_DOUBLINGS = 3
+"""The wait doubles with each try, so often at most: slow answers and late webhooks come together."""
+
+UNKNOWN = "whether it was sent is not known"
 
 STOPPED_FOR = timedelta(minutes=10)
 """How long a send waits that the provider refused for our sake; it goes on by itself once that is mended."""
-
-
-@dataclass(frozen=True)
-class From:
-    """Who a message is from, and what every message must carry."""
-
-    name: str
-    address: str
-    reply_to: str
-    postal_address: str
-    public_url: str
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,18 @@ class SendActivity:
         if isinstance(opened, StepOutcome):
             return opened
         touch, lead = opened
+        piece = self.catalogue.get(step.piece)
         try:
-            provider_id = await self.provider.send(self._envelope(step, touch, lead))
+            envelope = envelope_of(touch, lead, piece, step.variant, sender=self.sender, tokens=self.tokens)
+        except ApplicationError as error:
+            await self._put_off(touch.id, error.message, "")
+            raise
+        try:
+            provider_id = await self.provider.send(envelope)
         except NotSentError as error:
             return await self._close(order, touch.id, "refused", error.said("the provider refused it"), str(error))
         except UnknownFateError as error:
-            return await self._close(order, touch.id, "unknown", error.said("the provider never answered"), str(error))
+            return await self._lose_sight(order, touch.id, error.said("the provider never answered"), str(error))
         except TryLaterError as error:
             await self._put_off(touch.id, said := error.said("the provider asks to try again later"), str(error))
             raise ApplicationError(said, type="TryLater", next_retry_delay=error.after) from None
@@ -104,7 +112,7 @@ class SendActivity:
                 select(Touch).where(Touch.enrolment_id == order.enrolment_id, Touch.step_key == step.key)
             )
             if touch is not None:
-                return touch if touch.state in OPEN else _outcome_of(touch)
+                return touch if self._is_open(touch, order) else await _told(session, order, touch)
             touch = Touch(
                 id=f"tc{token_hex(12)}",
                 enrolment_id=order.enrolment_id,
@@ -119,16 +127,37 @@ class SendActivity:
             return await self._judge(session, order, lead, touch, now)
 
     async def _resume(self, order: StepOrder, touch: Touch, now: datetime) -> StepOutcome | tuple[Touch, Lead]:
-        """Settle what an earlier try left; if surely nothing was sent, judge anew: the lead may have opted out."""
-        if touch.state == "sending":
-            fate = await self.provider.fate(touch.id)
-            if fate != "absent":
-                said = "whether it was sent is not known" if fate == "unknown" else ""
-                return await self._close(order, touch.id, fate, said)
+        """Settle what an earlier try left; if it is to be sent again, judge anew: the lead may have opted out."""
+        if touch.state != "deferred":
+            match await self.provider.fate(touch.id):
+                case "accepted":
+                    return await self._close(order, touch.id, "accepted")
+                case "unknown" if touch.state == "sending":
+                    return await self._lose_sight(order, touch.id, UNKNOWN)
+                case "unknown" if (left := self._settles_in(touch)) > timedelta(0):
+                    raise _ask_again(touch.reason, left)
+                case _:
+                    pass
         async with self.database.writing() as session:
             lead = await lead_on(session, order.enrolment_id)
-            touch = await session.get_one(Touch, touch.id)
-            return await self._judge(session, order, lead, touch, now) if touch.state in OPEN else _outcome_of(touch)
+            touch = await session.get_one(Touch, touch.id, with_for_update=True)
+            if not self._is_open(touch, order):
+                return await _told(session, order, touch)
+            return await self._judge(session, order, lead, touch, now)
+
+    def _is_open(self, touch: Touch, order: StepOrder) -> bool:
+        return touch.state in OPEN or (touch.state == "unknown" and self._insists(order))
+
+    def _insists(self, order: StepOrder) -> bool:
+        return self.tracks[order.track].delivery == "at_least_once"
+
+    def _settles_in(self, touch: Touch) -> timedelta:
+        """How much longer, in real time, a webhook may take to tell of a touch of unknown fate."""
+        return self.moment.clock.real_at(touch.at) + self._patience - self.moment.wall()
+
+    @property
+    def _patience(self) -> timedelta:
+        return max(self.moment.clock.real_duration(SETTLES_WITHIN), SETTLES_NO_SOONER)
 
     async def _judge(
         self, session: AsyncSession, order: StepOrder, lead: Lead, touch: Touch, now: datetime
@@ -147,15 +176,20 @@ class SendActivity:
         )
         match verdict := judge(ask, standing, track.gate_rules):
             case Defer():
-                if touch in session:
+                if touch in session and touch.state != "unknown":
                     touch.state, touch.reason = "deferred", verdict.reason
                 return StepOutcome(at=now, result="deferred", reason=verdict.reason, until=verdict.until)
             case Allow():
-                touch.state, touch.reason, touch.at = "sending", "", now
+                touch.at = now
+                if touch.state != "unknown":
+                    touch.state, touch.reason = "sending", ""
                 session.add(touch)
                 return touch, lead
             case Refuse():
-                touch.state, touch.reason, touch.at = "refused", verdict.reason, now
+                if touch.state == "unknown":
+                    touch.reason = f"{UNKNOWN}, and it is not sent again: {verdict.reason}"
+                else:
+                    touch.state, touch.reason, touch.at = "refused", verdict.reason, now
                 session.add(touch)
                 outcome = _outcome_of(touch)
                 await _record(session, order, outcome)
@@ -169,6 +203,19 @@ class SendActivity:
             touch = await session.get_one(Touch, touch_id, with_for_update=True)
             if touch.state == "sending":
                 touch.state, touch.reason = "deferred", _lines(said, told)
+
+    async def _lose_sight(self, order: StepOrder, touch_id: str, said: str, told: str = "") -> StepOutcome:
+        """Nobody knows whether a touch was sent. Settled, if once at most; else the webhook has its time to tell."""
+        if not self._insists(order):
+            return await self._close(order, touch_id, "unknown", said, told)
+        async with self.database.writing() as session:
+            touch = await session.get_one(Touch, touch_id, with_for_update=True)
+            if touch.state == "sending":
+                touch.state, touch.reason = "unknown", _lines(said, told)
+            known = not self._is_open(touch, order)
+        if known:  # by the webhook, which was quicker
+            return await self._close(order, touch_id, "unknown")
+        raise _ask_again(said, self._patience * 2 ** min(activity.info().attempt - 1, MOST_DOUBLINGS))
 
     async def _close(
         self,
@@ -184,46 +231,11 @@ class SendActivity:
         async with self.database.writing() as session:
             await hold(session, order.enrolment_id)
             touch = await session.get_one(Touch, touch_id, with_for_update=True)
-            if touch.state in OPEN:
+            if touch.state in OPEN or (touch.state == "unknown" and state == "accepted"):
                 touch.state, touch.reason, touch.provider_id = state, _lines(said, told), provider_id
             outcome = _outcome_of(touch)
             await _record(session, order, outcome)
         return outcome
-
-    def _envelope(self, step: Send, touch: Touch, lead: Lead) -> Envelope:
-        piece = self.catalogue.get(step.piece)
-        traits = lead.traits
-        reader = Reader(lead.first_name, lead.company, traits.get("topic"), traits.get("industry"))
-        unsubscribe = f"{self.sender.public_url.rstrip('/')}/u/{self.tokens.sign('preferences', touch.id)}"
-        try:
-            mail = render(
-                piece,
-                reader,
-                postal_address=self.sender.postal_address,
-                unsubscribe_url=unsubscribe,
-                variant=step.variant,
-                hidden_url=f"{self.sender.public_url.rstrip('/')}{HIDDEN_LINK}{touch.id}",
-            )
-        except ContentError:
-            # Its text may quote what the template made of the profile.
-            raise ApplicationError(f"{piece.id} does not render for this lead", type="ContentError") from None
-        return Envelope(
-            touch_id=touch.id,
-            lead_id=lead.id,
-            to=lead.email,
-            sender_name=self.sender.name,
-            sender_address=self.sender.address,
-            reply_to=self.sender.reply_to,
-            subject=mail.subject,
-            text=mail.text,
-            html=mail.html,
-            categories=(touch.track, touch.piece),
-            at=touch.at,
-            headers={
-                "List-Unsubscribe": f"<{unsubscribe}>",
-                "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
-            },
-        )
 
 
 def _lines(said: str, told: str) -> str:
@@ -231,9 +243,33 @@ def _lines(said: str, told: str) -> str:
     return f"{said}\n{told}" if told else said
 
 
+def _first_line(reason: str) -> str:
+    return reason.partition("\n")[0]
+
+
+def _ask_again(said: str, after: timedelta) -> ApplicationError:
+    """The send is tried again then: by that time the webhook has told of it, or it is sent again."""
+    return ApplicationError(_first_line(said), type="FateUnknown", next_retry_delay=after)
+
+
 def _outcome_of(touch: Touch) -> StepOutcome:
     result = touch.state if touch.state in ("refused", "unknown") else "sent"
-    return StepOutcome(at=touch.at, result=result, reason=touch.reason.partition("\n")[0])
+    return StepOutcome(at=touch.at, result=result, reason=_first_line(touch.reason))
+
+
+async def _told(session: AsyncSession, order: StepOrder, touch: Touch) -> StepOutcome:
+    """What became of a settled touch; as an earlier try recorded it, if one did, whatever webhooks said since."""
+    recorded = await session.scalar(
+        select(FactRow.fact).where(
+            FactRow.enrolment_id == order.enrolment_id, FactRow.seq == order.seq, FactRow.key == order.step.key
+        )
+    )
+    fact = FACT.validate_python(recorded) if recorded else None
+    if isinstance(fact, Done):
+        return StepOutcome(at=fact.at, result=fact.result, reason=fact.reason)
+    outcome = _outcome_of(touch)
+    await _record(session, order, outcome)
+    return outcome
 
 
 async def _record(session: AsyncSession, order: StepOrder, outcome: StepOutcome) -> None:

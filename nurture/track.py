@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
+from typing import Literal, get_args
 
 from nurture.calendar import SendWindow
 from nurture.errors import NotFoundError, TrackError
@@ -19,6 +20,7 @@ from nurture.sales import hand_to_sales
 from nurture.vocabulary import Outcome, ReEntry
 
 Story = Callable[[Lead], Awaitable[Outcome]]
+Delivery = Literal["at_most_once", "at_least_once"]
 NO_EXIT = Matcher(())
 
 
@@ -29,7 +31,8 @@ class Track:
     `enters_on` says which behaviours start it; `exits_on` which end it, wherever the lead stands; a score of
     `graduates_at` starts `on_graduation` in place of the present wait. `priority`: of two tracks that want to send to
     one lead, the higher one goes first. `caps` bound the touches of the lead over all its tracks; the hours outside the
-    window `quiet_hours` (in the lead's own zone) are quiet.
+    window `quiet_hours` (in the lead's own zone) are quiet. A send of which nobody knows whether it
+    went out is left at that with `delivery` `at_most_once`; `at_least_once` sends it again if no webhook tells of it.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Track:
     priority: int
     caps: Caps
     quiet_hours: SendWindow
+    delivery: Delivery
     file: str
     line: int
 
@@ -72,6 +76,7 @@ def track(
     priority: int = 0,
     caps: Caps = Caps(),  # noqa: B008 - a frozen value
     quiet_hours: SendWindow = SendWindow(),  # noqa: B008 - a frozen value
+    delivery: Delivery = "at_most_once",
 ) -> Callable[[Story], Track]:
     """Make an async function of a lead a track called `name` (lower-case words joined by hyphens).
 
@@ -92,6 +97,7 @@ def track(
             priority=priority,
             caps=caps,
             quiet_hours=quiet_hours,
+            delivery=delivery,
             file=file,
             line=line,
         )
@@ -103,6 +109,8 @@ def track(
             raise TrackError(f"{made.where}: a track takes one argument, the lead")
         if graduates_at is not None and not 0 < graduates_at <= 100:
             raise TrackError(f"{made.where}: graduates_at is a score from 1 to 100, not {graduates_at}")
+        if delivery not in get_args(Delivery):
+            raise TrackError(f"{made.where}: delivery is {' or '.join(get_args(Delivery))}, not {delivery!r}")
         broken = dict.fromkeys((*broken_rules(function), *broken_rules(on_graduation)))
         if broken:
             raise TrackError("\n".join(broken))

@@ -16,8 +16,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy import exc
 
+from activities.envelope import From
 from activities.events import Incoming, accept
-from activities.send import From
 from activities.tokens import Tokens
 from nurture.bots import HIDDEN_LINK
 from nurture.errors import InputError

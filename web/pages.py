@@ -14,7 +14,7 @@ from sqlalchemy import exc
 from starlette.datastructures import FormData
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
-from activities.send import From
+from activities.envelope import From
 
 HERE = Path(__file__).resolve().parent
 MOST_BYTES = 64 * 1024

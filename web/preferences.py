@@ -20,10 +20,10 @@ from starlette.datastructures import FormData
 
 from activities import consent
 from activities.behaviours import OWN
+from activities.envelope import From
 from activities.events import Incoming, accept
 from activities.identity import kept
 from activities.provider import Envelope, Provider, SendError
-from activities.send import From
 from activities.suppress import may_ask, resubscribe, suppress, suppressions
 from activities.tokens import Tokens
 from activities.wishes import wish_break, wish_topics, wishes_of

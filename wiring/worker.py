@@ -16,11 +16,12 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.behaviours import Ear
 from activities.decide import DecideActivity
 from activities.enrol import EnrolActivity, Enroller
+from activities.envelope import From
 from activities.hand_off import PeopleActivities
 from activities.moment import Moment
 from activities.provider import Provider
 from activities.render import load_catalogue
-from activities.send import From, SendActivity
+from activities.send import SendActivity
 from nurture.clock import Clock
 from nurture.content import Catalogue
 from nurture.scoring import DEFAULT_MODEL, ScoringModel

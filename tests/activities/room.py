@@ -10,10 +10,11 @@ from typing import Any
 
 from sqlalchemy import select
 
+from activities.envelope import From
 from activities.moment import Moment
 from activities.provider import Envelope, Fate, Provider
 from activities.read_model import FACT
-from activities.send import From, SendActivity
+from activities.send import SendActivity
 from activities.tokens import Tokens
 from models.messages import Deciding, StepOrder
 from models.tables import Base, DecisionRow, Enrolment, FactRow

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.identity import Identities
 from activities.mailbox import Mailbox
-from activities.provider import NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
+from activities.moment import Moment
+from activities.provider import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
+from activities.send import SendActivity
+from activities.translate import TOUCH_ARGUMENT, Translator
+from models.edge import Event
 from models.messages import StepOrder, StepOutcome
 from models.tables import BehaviourRow, Enrolment, FactRow, Message, Suppression, Touch
+from nurture.clock import Clock
 from nurture.content import Catalogue, parse_piece
 from nurture.decision import HandOff, Send
 from nurture.errors import ContentError
 from nurture.facts import Done
+from nurture.lead import Lead
+from nurture.scoring import DEFAULT_MODEL
+from nurture.track import Registry, track
+from nurture.vocabulary import Outcome, nurtured
 from tests.activities.room import (
     ADA,
     TOKENS,
@@ -247,6 +258,16 @@ async def test_a_webhook_that_was_quicker_than_the_answer_wins(house: Database) 
     assert (await one(house, Touch)).state == "accepted"
 
 
+async def test_a_try_after_the_record_tells_what_was_recorded_whatever_webhooks_said_since(house: Database) -> None:
+    """Killed between the record and the report: the journey and the read model of it stay one story."""
+    provider = Scripted(after=[UnknownFateError(QUOTING)])
+    first = await send(sending(house, provider))
+    await webhook_tells(house)
+    assert (await one(house, Touch)).state == "accepted"
+    assert await send(sending(house, provider, now=LATER)) == first
+    assert [fact.result for _, fact in await journal(house) if isinstance(fact, Done)] == [first.result] == ["unknown"]
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "said", "again"),
     [
@@ -288,6 +309,152 @@ async def test_an_opt_out_during_an_outage_is_respected(house: Database) -> None
     assert provider.kept == {}
 
 
+# At least once
+
+
+async def one_sprint(lead: Lead) -> Outcome:
+    """One mail that must arrive."""
+    await lead.send("welcome")
+    return nurtured
+
+
+INSISTING = Registry((track("new-lead", delivery="at_least_once")(one_sprint),))
+UNHEARD = timedelta(minutes=10)
+"""How long a webhook may take to tell of a send of unknown fate."""
+
+
+def insisting(database: Database, provider: Scripted, now: datetime = MONDAY) -> SendActivity:
+    """The activity on a track that sends at least once, through a provider that cannot be asked."""
+    provider.knows = False
+    return sending(database, provider, now=now, tracks=INSISTING)
+
+
+async def lost_sight(database: Database, provider: Scripted, now: datetime = MONDAY) -> timedelta | None:
+    """Send, to an unknown fate; when the next try is."""
+    with pytest.raises(ApplicationError) as raised:
+        await send(insisting(database, provider, now))
+    assert raised.value.type == "FateUnknown"
+    assert raised.value.__cause__ is None
+    return raised.value.next_retry_delay
+
+
+async def test_at_least_once_waits_for_the_webhook_and_then_sends_the_same_touch_again(house: Database) -> None:
+    """Nobody told of the first request within its time, so it counts as lost; the second goes by the same id."""
+    provider = Scripted(before=[UnknownFateError(QUOTING, code="timeout")])
+    assert await lost_sight(house, provider) == UNHEARD
+    begun = await one(house, Touch)
+    assert (begun.state, begun.reason.splitlines()[0]) == ("unknown", "the provider never answered (timeout)")
+    assert await journal(house) == []
+    outcome = await send(insisting(house, provider, MONDAY + UNHEARD))
+    assert outcome == StepOutcome(at=MONDAY + UNHEARD, result="sent")
+    assert list(provider.kept) == [begun.id]
+    assert (await one(house, Touch)).state == "accepted"
+
+
+async def test_at_least_once_the_webhook_settles_what_it_tells_of(house: Database) -> None:
+    """It came while the send waited: nothing is sent again, and the journey dates the send as it was."""
+    provider = Scripted(after=[UnknownFateError(QUOTING)])
+    await lost_sight(house, provider)
+    await webhook_tells(house)
+    outcome = await send(insisting(house, provider, MONDAY + UNHEARD))
+    assert outcome == StepOutcome(at=MONDAY, result="sent")
+    assert provider.asked == 1
+    assert await journal(house) == [(1, Done(MONDAY, "send:welcome", "sent"))]
+
+
+async def test_at_least_once_a_webhook_before_the_failure_leaves_nothing_to_wait_for(house: Database) -> None:
+    """The delivery was told of while the answer was awaited in vain."""
+
+    class Overtaken(Scripted):
+        async def send(self, envelope: Envelope) -> str:
+            self.kept[envelope.touch_id] = envelope
+            await webhook_tells(house)
+            raise UnknownFateError
+
+    assert (await send(insisting(house, Overtaken()))).result == "sent"
+
+
+async def test_at_least_once_a_killed_worker_leaves_a_touch_that_waits_and_is_sent(house: Database) -> None:
+    """The next try cannot know whether the message left; it gives the webhook its time, and then sends."""
+    provider = Scripted(before=[Killed()])
+    async with killed():
+        await send(insisting(house, provider))
+    assert await lost_sight(house, provider, MONDAY + timedelta(minutes=1)) == UNHEARD
+    assert provider.asked == 1
+    assert (await send(insisting(house, provider, LATER))).result == "sent"
+    assert provider.asked == 2
+
+
+async def test_at_least_once_a_try_that_comes_too_early_waits_for_the_rest(house: Database) -> None:
+    """After a pause the journey asks again when it likes; the touch knows since when it is unknown."""
+    provider = Scripted(after=[UnknownFateError(QUOTING)])
+    await lost_sight(house, provider)
+    assert await lost_sight(house, provider, MONDAY + timedelta(minutes=4)) == timedelta(minutes=6)
+    assert provider.asked == 1
+
+
+async def test_at_least_once_still_respects_an_opt_out_since(house: Database) -> None:
+    """The gate is asked before each request; what the first one became stays unknown, and counts as a touch."""
+    provider = Scripted(after=[UnknownFateError(QUOTING)])
+    await lost_sight(house, provider)
+    await add(house, Suppression(lead_id="ada", reason="opt-out", source="web", at=MONDAY))
+    outcome = await send(insisting(house, provider, LATER))
+    said = "whether it was sent is not known, and it is not sent again: suppressed: opt-out"
+    assert (outcome.result, outcome.reason) == ("unknown", said)
+    assert provider.asked == 1
+    assert (await one(house, Touch)).state == "unknown"
+
+
+async def test_at_least_once_a_second_request_into_quiet_hours_waits_for_the_window(house: Database) -> None:
+    """Put off by the gate it is still unknown, not unsent, and goes out when the window opens."""
+    provider = Scripted(before=[UnknownFateError(QUOTING)])
+    await lost_sight(house, provider)
+    put_off = await send(insisting(house, provider, SATURDAY))
+    assert (put_off.result, (await one(house, Touch)).state) == ("deferred", "unknown")
+    assert put_off.until is not None
+    assert (await send(insisting(house, provider, put_off.until), order(now=put_off.until))).result == "sent"
+
+
+@pytest.mark.parametrize("error", [TryLaterError(code="429"), SendingStoppedError(), UnknownFateError()])
+async def test_at_least_once_a_second_request_that_fails_says_nothing_of_the_first(
+    house: Database, error: Exception
+) -> None:
+    """A 429 to the second does not make the first unsent: a webhook can still settle the touch, and it is tried on."""
+    provider = Scripted(before=[UnknownFateError(QUOTING), error])
+    await lost_sight(house, provider)
+    with pytest.raises(ApplicationError):
+        await send(insisting(house, provider, MONDAY + UNHEARD))
+    assert (await one(house, Touch)).state == "unknown"
+    assert (await send(insisting(house, provider, MONDAY + 3 * UNHEARD))).result == "sent"
+    assert provider.asked == 3
+
+
+async def test_at_least_once_a_refusal_of_the_second_request_ends_it_as_unknown(house: Database) -> None:
+    """The provider will never take it, and of the first nobody knows."""
+    provider = Scripted(before=[UnknownFateError(QUOTING), NotSentError(QUOTING, code="400")])
+    await lost_sight(house, provider)
+    assert (await send(insisting(house, provider, MONDAY + UNHEARD))).result == "unknown"
+    assert [fact.result for _, fact in await journal(house) if isinstance(fact, Done)] == ["unknown"]
+
+
+async def test_at_least_once_a_fast_clock_leaves_the_webhook_its_real_seconds(house: Database) -> None:
+    """At a day a second ten minutes are seven milliseconds, which no webhook keeps to."""
+    wall = datetime(2026, 11, 2, tzinfo=UTC)
+    moment = Moment(Clock(real=wall, virtual=MONDAY, speed=86_400.0), lambda: wall)
+    provider = Scripted(after=[UnknownFateError(QUOTING)])
+    with pytest.raises(ApplicationError) as raised:
+        await send(replace(insisting(house, provider), moment=moment))
+    assert raised.value.next_retry_delay == timedelta(seconds=5)
+
+
+async def webhook_tells(database: Database) -> None:
+    """The provider's webhook says that it took Ada's mail."""
+    body = {"event": "delivered", TOUCH_ARGUMENT: (await one(database, Touch)).id, "timestamp": MONDAY.timestamp()}
+    event = Event(source="sendgrid", fingerprint="f", event_id="e", received_at=MONDAY, body=body)
+    async with database.writing() as session:
+        await Translator(Identities("a secret of the tests"), DEFAULT_MODEL).meaning(session, event)
+
+
 # Content
 
 
@@ -307,6 +474,7 @@ async def test_a_piece_that_does_not_render_for_a_lead_is_named_without_the_lead
         await send(broken)
     assert (raised.value.type, raised.value.message) == ("ContentError", "welcome does not render for this lead")
     assert raised.value.__suppress_context__, "Temporal would write the template's own error beside it"
+    assert (await one(house, Touch)).state == "deferred", "it surely was not sent"
 
 
 async def test_a_foreign_step_is_no_send(house: Database) -> None:

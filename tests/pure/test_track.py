@@ -76,6 +76,13 @@ def test_a_threshold_that_is_no_score_is_refused(score: int) -> None:
         track("x", graduates_at=score)(plain)
 
 
+def test_a_delivery_that_is_no_policy_is_refused() -> None:
+    """At most once unless said otherwise; there is no exactly once."""
+    assert track("x")(plain).delivery == "at_most_once"
+    with pytest.raises(TrackError, match="delivery is at_most_once or at_least_once, not 'exactly_once'"):
+        track("x", delivery="exactly_once")(plain)  # type: ignore[arg-type]
+
+
 # What the source may not hold
 
 

@@ -11,9 +11,9 @@ import httpx2
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from activities.envelope import From
 from activities.mailbox import Mailbox
 from activities.provider import Provider
-from activities.send import From
 from activities.tokens import Tokens
 from models.edge import Event
 from models.tables import Base, Consent, Lead, Message, Suppression, Touch
