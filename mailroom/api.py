@@ -29,6 +29,15 @@ class WebhookSettings(BaseModel):
     manners: Manners | None = None
 
 
+class Forget(BaseModel):
+    """Whose mail is to be forgotten: by address, or by any touch whose mail went there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    addresses: list[str] = []
+    touches: list[str] = []
+
+
 def api_routes(box: Mailbox, refuse: Refuser) -> APIRouter:  # noqa: C901 - a list of small routes
     """The routes."""
     router = APIRouter()
@@ -69,6 +78,10 @@ def api_routes(box: Mailbox, refuse: Refuser) -> APIRouter:  # noqa: C901 - a li
     @router.post("/messages/{name}/unsubscribe")
     async def unsubscribe(name: str) -> dict[str, str]:
         return {"outcome": await box.unsubscribe(named(box, name))}
+
+    @router.post("/forget")
+    async def forget(asked: Forget) -> dict[str, int]:
+        return {"forgotten": box.store.forget(asked.addresses, asked.touches)}
 
     @router.get("/accepted")
     async def accepted(

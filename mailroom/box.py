@@ -90,7 +90,7 @@ class Mailbox:
                 said = f"One-click unsubscribe did not reach {url}: {error}"
             else:
                 taken = "was taken" if 200 <= status < 300 else "was NOT taken"
-                said = f"One-click unsubscribe {taken}: POST {url} answered {status}."
+                said = f"One-click unsubscribe {taken}: the POST was answered {status}."
         self.store.ask(kept.seq, self.time_of(kept), said)
         return said
 

@@ -1,7 +1,7 @@
 """Talking to a mailbox that runs: its JSON API, for commands, harnesses and tests."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -38,6 +38,10 @@ class MailboxClient:
     def unsubscribe(self, name: str) -> str:
         """Press the mail program's unsubscribe button; what came of it. Raises NotFoundError."""
         return str(self._call("POST", f"/messages/{quote(name, safe='')}/unsubscribe")["outcome"])
+
+    def forget(self, *, addresses: Sequence[str] = (), touches: Sequence[str] = ()) -> int:
+        """Empty all mail to these addresses, or to where mail of these touches went; how many letters that were."""
+        return int(self._call("POST", "/forget", {"addresses": [*addresses], "touches": [*touches]})["forgotten"])
 
     def accepted(self) -> list[dict[str, Any]]:
         """The whole record of what was accepted, in its order."""

@@ -27,6 +27,9 @@ PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0
 MACHINE = "Mozilla/5.0"
 """What Apple's mail privacy proxy says it is."""
 
+SCANNER = "Mozilla/5.0 (compatible; MailGateway/4.2; +https://gateway.example/link-scan)"
+"""A security gateway that names itself, and follows every link before the mail is delivered."""
+
 _OUR_IP, _READER_IP, _MACHINE_IP = "198.51.100.25", "203.0.113.7", "192.0.2.44"
 _HARD = "550 5.1.1 The email account that you tried to reach does not exist"
 _BLOCKED = "554 5.7.1 Message rejected because of the sender's reputation"

@@ -12,16 +12,21 @@ TOUCH_ARGUMENT = "perennial_touch_id"
 
 _ANCHOR = re.compile(r"<a\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
 _HREF = re.compile(r"""(?<=\shref=)("[^"]*"|'[^']*'|[^\s>]+)""", re.IGNORECASE)
+_HIDDEN = re.compile(r"""\saria-hidden=["']?true""", re.IGNORECASE)
 _UNTRACKED = re.compile(r"""\sclicktracking=["']?off""", re.IGNORECASE)
 _ONE_CLICK = re.compile(r"<\s*(https?://[^<>\s]+)\s*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that clicks are counted on; `offset` is its place among those of the letter, as in `url_offset`."""
+    """A link that clicks are counted on; `offset` is its place among those of the letter, as in `url_offset`.
+
+    A person does not see a `hidden` one; a scanner follows it all the same.
+    """
 
     offset: int
     url: str
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +55,9 @@ class Letter:
         """The tracked links, in their order."""
         if not self.counts_clicks:
             return ()
-        found = (_href(anchor[0]) for anchor in _ANCHOR.finditer(self.html))
-        return tuple(Link(offset, url) for offset, url in enumerate(filter(None, found)))
+        found = ((_href(anchor[0]), anchor[0]) for anchor in _ANCHOR.finditer(self.html))
+        tracked = ((url, anchor) for url, anchor in found if url)
+        return tuple(Link(offset, url, bool(_HIDDEN.search(anchor))) for offset, (url, anchor) in enumerate(tracked))
 
     @property
     def one_click(self) -> str | None:

@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailroom.api import Number, named
 from mailroom.box import Mailbox
-from mailroom.events import Act
+from mailroom.events import SCANNER, Act
+from mailroom.letters import Link
 from mailroom.store import Happened, Kept
 
 PAGE = 50
@@ -34,6 +35,8 @@ ACTS: dict[str, tuple[str, Act]] = {
     "spam": ("Marked as spam", Act(event="spamreport")),
 }
 """What a button does to a letter, and what is said of it."""
+
+_DONE = {name: said for name, (said, _) in ACTS.items()} | {"scan": "A scanner followed every link at once"}
 
 _BADGES = (
     ("spamreport", "spam", "bad"),
@@ -72,13 +75,16 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
         return HTMLResponse(html, headers={"Content-Security-Policy": _PAGE_POLICY, "Referrer-Policy": "no-referrer"})
 
     @router.get("/")
-    async def inbox(q: str = "", to: str = "", before: Number | None = None) -> Response:
+    async def inbox(q: str = "", to: str = "", before: Number | None = None, live: bool = False) -> Response:
         found = box.store.find(words=q, to=to, before=before, limit=PAGE + 1)
         names = box.store.last_events([kept.seq for kept in found])
         rows = [(kept, _badge(names[kept.seq]), _preview(kept)) for kept in found[:PAGE]]
         older = found[PAGE - 1].seq if len(found) > PAGE else None
         faults, totals = box.script.listed(), box.store.totals()
-        return page("inbox.html", rows=rows, q=q, to=to, before=before, older=older, totals=totals, faults=faults)
+        search = {"q": q, "to": to}
+        return page(
+            "inbox.html", rows=rows, **search, before=before, older=older, totals=totals, faults=faults, live=live
+        )
 
     @router.get("/mail/{seq}")
     async def mail(seq: int, view: str = "mail", did: Annotated[str, Query(max_length=20)] = "") -> Response:
@@ -86,7 +92,7 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
         events = box.store.events_of(seq)
         asked = box.store.asked_of(seq)
         shown = view if view in VIEWS else "mail"
-        done = asked[-1][1] if did == "unsubscribe" and asked else f"{ACTS[did][0]}." if did in ACTS else ""
+        done = asked[-1][1] if did == "unsubscribe" and asked else f"{_DONE[did]}." if did in _DONE else ""
         story = sorted([*map(_story, events), *((at, what, "", None) for at, what in asked)], key=lambda line: line[0])
         names = {event.name for event in events}
         return page(
@@ -109,6 +115,8 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
         what, view = form.get("act", [""])[0], form.get("view", ["mail"])[0]
         if what == "unsubscribe":
             await box.unsubscribe(kept)
+        elif what == "scan":
+            box.happen(kept, *(_scan(link) for link in kept.letter.links))
         elif what in ACTS:
             box.happen(kept, ACTS[what][1])
         else:
@@ -136,6 +144,10 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
         return FileResponse(_HERE / "static" / "icon.svg", media_type="image/svg+xml")
 
     return router
+
+
+def _scan(link: Link) -> Act:
+    return Act(event="click", url=link.url, url_offset=link.offset, useragent=SCANNER)
 
 
 def _badge(names: set[str]) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """What the mailbox keeps, in one SQLite file: the requests, the accepted letters, what happened to them.
 
 `accepted` is the record that tests judge by: a row for each letter, committed before the request is answered,
-numbered without gaps, and by triggers neither changed nor removed.
+numbered without gaps, and by triggers neither changed nor removed; only what is personal in it can be emptied.
 """
 
 import json
@@ -16,53 +16,9 @@ from typing import Any
 from mailroom.events import Stamp
 from mailroom.letters import Letter, letters
 from mailroom.mail_send import MailSend
+from mailroom.schema import SCHEMA
 
 FILE = "mailbox.db"
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS requests (
-    message_id TEXT PRIMARY KEY,
-    at TEXT NOT NULL,
-    real TEXT NOT NULL,
-    answer TEXT NOT NULL,
-    body TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS accepted (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    message_id TEXT NOT NULL REFERENCES requests,
-    number INTEGER NOT NULL,
-    sg_message_id TEXT NOT NULL UNIQUE,
-    touch_id TEXT NOT NULL,
-    email TEXT NOT NULL,
-    subject TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS accepted_touch ON accepted (touch_id);
-CREATE INDEX IF NOT EXISTS accepted_email ON accepted (email, seq);
-CREATE INDEX IF NOT EXISTS accepted_message ON accepted (message_id);
-CREATE TABLE IF NOT EXISTS events (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    letter INTEGER NOT NULL REFERENCES accepted,
-    name TEXT NOT NULL,
-    at TEXT NOT NULL,
-    body TEXT NOT NULL,
-    due REAL NOT NULL DEFAULT 0,
-    tries INTEGER NOT NULL DEFAULT 0,
-    told INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS events_letter ON events (letter, seq);
-CREATE INDEX IF NOT EXISTS events_untold ON events (seq) WHERE told = 0;
-CREATE TABLE IF NOT EXISTS asked (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    letter INTEGER NOT NULL REFERENCES accepted,
-    at TEXT NOT NULL,
-    what TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-"""
-_APPEND_ONLY = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
-BEGIN SELECT RAISE(ABORT, 'what was accepted stays as it was'); END;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +55,8 @@ class Store:
         self._db.execute("PRAGMA journal_mode = wal")
         self._db.execute("PRAGMA synchronous = normal")
         self._db.execute("PRAGMA foreign_keys = on")
-        triggers = (
-            _APPEND_ONLY.format(table=t, verb=v) for t in ("requests", "accepted") for v in ("update", "delete")
-        )
-        self._db.executescript(_SCHEMA + "".join(triggers))
+        self._db.execute("PRAGMA secure_delete = on")
+        self._db.executescript(SCHEMA)
 
     def close(self) -> None:
         """Close the file."""
@@ -165,7 +119,7 @@ class Store:
         like = "%" + words.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self._db.execute(
             "SELECT seq FROM accepted JOIN requests USING (message_id)"
-            " WHERE (:before IS NULL OR seq < :before) AND (:to = '' OR email = :to)"
+            " WHERE body <> '' AND (:before IS NULL OR seq < :before) AND (:to = '' OR email = :to)"
             " AND (:like = '%%' OR email LIKE :like ESCAPE '\\' OR subject LIKE :like ESCAPE '\\'"
             " OR body LIKE :like ESCAPE '\\') ORDER BY seq DESC LIMIT :limit",
             {"before": before, "to": to.strip().lower(), "like": like, "limit": limit},
@@ -173,10 +127,10 @@ class Store:
         return [kept for row in rows.fetchall() if (kept := self.letter(row["seq"]))]
 
     def letter(self, seq: int) -> Kept | None:
-        """A letter by its number."""
+        """A letter by its number; None also for a forgotten one."""
         row = self._db.execute(
             "SELECT seq, number, message_id, sg_message_id, at, real, answer, body"
-            " FROM accepted JOIN requests USING (message_id) WHERE seq = ?",
+            " FROM accepted JOIN requests USING (message_id) WHERE seq = ? AND body <> ''",
             (seq,),
         ).fetchone()
         if row is None:
@@ -201,6 +155,30 @@ class Store:
                 "INSERT INTO events (letter, name, at, body, told) VALUES (?, ?, ?, ?, ?)",
                 [(seq, body["event"], at.isoformat(), json.dumps(body), told) for body, at in bodies],
             )
+
+    def forget(self, addresses: Sequence[str], touches: Sequence[str]) -> int:
+        """Empty every letter to these addresses, or to those that letters of these touches went to; how many.
+
+        That they were accepted stays, with their times and touches. A request is emptied whole, whoever else it names.
+        Events that the webhook was not told yet go too.
+        """
+        names = {"addresses": json.dumps([each.lower() for each in addresses]), "touches": json.dumps(list(touches))}
+        with self._transaction():
+            rows = self._db.execute(
+                "SELECT seq, message_id FROM accepted WHERE email <> '' AND (email IN (SELECT value FROM json_each("
+                ":addresses)) OR email IN (SELECT email FROM accepted WHERE touch_id <> '' AND touch_id IN "
+                "(SELECT value FROM json_each(:touches))))",
+                names,
+            ).fetchall()
+            letters_ = [(row["seq"],) for row in rows]
+            for table in ("events", "asked"):
+                self._db.executemany(f"DELETE FROM {table} WHERE letter = ?", letters_)  # noqa: S608 - a name of ours
+            self._db.executemany("UPDATE accepted SET email = '', subject = '' WHERE seq = ?", letters_)
+            self._db.executemany(
+                "UPDATE requests SET body = '' WHERE message_id = ?", [(row["message_id"],) for row in rows]
+            )
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what was written before is in that file too
+        return len(rows)
 
     def eventless(self) -> list[Kept]:
         """Letters to which nothing happened yet: the mailbox was killed right after it accepted them."""

@@ -5,6 +5,7 @@ from html import unescape
 import httpx2
 import pytest
 
+from nurture.bots import is_machine_agent
 from tests.mailroom.mails import accepted, request_for
 from tests.mailroom.running import Receiver, Running
 
@@ -38,7 +39,7 @@ def test_a_long_inbox_has_older_pages(mailbox: Running) -> None:
     accepted(mailbox, request_for(personalizations=people, subject="Sixty of these"))
 
     first = page(mailbox, "/?q=Sixty+of")
-    older = unescape(first.split('href="/?q=Sixty%20of&amp;')[1].split('"')[0])
+    older = unescape(first.rsplit('href="/?q=Sixty%20of&amp;', 1)[1].split('"')[0])
 
     assert "page59@" in first
     assert "page9@" not in first
@@ -97,6 +98,32 @@ def test_a_click_on_a_sample_address_ends_on_a_page_that_says_so(mailbox: Runnin
 
     assert "The click is counted" in answer.text
     assert told.events(1, sg_message_id=letter["sg_message_id"], event="click")
+
+
+HIDDEN = '<a href="http://127.0.0.1:9/h/tc1" aria-hidden="true" tabindex="-1" style="display:none"></a>'
+
+
+def test_a_person_is_not_offered_the_link_that_only_machines_see(mailbox: Running, told: Receiver) -> None:
+    """A scanner follows it with all the others, at one moment and under its own name."""
+    html = f'<p>Read <a href="http://127.0.0.1:9/guide">on</a></p>{HIDDEN}'
+    letter = accepted(mailbox, request_for(content=[{"type": "text/html", "value": html}]))
+
+    shown = page(mailbox, f"/mail/{letter['seq']}")
+    answer = press(mailbox, letter["seq"], "scan")
+
+    assert f'href="/click/{letter["seq"]}/0"' in shown
+    assert f'href="/click/{letter["seq"]}/1"' not in shown
+    assert "A scanner followed every link" in page(mailbox, answer.headers["Location"])
+    clicks = told.events(2, sg_message_id=letter["sg_message_id"], event="click")
+    assert {click["url"] for click in clicks} == {"http://127.0.0.1:9/guide", "http://127.0.0.1:9/h/tc1"}
+    assert all(is_machine_agent(click["useragent"]) for click in clicks)
+
+
+def test_an_inbox_that_is_watched_loads_itself_anew(mailbox: Running) -> None:
+    """Without a script; and only for whoever asked for it."""
+    assert 'http-equiv="refresh"' not in page(mailbox, "/")
+    assert 'http-equiv="refresh"' in page(mailbox, "/?live=1")
+    assert "Stop watching" in page(mailbox, "/?live=1")
 
 
 def test_a_link_that_is_none_counts_nothing(mailbox: Running) -> None:

@@ -64,11 +64,37 @@ def test_the_record_can_neither_be_changed_nor_shortened(tmp_path: Path) -> None
         "DELETE FROM accepted",
         "DELETE FROM requests",
         "UPDATE accepted SET touch_id = 'x'",
+        "UPDATE accepted SET email = 'other@contoso.example'",
         "UPDATE requests SET answer = 'x'",
+        "UPDATE requests SET body = '{}'",
     ):
         with pytest.raises(sqlite3.IntegrityError, match="stays as it was"):
             database.execute(change)
     database.close()
+
+
+def test_forgotten_mail_leaves_its_line_in_the_record_and_no_word_in_the_file(tmp_path: Path) -> None:
+    """By a touch: also the mail that went to the same address without one, and what was to be told of it."""
+    ada = {"personalizations": [{"to": [{"email": "Ada@gone.example"}]}]}
+    with running(tmp_path, "--webhook-url", "http://127.0.0.1:9/never") as mailbox:
+        accepted(mailbox, request_for("t-ada", subject="For Ada", **ada))
+        accepted(mailbox, request_for(subject="Ada, please confirm", custom_args={}, **ada))
+        other = accepted(mailbox)
+        press = mailbox.client.unsubscribe("t-ada")
+
+        assert press
+        assert mailbox.client.forget(touches=["t-ada"]) == 2
+        assert mailbox.client.forget(touches=["t-ada"], addresses=["ada@gone.example"]) == 0
+        assert [letter["to"] for letter in mailbox.client.messages()] == [other["to"]]
+        assert [row["touch_id"] for row in mailbox.client.accepted()] == ["t-ada", "", other["touch_id"]]
+        with pytest.raises(NotFoundError):
+            mailbox.client.message("t-ada")
+        left = b"".join(path.read_bytes() for path in tmp_path.glob("mailbox.db*")).lower()
+        assert b"gone.example" not in left
+        assert b"for ada" not in left
+        assert other["to"].encode() in left
+    with running(tmp_path) as again:
+        assert again.client.totals() == {"total": 3, "touches": 3, "doubled": 0}
 
 
 def test_a_second_mailbox_on_the_folder_is_refused_and_says_where_the_first_is(tmp_path: Path) -> None:
