@@ -1,6 +1,8 @@
 """starter.py dev: everything embedded, in one process tree, until Ctrl-C."""
 
 import asyncio
+import os
+import shlex
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
@@ -10,7 +12,7 @@ import typer
 
 from commands.shared import settings_of
 from nurture.clock import describe_speed, parse_speed
-from wiring.settings import Settings
+from wiring.settings import Settings, variable
 from wiring.stack import Stack, embedded_stack
 
 
@@ -32,6 +34,8 @@ def dev(
     settings = settings_of(ctx)
     if "provider" not in settings.model_fields_set:
         settings = settings.model_copy(update={"provider": "mailbox"})
+    if "log_level" not in settings.model_fields_set:
+        os.environ[variable("log_level")] = "warning"  # the programs' day's work would bury what is said here
     factor = None if speed is None else parse_speed(speed)
     run_until_stopped(_dev(settings, factor, port, ui_port))
     say("stopped; the next start goes on from here")
@@ -77,7 +81,8 @@ async def _dev(settings: Settings, speed: float | None, port: int | None, ui_por
 def _look(stack: Stack) -> None:
     """Where to look, and what to do next."""
     settings, clock = stack.inst.settings, stack.inst.clock
-    here = "" if settings.data_dir == Path(".perennial") else f" --data-dir {settings.data_dir}"
+    here = "" if settings.data_dir == Path(".perennial") else f" --data-dir {shlex.quote(str(settings.data_dir))}"
+    first = "open the inbox, click a link in a mail, and see the journey react"
     time = describe_speed(clock.speed)
     if not clock.is_real_time:
         time += f", also while stopped; for the journeys it is {stack.inst.moment.now():%a %d %b %Y %H:%M} UTC"
@@ -94,6 +99,7 @@ In another terminal:
   python starter.py{here} import sample/leads.csv --map sample/mapping.toml
   python starter.py{here} enrol new-lead --where Audience=new
   python starter.py{here} tracks
+{f"Then {first}:" if stack.mailbox_url else "Then see how a journey goes:"}
   python starter.py{here} show LEAD
 
 Ctrl-C stops everything.

@@ -85,6 +85,7 @@ async def serve(settings: Settings, sock: socket.socket, *, child: bool = False)
             uvicorn.Config(
                 create_app(edge, *page_routers(settings, database, edge.now)),
                 log_config=None,  # ours redacts addresses
+                log_level="warning",  # that it listens, and has stopped, is said by us
                 access_log=False,  # paths carry tokens
                 server_header=False,
                 lifespan="off",
