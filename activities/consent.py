@@ -34,8 +34,12 @@ _DECISION = (
 
 async def current(session: AsyncSession, lead_id: str) -> Current:
     """What the ledger says now; `none` if nobody ever asked."""
-    last = await (await session.connection()).scalar(_DECISION, {"lead": lead_id})
-    return "none" if last is None else "granted" if last == "granted" else "withdrawn"
+    return meaning_of(await (await session.connection()).scalar(_DECISION, {"lead": lead_id}))
+
+
+def meaning_of(decision: str | None) -> Current:
+    """What the last line that decides means; None if there is no such line."""
+    return "none" if decision is None else "granted" if decision == "granted" else "withdrawn"
 
 
 async def ledger(session: AsyncSession, lead_id: str) -> Sequence[Consent]:

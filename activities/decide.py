@@ -6,7 +6,7 @@ It takes the score anew, runs `plan`, and writes the read model, in one transact
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
 from activities.read_model import forget_facts, write_decision, write_facts, write_head
@@ -48,12 +48,12 @@ class DecideActivity:
         """Decide. Raises TrackError (retried until the code is mended) if the track breaks its rules, or is gone."""
         track = self.tracks[asked.track]
         journal = Journal(asked.facts, asked.decided)
-        async with self.database.writing() as session:
+        async with self.database.transaction() as connection:
             news: list[AnyFact] = []
             if asked.rescore:
-                lead_id = await lead_of(session, asked.enrolment_id)
-                news += await take_unheard(session, asked)
-                score = await rescore(session, self.scoring, lead_id, asked.now)
+                lead_id = await lead_of(connection, asked.enrolment_id)
+                news += await take_unheard(connection, asked)
+                score = await rescore(connection, self.scoring, lead_id, asked.now)
                 if (score.total, score.stage) != _last_score(journal):
                     news.append(Scored(asked.now, score.total, score.stage))
             seen = journal.extended(news)
@@ -62,10 +62,10 @@ class DecideActivity:
             fresh = asked.total - asked.saved
             unsaved = asked.facts[len(asked.facts) - fresh :] if fresh else ()
             enrolment_id = asked.enrolment_id
-            await forget_facts(session, enrolment_id, asked.saved, decided_at=asked.total)
-            await write_decision(session, enrolment_id, asked.total, asked.now, decision.next, decision.because)
-            await write_facts(session, enrolment_id, asked.saved, [*unsaved, *news])
-            await write_head(session, asked.enrolment_id, asked.now, decision.next, decision.because)
+            await forget_facts(connection, enrolment_id, asked.saved, decided_at=asked.total)
+            await write_decision(connection, enrolment_id, asked.total, asked.now, decision.next, decision.because)
+            await write_facts(connection, enrolment_id, asked.saved, [*unsaved, *news])
+            await write_head(connection, asked.enrolment_id, asked.now, decision.next, decision.because)
         return Decided(
             facts=tuple(news),
             next=decision.next,
@@ -84,28 +84,26 @@ class DecideActivity:
         return attributes(journal.extended(decision.then.facts), decision.then.next, self.scoring)
 
 
-async def lead_of(session: AsyncSession, enrolment_id: str) -> str:
+async def lead_of(connection: AsyncConnection, enrolment_id: str) -> str:
     """The lead that an enrolment is of now, locked: a behaviour of it waits for this decision, or is in it."""
-    connection = await session.connection()
     lead_id = await connection.scalar(_LEAD_OF, {"enrolment": enrolment_id})
     if lead_id is None:
         raise NotFoundError(f"no enrolment {enrolment_id!r}")
-    await lock_lead(session, lead_id)
+    await lock_lead(connection, lead_id)
     return lead_id
 
 
-async def take_unheard(session: AsyncSession, asked: Deciding) -> list[AnyFact]:
+async def take_unheard(connection: AsyncConnection, asked: Deciding) -> list[AnyFact]:
     """The behaviours that this journey did not listen for since its last decision; now they count.
 
     A decision tried again at the same length of the journal takes the same ones again.
     """
-    connection = await session.connection()
     found = (await connection.execute(_UNHEARD, {"enrolment": asked.enrolment_id})).all()
     if not found:
         return []
     mine = Unheard.enrolment_id == asked.enrolment_id
-    await session.execute(delete(Unheard).where(mine, Unheard.taken < asked.total))
-    await session.execute(update(Unheard).where(mine).values(taken=asked.total))
+    await connection.execute(delete(Unheard).where(mine, Unheard.taken < asked.total))
+    await connection.execute(update(Unheard).where(mine).values(taken=asked.total))
     known = {fact.id for fact in asked.facts if isinstance(fact, Behaved)}
     return [
         Behaved(at, id_, name, subject)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from temporalio.exceptions import ApplicationError
 
+from activities.ledger import Entry
 from activities.provider import Envelope
 from activities.render import Reader, render
+from activities.standing import Addressee
 from activities.tokens import Tokens
-from models.tables import Lead, Touch
 from nurture.bots import HIDDEN_LINK
 from nurture.content import Piece
 from nurture.errors import ContentError
@@ -24,7 +25,9 @@ class From:
     public_url: str
 
 
-def envelope_of(touch: Touch, lead: Lead, piece: Piece, variant: int, *, sender: From, tokens: Tokens) -> Envelope:
+def envelope_of(
+    touch: Entry, track: str, lead: Addressee, piece: Piece, variant: int, *, sender: From, tokens: Tokens
+) -> Envelope:
     """The message. Raises ApplicationError, which names the piece and not the lead, if it does not render."""
     traits = lead.traits
     reader = Reader(lead.first_name, lead.company, traits.get("topic"), traits.get("industry"))
@@ -52,7 +55,7 @@ def envelope_of(touch: Touch, lead: Lead, piece: Piece, variant: int, *, sender:
         subject=mail.subject,
         text=mail.text,
         html=mail.html,
-        categories=(touch.track, touch.piece),
+        categories=(track, piece.id),
         at=touch.at,
         headers={
             "List-Unsubscribe": f"<{unsubscribe}>",

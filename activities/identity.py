@@ -22,7 +22,7 @@ from models.tables import Enrolment, Lead, ScoreEntry
 from nurture.addresses import is_role, normalise
 from nurture.errors import InputError
 from nurture.scoring import DEFAULT_MODEL, ScoringModel
-from wiring.database import lock_lead, upsert_ignore
+from wiring.database import Transaction, connection_of, lock_lead, upsert_ignore
 
 Kind = Literal["anonymous", "user", "crm"]
 LONGEST_ID = 128
@@ -39,25 +39,17 @@ async def kept(session: AsyncSession, lead_id: str) -> Lead | None:
     return lead
 
 
-_LEAD_ON = select(Lead).join(Enrolment, Enrolment.lead_id == Lead.id).where(Enrolment.id == bindparam("enrolment"))
 _LEAD_ID_ON = select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
 
 
-async def lead_on(session: AsyncSession, enrolment_id: str) -> Lead:
-    """The lead that an enrolment is of now, locked (see `lock_lead`); after a merge not the one it began with."""
-    await hold(session, enrolment_id)
-    found = await session.scalars(_LEAD_ON, {"enrolment": enrolment_id}, execution_options={"populate_existing": True})
-    return found.one()
-
-
-async def hold(session: AsyncSession, enrolment_id: str) -> None:
+async def hold(transaction: Transaction, enrolment_id: str) -> None:
     """Lock the lead that an enrolment is of now, whoever it is by then. SQLite has one writer: nothing to do."""
-    if session.get_bind().dialect.name == "sqlite":
+    connection = await connection_of(transaction)
+    if connection.dialect.name == "sqlite":
         return
-    connection = await session.connection()
     lead_id = await connection.scalar(_LEAD_ID_ON, {"enrolment": enrolment_id})
     while True:
-        await lock_lead(session, str(lead_id))
+        await lock_lead(connection, str(lead_id))
         now = await connection.scalar(_LEAD_ID_ON, {"enrolment": enrolment_id})
         if now == lead_id:
             return

@@ -8,6 +8,8 @@ from activities.provider import Envelope, Fate
 from models.tables import Message
 from wiring.database import Database, upsert_ignore
 
+_INSERT = upsert_ignore(Message)
+
 
 @dataclass(frozen=True)
 class Mailbox:
@@ -29,8 +31,8 @@ class Mailbox:
             "categories": list(envelope.categories),
             "at": envelope.at,
         }
-        async with self.database.writing() as session:
-            await session.execute(upsert_ignore(Message, row))
+        async with self.database.transaction() as connection:
+            await connection.execute(_INSERT, row)
         return envelope.touch_id
 
     async def fate(self, touch_id: str) -> Fate:

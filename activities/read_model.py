@@ -7,13 +7,12 @@ from typing import Any, cast
 from pydantic import TypeAdapter
 from sqlalchemy import Table, bindparam, exists
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.tables import DecisionRow, Enrolment, FactRow
 from nurture.decision import AnyNext, Finish, Park
 from nurture.explain import say_next
 from nurture.facts import AnyFact, Fact
-from wiring.database import upsert_ignore
+from wiring.database import Transaction, connection_of, upsert_ignore
 
 FACT: TypeAdapter[AnyFact] = TypeAdapter(Fact)
 
@@ -40,7 +39,7 @@ _UPDATE_HEAD = (
 )
 
 
-async def write_facts(session: AsyncSession, enrolment_id: str, first: int, facts: Sequence[AnyFact]) -> None:
+async def write_facts(transaction: Transaction, enrolment_id: str, first: int, facts: Sequence[AnyFact]) -> None:
     """Write facts `first`, `first + 1`, ... of a journal; those already there stay as they are."""
     if not facts:
         return
@@ -55,21 +54,21 @@ async def write_facts(session: AsyncSession, enrolment_id: str, first: int, fact
         }
         for offset, fact in enumerate(facts)
     ]
-    await session.execute(_INSERT_FACTS, rows)
+    await (await connection_of(transaction)).execute(_INSERT_FACTS, rows)
 
 
-async def forget_facts(session: AsyncSession, enrolment_id: str, first: int, *, decided_at: int) -> None:
+async def forget_facts(transaction: Transaction, enrolment_id: str, first: int, *, decided_at: int) -> None:
     """Forget facts `first`, ... of a journal, if an earlier try of a decision after `decided_at` facts left any behind.
 
     A worker can die after its commit, and the next one decide with other code. Not if a decision after more facts is
     there: then this one is a straggler, and the journal has gone on without it.
     """
-    connection = await session.connection()
+    connection = await connection_of(transaction)
     await connection.execute(_FORGET_FACTS, {"enrolment": enrolment_id, "first": first, "decided_at": decided_at})
 
 
 async def write_decision(  # noqa: PLR0917 - the row's own order
-    session: AsyncSession, enrolment_id: str, seq: int, at: datetime, following: AnyNext, because: Sequence[str]
+    transaction: Transaction, enrolment_id: str, seq: int, at: datetime, following: AnyNext, because: Sequence[str]
 ) -> None:
     """Write down a decision taken after `seq` facts, in place of one taken after as many: code and time move on."""
     row = {
@@ -80,11 +79,11 @@ async def write_decision(  # noqa: PLR0917 - the row's own order
         "until": following.until if isinstance(following, Park) else None,
         "because": list(because),
     }
-    await (await session.connection()).execute(_WRITE_DECISION, row)
+    await (await connection_of(transaction)).execute(_WRITE_DECISION, row)
 
 
 async def write_head(
-    session: AsyncSession, enrolment_id: str, at: datetime, following: AnyNext, because: Sequence[str]
+    transaction: Transaction, enrolment_id: str, at: datetime, following: AnyNext, because: Sequence[str]
 ) -> None:
     """Say where an enrolment stands, and what wakes it: everything, unless it is parked. The caller locks the lead."""
     values: dict[str, Any] = dict.fromkeys(_HEAD)
@@ -109,7 +108,7 @@ async def write_head(
                 values["status"] = "paused"
         case _:
             values |= {"step": following.key}
-    connection = await session.connection()
+    connection = await connection_of(transaction)
     await connection.execute(
         _UPDATE_HEAD, {f"new_{name}": value for name, value in values.items()} | {"the_id": enrolment_id}
     )

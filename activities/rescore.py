@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import cast
 
 from sqlalchemy import Table, bindparam, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.tables import Lead, ScoreEntry
 from nurture.scoring import Entry, Score, ScoringModel
+from wiring.database import Transaction, connection_of
 
 _LEADS = cast("Table", Lead.__table__)
 _ENTRIES = select(ScoreEntry.rule, ScoreEntry.points, ScoreEntry.reason, ScoreEntry.at, ScoreEntry.behaviour_id).where(
@@ -27,16 +27,16 @@ _KEEP = (
 )
 
 
-async def entries_of(session: AsyncSession, lead_id: str) -> list[Entry]:
+async def entries_of(transaction: Transaction, lead_id: str) -> list[Entry]:
     """The lead's ledger."""
-    rows = await (await session.connection()).execute(_ENTRIES, {"lead": lead_id})
+    rows = await (await connection_of(transaction)).execute(_ENTRIES, {"lead": lead_id})
     return [Entry(rule, int(points), reason, at, behaviour_id) for rule, points, reason, at, behaviour_id in rows]
 
 
-async def rescore(session: AsyncSession, model: ScoringModel, lead_id: str, as_of: datetime) -> Score:
+async def rescore(transaction: Transaction, model: ScoringModel, lead_id: str, as_of: datetime) -> Score:
     """The lead's score as of a moment (it decays with time), kept on the lead for lists and filters."""
-    score = model.score(await entries_of(session, lead_id), as_of)
-    connection = await session.connection()
+    connection = await connection_of(transaction)
+    score = model.score(await entries_of(connection, lead_id), as_of)
     await connection.execute(
         _KEEP, {"lead": lead_id, "new_score": score.total, "new_stage": score.stage, "new_band": score.band}
     )

@@ -5,20 +5,23 @@ the provider is asked. A worker killed anywhere leaves a touch that tells the ne
 is the track's to decide (`delivery`): at most once, or at least once. docs/sending.md tells what each gives up.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import assert_never
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities import ledger
 from activities.envelope import From, envelope_of
-from activities.identity import hold, lead_on
+from activities.identity import hold
+from activities.ledger import Entry
 from activities.moment import Moment
 from activities.provider import (
+    Envelope,
     NotSentError,
     Provider,
     SendingStoppedError,
@@ -26,16 +29,19 @@ from activities.provider import (
     UnknownFateError,
 )
 from activities.read_model import FACT, write_decision, write_facts, write_head
-from activities.standing import standing_of
+from activities.standing import Addressee, Place, place_of, standing_of
 from activities.tokens import Tokens
 from models.messages import StepOrder, StepOutcome
-from models.tables import Enrolment, FactRow, Lead, Touch
+from models.tables import FactRow
 from nurture.content import Catalogue
 from nurture.decision import Send
 from nurture.facts import Done
 from nurture.gate import Allow, Ask, Defer, Refuse, judge
 from nurture.track import Registry
 from wiring.database import Database
+
+NEW = ""
+"""State of a touch that is not in the ledger yet."""
 
 OPEN = ("sending", "deferred")
 """States of a touch that is not settled. `deferred`: begun by an earlier try, and it surely never left us.
@@ -79,14 +85,13 @@ class SendActivity:
             raise TypeError(f"send got a {step.kind}")
         now = self.moment.of(order.now)
         opened = await self._open(order, step, now)
-        if isinstance(opened, Touch):
-            opened = await self._resume(order, opened, now)
+        if isinstance(opened, Entry):
+            opened = await self._resume(order, step, opened, now)
         if isinstance(opened, StepOutcome):
             return opened
         touch, lead = opened
-        piece = self.catalogue.get(step.piece)
         try:
-            envelope = envelope_of(touch, lead, piece, step.variant, sender=self.sender, tokens=self.tokens)
+            envelope = self._envelope(order, step, touch, lead)
         except ApplicationError as error:
             await self._put_off(touch.id, error.message, "")
             raise
@@ -104,29 +109,18 @@ class SendActivity:
             raise ApplicationError(said, type="SendingStopped", next_retry_delay=STOPPED_FOR) from None
         return await self._close(order, touch.id, "accepted", provider_id=provider_id)
 
-    async def _open(self, order: StepOrder, step: Send, now: datetime) -> StepOutcome | tuple[Touch, Lead] | Touch:
+    async def _open(self, order: StepOrder, step: Send, now: datetime) -> StepOutcome | tuple[Entry, Addressee] | Entry:
         """Judge, and commit a new touch as `sending`; or the touch that an earlier try left, or what became of it."""
-        async with self.database.writing() as session:
-            lead = await lead_on(session, order.enrolment_id)
-            touch = await session.scalar(
-                select(Touch).where(Touch.enrolment_id == order.enrolment_id, Touch.step_key == step.key)
-            )
+        async with self.database.transaction() as connection:
+            place = await self._place(connection, order)
+            touch = place.touch
             if touch is not None:
-                return touch if self._is_open(touch, order) else await _told(session, order, touch)
-            touch = Touch(
-                id=f"tc{token_hex(12)}",
-                enrolment_id=order.enrolment_id,
-                lead_id=lead.id,
-                track=order.track,
-                step_key=step.key,
-                piece=step.piece,
-                content_hash=self.catalogue.get(step.piece).hash,
-                state="sending",
-                at=now,
-            )
-            return await self._judge(session, order, lead, touch, now)
+                return touch if self._is_open(touch, order) else await _told(connection, order, touch)
+            return await self._judge(connection, order, step, place, Entry(f"tc{token_hex(12)}", NEW, "", now), now)
 
-    async def _resume(self, order: StepOrder, touch: Touch, now: datetime) -> StepOutcome | tuple[Touch, Lead]:
+    async def _resume(
+        self, order: StepOrder, step: Send, touch: Entry, now: datetime
+    ) -> StepOutcome | tuple[Entry, Addressee]:
         """Settle what an earlier try left; if it is to be sent again, judge anew: the lead may have opted out."""
         if touch.state != "deferred":
             match await self.provider.fate(touch.id):
@@ -138,20 +132,23 @@ class SendActivity:
                     raise _ask_again(touch.reason, left)
                 case _:
                     pass
-        async with self.database.writing() as session:
-            lead = await lead_on(session, order.enrolment_id)
-            touch = await session.get_one(Touch, touch.id, with_for_update=True)
+        async with self.database.transaction() as connection:
+            place = await self._place(connection, order)
+            touch = await ledger.hold(connection, touch.id)
             if not self._is_open(touch, order):
-                return await _told(session, order, touch)
-            return await self._judge(session, order, lead, touch, now)
+                return await _told(connection, order, touch)
+            return await self._judge(connection, order, step, place, touch, now)
 
-    def _is_open(self, touch: Touch, order: StepOrder) -> bool:
+    async def _place(self, connection: AsyncConnection, order: StepOrder) -> Place:
+        return await place_of(connection, order.enrolment_id, order.step.key, self.tracks[order.track].exits)
+
+    def _is_open(self, touch: Entry, order: StepOrder) -> bool:
         return touch.state in OPEN or (touch.state == "unknown" and self._insists(order))
 
     def _insists(self, order: StepOrder) -> bool:
         return self.tracks[order.track].delivery == "at_least_once"
 
-    def _settles_in(self, touch: Touch) -> timedelta:
+    def _settles_in(self, touch: Entry) -> timedelta:
         """How much longer, in real time, a webhook may take to tell of a touch of unknown fate."""
         return self.moment.clock.real_at(touch.at) + self._patience - self.moment.wall()
 
@@ -159,59 +156,65 @@ class SendActivity:
     def _patience(self) -> timedelta:
         return max(self.moment.clock.real_duration(SETTLES_WITHIN), SETTLES_NO_SOONER)
 
-    async def _judge(
-        self, session: AsyncSession, order: StepOrder, lead: Lead, touch: Touch, now: datetime
-    ) -> StepOutcome | tuple[Touch, Lead]:
-        track = self.tracks[order.track]
-        enrolment = await session.get_one(Enrolment, order.enrolment_id)
-        standing = await standing_of(session, lead, enrolment, track.exits, now, but=touch.id)
-        ask = Ask(
-            now,
-            lead.id,
-            track.name,
-            track.priority,
-            lead.time_zone,
-            lead.country,
-            self.catalogue.get(touch.piece).topic,
-        )
+    async def _judge(  # noqa: PLR0917 - of whom, what, and when
+        self, connection: AsyncConnection, order: StepOrder, step: Send, place: Place, touch: Entry, now: datetime
+    ) -> StepOutcome | tuple[Entry, Addressee]:
+        track, piece, lead = self.tracks[order.track], self.catalogue.get(step.piece), place.lead
+        standing = await standing_of(connection, place, now, but=touch.id)
+        ask = Ask(now, lead.id, track.name, track.priority, lead.time_zone, lead.country, piece.topic)
+        lost = touch.state == "unknown"
         match verdict := judge(ask, standing, track.gate_rules):
             case Defer():
-                if touch in session and touch.state != "unknown":
-                    touch.state, touch.reason = "deferred", verdict.reason
+                if touch.state not in {NEW, "unknown"}:
+                    await ledger.change(connection, replace(touch, state="deferred", reason=verdict.reason))
                 return StepOutcome(at=now, result="deferred", reason=verdict.reason, until=verdict.until)
             case Allow():
-                touch.at = now
-                if touch.state != "unknown":
-                    touch.state, touch.reason = "sending", ""
-                session.add(touch)
-                return touch, lead
+                judged = replace(touch, at=now) if lost else Entry(touch.id, "sending", "", now)
+            case Refuse() if lost:
+                judged = replace(touch, reason=f"{UNKNOWN}, and it is not sent again: {verdict.reason}")
             case Refuse():
-                if touch.state == "unknown":
-                    touch.reason = f"{UNKNOWN}, and it is not sent again: {verdict.reason}"
-                else:
-                    touch.state, touch.reason, touch.at = "refused", verdict.reason, now
-                session.add(touch)
-                outcome = _outcome_of(touch)
-                await _record(session, order, outcome)
-                return outcome
+                judged = Entry(touch.id, "refused", verdict.reason, now)
             case _:
                 assert_never(verdict)
+        if touch.state == NEW:
+            await ledger.begin(
+                connection,
+                judged,
+                enrolment_id=order.enrolment_id,
+                lead_id=lead.id,
+                track=order.track,
+                step_key=step.key,
+                piece=piece.id,
+                content_hash=piece.hash,
+            )
+        else:
+            await ledger.change(connection, judged)
+        if isinstance(verdict, Allow):
+            return judged, lead
+        outcome = _outcome_of(judged)
+        await _record(connection, order, outcome)
+        return outcome
+
+    def _envelope(self, order: StepOrder, step: Send, touch: Entry, lead: Addressee) -> Envelope:
+        piece = self.catalogue.get(step.piece)
+        return envelope_of(touch, order.track, lead, piece, step.variant, sender=self.sender, tokens=self.tokens)
 
     async def _put_off(self, touch_id: str, said: str, told: str) -> None:
         """Note that a touch surely did not leave: the next try need not ask, and judges it anew."""
-        async with self.database.writing() as session:
-            touch = await session.get_one(Touch, touch_id, with_for_update=True)
+        async with self.database.transaction() as connection:
+            touch = await ledger.hold(connection, touch_id)
             if touch.state == "sending":
-                touch.state, touch.reason = "deferred", _lines(said, told)
+                await ledger.change(connection, replace(touch, state="deferred", reason=_lines(said, told)))
 
     async def _lose_sight(self, order: StepOrder, touch_id: str, said: str, told: str = "") -> StepOutcome:
         """Nobody knows whether a touch was sent. Settled, if once at most; else the webhook has its time to tell."""
         if not self._insists(order):
             return await self._close(order, touch_id, "unknown", said, told)
-        async with self.database.writing() as session:
-            touch = await session.get_one(Touch, touch_id, with_for_update=True)
+        async with self.database.transaction() as connection:
+            touch = await ledger.hold(connection, touch_id)
             if touch.state == "sending":
-                touch.state, touch.reason = "unknown", _lines(said, told)
+                touch = replace(touch, state="unknown", reason=_lines(said, told))
+                await ledger.change(connection, touch)
             known = not self._is_open(touch, order)
         if known:  # by the webhook, which was quicker
             return await self._close(order, touch_id, "unknown")
@@ -228,13 +231,14 @@ class SendActivity:
         provider_id: str | None = None,
     ) -> StepOutcome:
         """Settle a touch, unless a webhook was quicker."""
-        async with self.database.writing() as session:
-            await hold(session, order.enrolment_id)
-            touch = await session.get_one(Touch, touch_id, with_for_update=True)
+        async with self.database.transaction() as connection:
+            await hold(connection, order.enrolment_id)
+            touch = await ledger.hold(connection, touch_id)
             if touch.state in OPEN or (touch.state == "unknown" and state == "accepted"):
-                touch.state, touch.reason, touch.provider_id = state, _lines(said, told), provider_id
+                touch = replace(touch, state=state, reason=_lines(said, told))
+                await ledger.change(connection, touch, provider_id=provider_id)
             outcome = _outcome_of(touch)
-            await _record(session, order, outcome)
+            await _record(connection, order, outcome)
         return outcome
 
 
@@ -252,14 +256,14 @@ def _ask_again(said: str, after: timedelta) -> ApplicationError:
     return ApplicationError(_first_line(said), type="FateUnknown", next_retry_delay=after)
 
 
-def _outcome_of(touch: Touch) -> StepOutcome:
+def _outcome_of(touch: Entry) -> StepOutcome:
     result = touch.state if touch.state in ("refused", "unknown") else "sent"
     return StepOutcome(at=touch.at, result=result, reason=_first_line(touch.reason))
 
 
-async def _told(session: AsyncSession, order: StepOrder, touch: Touch) -> StepOutcome:
+async def _told(connection: AsyncConnection, order: StepOrder, touch: Entry) -> StepOutcome:
     """What became of a settled touch; as an earlier try recorded it, if one did, whatever webhooks said since."""
-    recorded = await session.scalar(
+    recorded = await connection.scalar(
         select(FactRow.fact).where(
             FactRow.enrolment_id == order.enrolment_id, FactRow.seq == order.seq, FactRow.key == order.step.key
         )
@@ -268,15 +272,15 @@ async def _told(session: AsyncSession, order: StepOrder, touch: Touch) -> StepOu
     if isinstance(fact, Done):
         return StepOutcome(at=fact.at, result=fact.result, reason=fact.reason)
     outcome = _outcome_of(touch)
-    await _record(session, order, outcome)
+    await _record(connection, order, outcome)
     return outcome
 
 
-async def _record(session: AsyncSession, order: StepOrder, outcome: StepOutcome) -> None:
+async def _record(connection: AsyncConnection, order: StepOrder, outcome: StepOutcome) -> None:
     """Write the step's fact at once, and where the lead rests now, if that was foreseen."""
     fact = Done(max(outcome.at, order.now), order.step.key, outcome.result, outcome.reason)
-    await write_facts(session, order.enrolment_id, order.seq, [fact])
+    await write_facts(connection, order.enrolment_id, order.seq, [fact])
     if order.then is not None and outcome.result == "sent" and outcome.at == order.now:
         because = [f"{order.step.key.partition(':')[2]} was sent"]
-        await write_head(session, order.enrolment_id, outcome.at, order.then, because)
-        await write_decision(session, order.enrolment_id, order.seq + 1, outcome.at, order.then, because)
+        await write_head(connection, order.enrolment_id, outcome.at, order.then, because)
+        await write_decision(connection, order.enrolment_id, order.seq + 1, outcome.at, order.then, because)

@@ -8,9 +8,9 @@ from sqlalchemy import update
 
 from activities import consent
 from activities.events import Incoming, accept
-from activities.identity import lead_on, name, with_address
+from activities.identity import name, with_address
 from activities.merge import Merged, merge, merged_leads
-from activities.standing import standing_of
+from activities.standing import place_of, standing_of
 from activities.suppress import suppress, suppressions
 from activities.wishes import Wishes, wish_break, wish_topics, wishes_of
 from models.edge import Event, Identity
@@ -164,9 +164,9 @@ async def test_caps_count_the_touches_of_both(two: Database) -> None:
     await store(two, stay("keep", "new-lead"), stay("lose", "lost-deal"), sent("keep", "new-lead"))
     await store(two, sent("lose", "lost-deal"), _message("t-lose-lost-deal-come", "lose"))
     await merged(two)
-    async with two.reading() as session:
-        lead, enrolment = await session.get_one(Lead, "keep"), await session.get_one(Enrolment, "lost-deal/lose/1")
-        standing = await standing_of(session, lead, enrolment, Matcher(()), NOON + DAY)
+    async with two.transaction() as connection:
+        place = await place_of(connection, "lost-deal/lose/1", "send:next", Matcher(()))
+        standing = await standing_of(connection, place, NOON + DAY)
     assert len(standing.touches) == 2
     assert [row.lead_id for row in await rows(two, Message)] == ["keep"]
 
@@ -175,8 +175,8 @@ async def test_a_journey_on_a_track_of_its_own_goes_on(two: Database) -> None:
     """Under its own id; it is the kept lead's, and so are the gate's answers to it."""
     await store(two, stay("keep", "new-lead"), stay("lose", "lost-deal"))
     assert (await merged(two)).exiting == ()
-    lead = await does(two, lambda s: lead_on(s, "lost-deal/lose/1"))
-    assert lead.id == "keep"
+    place = await does(two, lambda s: place_of(s, "lost-deal/lose/1", "send:next", Matcher(())))
+    assert place.lead.id == "keep"
 
 
 async def test_of_two_journeys_on_one_track_the_kept_ones_goes_on(two: Database) -> None:
