@@ -9,7 +9,7 @@ RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test prove lint format bench reference sample lock clean
+.PHONY: help demo dev test prove browser lint format bench reference sample lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -21,10 +21,13 @@ dev: $(RUN) ## Start everything embedded: Temporal server with its UI, database,
 	@$(BIN)/python starter.py dev $(ARGS)
 
 test: $(DEV) ## Run the tests (ARGS="-k gate")
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not slow and not browser" -n 2 --dist loadfile $(ARGS)
 
 prove: $(DEV) ## Run the slower proofs: kills, storms, long property runs
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+browser: $(DEV) ## Run the whole way of a person, in dev, through headless Chromium (two minutes)
+	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 lint: $(DEV) ## Check style and types
 	$(BIN)/ruff check .
