@@ -8,16 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.enrol import Enroller
 from activities.events import Incoming, accept
-from activities.identity import kept
+from activities.identity import kept_id
 from activities.rescore import rescore
 from activities.suppress import heed
 from models.edge import Event, Unheard
@@ -33,8 +33,18 @@ LONGEST_SUBJECT = 200
 _INSERT_BEHAVIOUR = upsert_ignore(BehaviourRow)
 _INSERT_ENTRIES = upsert_ignore(ScoreEntry)
 _INSERT_UNHEARD = upsert_ignore(Unheard)
+_STAYS = select(
+    Enrolment.id,
+    Enrolment.track,
+    Enrolment.status,
+    Enrolment.started_at,
+    Enrolment.listens,
+    Enrolment.wakes_at_score,
+).where(Enrolment.lead_id == bindparam("lead"))
 OWN = "own"
 """Source of the events that we report ourselves: the command line, the pages, the demo."""
+
+_DONE = update(Event).where(Event.source == OWN, Event.event_id == bindparam("told")).values(state="done")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,24 @@ class Happening:
         if wanted == "path":
             value = value.partition("?")[0].partition("#")[0]
         return value[:LONGEST_SUBJECT]
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """What hearing needs to know of an enrolment."""
+
+    id: str
+    track: str
+    status: str
+    started_at: datetime
+    listens: Sequence[str] | None
+    wakes_at_score: int | None
+
+    def wakes_for(self, happening: Happening, score: int) -> bool:
+        """Whether its journey is told at once."""
+        if self.listens is None or hears(self.listens, happening.name, happening.subject):
+            return True
+        return self.wakes_at_score is not None and score >= self.wakes_at_score
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,20 +129,17 @@ class Ear:
             heard = await self.record(session, happening)
             await accept(session, [_outgoing(happening)])
         await self.tell([heard])
-        async with self.database.writing() as session:
-            mine = (Event.source == OWN) & (Event.event_id == happening.id)
-            await session.execute(update(Event).where(mine).values(state="done"))
+        async with self.database.transaction() as connection:
+            await connection.execute(_DONE, {"told": happening.id})
         return heard
 
     async def record(self, session: AsyncSession, happening: Happening) -> Heard:
         """Record a behaviour in the caller's transaction; what is to be told once that has been committed."""
-        lead = await kept(session, happening.lead_id)
-        if lead is None:
-            raise NotFoundError(f"no lead {happening.lead_id!r}")
-        await lock_lead(session, lead.id)
+        connection = await session.connection()
+        lead_id = await self._locked(connection, happening.lead_id)
         row = {
             "id": happening.id,
-            "lead_id": lead.id,
+            "lead_id": lead_id,
             "name": happening.name,
             "subject": happening.subject,
             "props": happening.props,
@@ -123,27 +148,34 @@ class Ear:
             "at": happening.at,
             "received_at": happening.at,
         }
-        written = await session.execute(_INSERT_BEHAVIOUR, row)
-        new = cast("CursorResult[Any]", written).rowcount == 1
+        new = (await connection.execute(_INSERT_BEHAVIOUR, row)).rowcount == 1
         if happening.bot:
             # It scores nothing, and may have shown earlier clicks to be a machine's: their points are gone.
-            return Heard(happening, new, (await rescore(session, self.scoring, lead.id, happening.at)).total)
+            return Heard(happening, new, (await rescore(connection, self.scoring, lead_id, happening.at)).total)
         if new:
-            await self._score(session, happening, lead.id)
-            await heed(session, lead.id, happening.name, happening.at)
-        score = await rescore(session, self.scoring, lead.id, happening.at)
-        enrolments = (await session.scalars(select(Enrolment).where(Enrolment.lead_id == lead.id))).all()
-        running = [each for each in enrolments if each.status != "finished"]
-        told = [each for each in running if _wakes(each, happening, score.total)]
-        await self._leave_for_later(session, happening, [each for each in running if each not in told])
+            await self._score(connection, happening, lead_id)
+            await heed(session, lead_id, happening.name, happening.at)
+        score = await rescore(connection, self.scoring, lead_id, happening.at)
+        stays = [Stay(*each) for each in await connection.execute(_STAYS, {"lead": lead_id})]
+        running = [each for each in stays if each.status != "finished"]
+        told = [each for each in running if each.wakes_for(happening, score.total)]
+        await self._leave_for_later(connection, happening, [each for each in running if each not in told])
         return Heard(
             happening,
             new,
             score.total,
             tuple(each.id.rpartition("/")[0] for each in told),
-            self._entering(happening, enrolments),
+            self._entering(happening, stays),
             len(running) - len(told),
         )
+
+    async def _locked(self, connection: AsyncConnection, lead_id: str) -> str:
+        """The lead of this id, or the one that goes on after it was merged, locked."""
+        found = await kept_id(connection, lead_id)
+        if found is None:
+            raise NotFoundError(f"no lead {lead_id!r}")
+        await lock_lead(connection, found)
+        return found
 
     async def tell(self, heard: Iterable[Heard]) -> None:
         """Tell the journeys, a burst for one journey in one signal, in the order given; and start those entered.
@@ -164,7 +196,7 @@ class Ear:
             except RefusedError:
                 continue  # a rule of the track keeps the lead out; the behaviour itself is recorded
 
-    async def _score(self, session: AsyncSession, happening: Happening, lead_id: str) -> None:
+    async def _score(self, connection: AsyncConnection, happening: Happening, lead_id: str) -> None:
         entries = self.scoring.engagement_entries(happening.id, happening.name, happening.subject, happening.at)
         rows = [
             {
@@ -178,19 +210,17 @@ class Ear:
             for entry in entries
         ]
         if rows:
-            await session.execute(_INSERT_ENTRIES, rows)
+            await connection.execute(_INSERT_ENTRIES, rows)
 
-    async def _leave_for_later(
-        self, session: AsyncSession, happening: Happening, enrolments: Sequence[Enrolment]
-    ) -> None:
-        rows = [{"enrolment_id": each.id, "behaviour_id": happening.id, "taken": None} for each in enrolments]
+    async def _leave_for_later(self, connection: AsyncConnection, happening: Happening, stays: Sequence[Stay]) -> None:
+        rows = [{"enrolment_id": each.id, "behaviour_id": happening.id, "taken": None} for each in stays]
         if rows:
-            await session.execute(_INSERT_UNHEARD, rows)
+            await connection.execute(_INSERT_UNHEARD, rows)
 
-    def _entering(self, happening: Happening, enrolments: Sequence[Enrolment]) -> tuple[str, ...]:
+    def _entering(self, happening: Happening, stays: Sequence[Stay]) -> tuple[str, ...]:
         """The tracks this behaviour starts, but those the lead is on, or came to since."""
-        taken = {each.track for each in enrolments if each.status != "finished" or each.started_at >= happening.at} - {
-            each.track for each in enrolments if each.status == "starting"
+        taken = {each.track for each in stays if each.status != "finished" or each.started_at >= happening.at} - {
+            each.track for each in stays if each.status == "starting"
         }
         return tuple(
             track.name
@@ -208,12 +238,6 @@ class Ear:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-
-
-def _wakes(enrolment: Enrolment, happening: Happening, score: int) -> bool:
-    if enrolment.listens is None or hears(enrolment.listens, happening.name, happening.subject):
-        return True
-    return enrolment.wakes_at_score is not None and score >= enrolment.wakes_at_score
 
 
 def _signal_of(heard: Heard) -> Behaviour:

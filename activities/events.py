@@ -9,10 +9,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from models.edge import Event
-from wiring.database import upsert_ignore
+from wiring.database import Transaction, connection_of, upsert_ignore
 
 _INSERT_EVENTS = upsert_ignore(Event)
 
@@ -39,7 +37,7 @@ class Incoming:
         return sha256(parts.encode()).hexdigest()
 
 
-async def accept(session: AsyncSession, events: Sequence[Incoming]) -> None:
+async def accept(transaction: Transaction, events: Sequence[Incoming]) -> None:
     """Store events, each once; those already there are left as they are. Commit before answering 2xx."""
     if not events:
         return
@@ -57,4 +55,4 @@ async def accept(session: AsyncSession, events: Sequence[Incoming]) -> None:
         }
         for event in events
     ]
-    await session.execute(_INSERT_EVENTS, rows)
+    await (await connection_of(transaction)).execute(_INSERT_EVENTS, rows)

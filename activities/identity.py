@@ -39,6 +39,20 @@ async def kept(session: AsyncSession, lead_id: str) -> Lead | None:
     return lead
 
 
+_MERGED_INTO = select(Lead.merged_into).where(Lead.id == bindparam("lead"))
+
+
+async def kept_id(transaction: Transaction, lead_id: str) -> str | None:
+    """As `kept`, just its id."""
+    connection = await connection_of(transaction)
+    for _ in range(_MOST_MERGES):
+        found = (await connection.execute(_MERGED_INTO, {"lead": lead_id})).one_or_none()
+        if found is None or found[0] is None:
+            break
+        lead_id = found[0]
+    return None if found is None else lead_id
+
+
 _LEAD_ID_ON = select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
 
 

@@ -10,23 +10,42 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, Row, Select, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from activities.behaviours import Happening
 from models.tables import DecisionRow, Enrolment, HandOff, Touch
+from models.types import UtcDateTime
 from nurture.behaviour_model import BehaviourModel, PlannedBehaviour
 from nurture.behaviours import behaviour_kind
 from nurture.errors import RefusedError
 from wiring.worker import Installation
 
 POLL = 0.15
-_NEVER = datetime.max.replace(tzinfo=UTC)
 """Real seconds between two looks at the ledger."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 AT_ONCE = 8
 """How many leads act at the same time, each one's acts in order."""
+
+
+_SINCE = bindparam("since", type_=UtcDateTime())
+_NEW: BindParameter[list[str]] = bindparam("new", expanding=True)
+_TOUCH_IDS = select(Touch.id).where(Touch.at >= _SINCE, Touch.state == "accepted")
+_OFFER_IDS = select(HandOff.id).where(HandOff.at >= _SINCE)
+_TOUCHES = select(Touch.id, Touch.lead_id, Touch.enrolment_id, Touch.step_key, Touch.piece, Touch.at).where(
+    Touch.id.in_(_NEW)
+)
+_OFFERS = select(HandOff.id, HandOff.lead_id, HandOff.enrolment_id, HandOff.step_key, HandOff.at).where(
+    HandOff.id.in_(_NEW)
+)
+_JOURNEYS = select(
+    select(func.max(DecisionRow.at)).where(DecisionRow.enrolment_id == Enrolment.id).scalar_subquery(),
+    Enrolment.next_at,
+).where(Enrolment.lead_id == bindparam("lead"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,32 +113,27 @@ class Driver:
         # A step is stamped with the time it was due, and may be carried out up to the grace later.
         since = now - timedelta(seconds=(self.inst.clock.grace.total_seconds() + 2) * self.inst.clock.speed)
         async with self.inst.database.reading() as session:
-            touches = await session.execute(
-                select(Touch.id, Touch.lead_id, Touch.enrolment_id, Touch.step_key, Touch.piece, Touch.at).where(
-                    Touch.at >= since, Touch.state == "accepted"
-                )
-            )
-            offers = await session.execute(
-                select(HandOff.id, HandOff.lead_id, HandOff.enrolment_id, HandOff.step_key, HandOff.at).where(
-                    HandOff.at >= since
-                )
-            )
+            connection = await session.connection()
+            touches = await self._unseen(connection, since, _TOUCH_IDS, _TOUCHES)
+            offers = await self._unseen(connection, since, _OFFER_IDS, _OFFERS)
         for touch, lead_id, enrolment, step, piece, at in touches:
-            if self._is_new(touch, lead_id):
+            if lead_id in self._names:
                 cause = _cause(enrolment, lead_id, step)
                 plans = self.model.after_touch(self._names[lead_id], cause, piece, at)
                 self._plan(Deed(lead_id, plan, plan.at, touch) for plan in plans)
-        for offer, lead_id, enrolment, step, at in offers:
-            if self._is_new(offer, lead_id):
+        for _, lead_id, enrolment, step, at in offers:
+            if lead_id in self._names:
                 cause = _cause(enrolment, lead_id, step)
                 plans = self.model.after_hand_off(self._names[lead_id], cause, at)
                 self._plan(Deed(lead_id, plan, plan.at) for plan in plans)
 
-    def _is_new(self, id_: str, lead_id: str) -> bool:
-        if id_ in self._seen or lead_id not in self._names:
-            return False
-        self._seen.add(id_)
-        return True
+    async def _unseen(
+        self, connection: AsyncConnection, since: datetime, ids: Select[str], rows: Select[*tuple[Any, ...]]
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        """The rows that no earlier look has found: most looks find none, and need only the ids to know it."""
+        new = set(await connection.scalars(ids, {"since": since})) - self._seen
+        self._seen |= new
+        return (await connection.execute(rows, {"new": sorted(new)})).all() if new else ()
 
     async def _act(self, acts: Sequence[Act]) -> None:
         """Let acts happen: a few leads at a time, each one's in order."""
@@ -163,11 +177,8 @@ class Driver:
 
         At two days a second, the tenth of a second that this driver is late is five hours to them.
         """
-        last = select(func.max(DecisionRow.at)).where(DecisionRow.enrolment_id == Enrolment.id).scalar_subquery()
         async with self.inst.database.reading() as session:
-            journeys = await session.execute(
-                select(last, Enrolment.next_at).where(Enrolment.lead_id == planned.lead_id)
-            )
+            journeys = await (await session.connection()).execute(_JOURNEYS, {"lead": planned.lead_id})
         now = self.inst.moment.now()
         went_on = any(
             (decided is not None and decided > planned.at) or (due is not None and due <= now)
