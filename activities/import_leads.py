@@ -1,7 +1,7 @@
 """Leads into the database, a batch a transaction; importing the same file again changes nothing.
 
-A lead is recognised by its external id, else by its address. What the file gives replaces what is stored; what
-it does not give stays. An import may opt a lead out, and never lifts an opt-out or brings an erased lead back.
+A lead is recognised by its external id, else by its address. What the file gives replaces what is stored; what it does
+not give stays. An import may opt a lead out; it lifts no opt-out, and brings no erased lead or barred address back.
 It tells about the past: it signals no journey, the gate refuses the next send of who opted out, and
 `ImportReport.now_suppressed` names the leads whose journeys the caller may want to end at once.
 """
@@ -12,9 +12,11 @@ from datetime import datetime
 from itertools import islice
 
 from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.lead_changes import WITHDRAWN, Changes, SoFar
 from activities.leads_file import LeadRecord, Reject
+from activities.suppress import barred
 from nurture.scoring import DEFAULT_MODEL, ScoringModel
 from wiring.database import Database
 
@@ -49,11 +51,13 @@ async def import_leads(
     on_progress: Callable[[int], None] = lambda _: None,
     on_reject: Callable[[Reject], None] = lambda _: None,
     model: ScoringModel = DEFAULT_MODEL,
+    secret: str | None = None,
 ) -> ImportReport:
     """Add or change the leads of `records` as of `at`, and say what happened; a dry run writes nothing.
 
     `on_progress` gets the number of rows done after each batch is committed, `on_reject` each row that is left
     out. Errors of the database pass through; the batches before it are committed and the next run goes on.
+    `secret` is the installation's, by which barred addresses are known; only a new one, that has none, does without.
     """
     report = ImportReport()
     so_far = SoFar()
@@ -64,10 +68,10 @@ async def import_leads(
             try:
                 if dry_run:
                     async with database.reading() as session:
-                        await changes.work_out(session, batch)
+                        await changes.work_out(session, await _unbarred(session, batch, secret))
                 else:
                     async with database.writing() as session:
-                        await changes.work_out(session, batch, lock=True)
+                        await changes.work_out(session, await _unbarred(session, batch, secret), lock=True)
                         await changes.write(session)
                 break
             except exc.IntegrityError:
@@ -80,6 +84,22 @@ async def import_leads(
         report = _plus(report, changes, batch)
         on_progress(report.read)
     return report
+
+
+async def _unbarred(
+    session: AsyncSession, batch: list[LeadRecord | Reject], secret: str | None
+) -> list[LeadRecord | Reject]:
+    """The batch, with the rows of addresses that must not become a lead's (again) rejected."""
+    if secret is None:
+        return batch
+    keys = [each.email_key for each in batch if isinstance(each, LeadRecord)]
+    found = await barred(session, secret, keys)
+    return [
+        Reject(each.row, f"this address is never to be a lead's: {found[each.email_key]}", each.values)
+        if isinstance(each, LeadRecord) and each.email_key in found
+        else each
+        for each in batch
+    ]
 
 
 def _plus(report: ImportReport, changes: Changes, batch: list[LeadRecord | Reject]) -> ImportReport:

@@ -161,9 +161,10 @@ class Changes:
             return None, "the id is one lead's and the address another's"
         if record.external_id and lead.external_id not in {None, record.external_id}:
             return None, "the address belongs to a lead with another id"
-        if lead.erased_at:
-            return None, "this lead was erased, and an import does not bring it back"
-        return lead, ""
+        gone = "this lead was erased, and an import does not bring it back" if lead.erased_at else ""
+        if lead.merged_into:
+            gone = f"this lead was merged into {lead.merged_into}; import that one"
+        return (None if gone else lead), gone
 
     def _key_of(self, lead: Lead) -> str:
         """The lead's address key after the rows so far."""

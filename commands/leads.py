@@ -35,6 +35,7 @@ from commands.where import parse_where, where_clause
 from models.tables import Enrolment, Lead
 from nurture.behaviours import behaviour_kind
 from nurture.errors import InputError, RefusedError
+from wiring.secret import secret_of
 
 ASAP = datetime.min.replace(tzinfo=UTC)
 """Stands for now, until the clock is known."""
@@ -113,6 +114,7 @@ async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tup
                 dry_run=dry_run,
                 on_progress=told,
                 on_reject=keep,
+                secret=secret_of(here.settings),
             )
         return report, 0 if dry_run else await end_suppressed(here, report.now_suppressed)
 
