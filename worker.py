@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 from nurture.errors import PerennialError, SettingsError
 from wiring.logs import configure_logs
 from wiring.migrations import require_current
+from wiring.provider import held_provider
 from wiring.settings import Settings, load_settings
 from wiring.temporal import connect, ensure_search_attributes
 from wiring.worker import build_worker, installation
@@ -37,12 +38,13 @@ async def work(settings: Settings, address: str | None, *, child: bool) -> None:
         return
     async with installation(settings, address) as inst:
         await ensure_search_attributes(inst.client)
-        async with build_worker(inst):
-            _say(f"working on {settings.task_queue!r}: tracks {', '.join(sorted(inst.tracks))}")
-            await stop.wait()
-            if child:
-                loop.remove_reader(sys.stdin)
-            _say("finishing what is in flight")
+        with held_provider(settings, inst.database) as provider:
+            async with build_worker(inst, provider=provider):
+                _say(f"working on {settings.task_queue!r}: tracks {', '.join(sorted(inst.tracks))}")
+                await stop.wait()
+                if child:
+                    loop.remove_reader(sys.stdin)
+                _say("finishing what is in flight")
     _say("stopped")
 
 

@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from typing import Annotated
 
@@ -26,6 +26,7 @@ from wiring.embedded import running_engine
 from wiring.logs import configure_logs
 from wiring.migrations import require_current
 from wiring.pages import page_routers
+from wiring.provider import held_provider
 from wiring.settings import Settings, load_settings
 
 GRACE_SECONDS = 20
@@ -72,7 +73,9 @@ async def serve(settings: Settings, sock: socket.socket, *, child: bool = False)
     """Serve on the socket until SIGINT, SIGTERM, or for a child the end of standard input."""
     await require_current(settings.database_url)
     database = Database(settings.database_url)
+    sending = ExitStack()
     try:
+        provider = sending.enter_context(held_provider(settings, database))
         engine = running_engine(settings.data_dir)
         edge = Edge(
             settings=settings,
@@ -83,7 +86,7 @@ async def serve(settings: Settings, sock: socket.socket, *, child: bool = False)
         )
         server = Server(
             uvicorn.Config(
-                create_app(edge, *page_routers(settings, database, edge.now)),
+                create_app(edge, *page_routers(settings, database, provider, edge.now)),
                 log_config=None,  # ours redacts addresses
                 log_level="warning",  # that it listens, and has stopped, is said by us
                 access_log=False,  # paths carry tokens
@@ -103,6 +106,7 @@ async def serve(settings: Settings, sock: socket.socket, *, child: bool = False)
             loop.remove_reader(sys.stdin)
         _say("stopped")
     finally:
+        sending.close()
         await database.close()
 
 

@@ -1,5 +1,7 @@
 """The mail provider that the settings name. A new provider is one file in `activities/` and one line here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import assert_never
 
 from activities.mailbox import Mailbox
@@ -12,6 +14,17 @@ from wiring.secret import tokens_of
 from wiring.settings import Settings, variable
 
 LOCAL_KEY = "SG.the-mailbox-lets-anyone-in"
+
+
+@contextmanager
+def held_provider(settings: Settings, database: Database) -> Iterator[Provider]:
+    """The provider for as long as the block lasts: what it has not begun to send by then, it does not send."""
+    provider = provider_of(settings, database)
+    try:
+        yield provider
+    finally:
+        if isinstance(provider, SendGridProvider):
+            provider.close()
 
 
 def provider_of(settings: Settings, database: Database) -> Provider:
