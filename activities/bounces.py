@@ -55,6 +55,31 @@ def note_of_ours(event: Mapping[str, Any]) -> str:
     return f"{OURS}: {said}"[:LONGEST_NOTE]
 
 
+# SendGrid's reasons for not even trying, by its own lists and checks: what each says of the lead.
+# https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event#dropped
+_DROPPED = {
+    "unsubscribed address": "lead.opted_out",
+    "spam reporting address": "email.complained",
+    "bounced address": "email.bounced",
+    "invalid": "email.bounced",
+}
+
+
+def dropped_means(event: Mapping[str, Any]) -> str | None:
+    """The behaviour that a SendGrid `dropped` event stands for.
+
+    None for the reasons that are ours (its quota, its spam check, a bad header): those blame no lead.
+    """
+    return _DROPPED.get(str(event.get("reason") or "").strip().lower())
+
+
+def verdict(event: Mapping[str, Any]) -> Bounce:
+    """What a `bounce` or a `dropped` event says: of a mail that was not even tried, the lead's own lists are `hard`."""
+    if event.get("event") == "dropped":
+        return "ours" if dropped_means(event) is None else "hard"
+    return bounce_of(event)
+
+
 async def our_rejections(session: AsyncSession, since: datetime) -> list[tuple[datetime, str]]:
     """When receivers rejected us since a moment, and what they said; the latest first."""
     found = await session.execute(

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.behaviours import OWN, Happening
-from activities.bounces import bounce_of, note_of_ours
+from activities.bounces import dropped_means, note_of_ours, verdict
 from activities.identity import Identities, kept, with_address
 from activities.scanners import click_of, mark_scanners
 from activities.suppress import delivered, soft_bounced
@@ -90,8 +90,8 @@ class Translator:
             return await self._engaged(session, event, touch, lead, at, kind=kind)
         if kind == "delivered":
             await delivered(session, lead.id)
-        note = await _passing(session, lead, at, body) if kind == "bounce" else ""
-        name = _SENDGRID_NAMES.get(kind)
+        note = await _passing(session, lead, at, body) if kind in {"bounce", "dropped"} else ""
+        name = dropped_means(body) if kind == "dropped" else _SENDGRID_NAMES.get(kind)
         if name is None or note:
             return Meaning("done", note=note)
         props = {"piece": touch.piece} if touch is not None and BEHAVIOURS[name].subject == "piece" else {}
@@ -172,10 +172,10 @@ _LATER = {"": 0, "deferred": 1, "delivered": 2, "dropped": 3, "bounced": 3}
 
 async def _passing(session: AsyncSession, lead: Lead, at: datetime, body: Mapping[str, Any]) -> str:
     """Why a bounce is no verdict on the address, noted on the event; empty if it is one, or the one too many."""
-    match bounce_of(body):
+    match verdict(body):
         case "ours":
             note = note_of_ours(body)
-            log.error("a receiver rejects our mail", note=note)
+            log.error("our mail is rejected", note=note)
             return note
         case "soft":
             return "" if await soft_bounced(session, lead.id, at) else "a soft bounce"

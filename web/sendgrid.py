@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.bounces import bounce_of, dropped_means
 from activities.events import Incoming
 from activities.translate import TOUCH_ARGUMENT
 from web.bodies import LONGEST_ID, inflate, parse_json, read_body, require_json, too_deep
@@ -24,11 +25,6 @@ from web.suppress import Stop, suppress
 MOST_BYTES = 5 * 1024 * 1024
 SOURCE = "sendgrid"
 _NAMES_IT = ("event", "sg_message_id", "email", "timestamp", "url", "url_offset", "attempt", "reason")
-_DROPPED = {
-    "unsubscribed address": "lead.opted_out",
-    "spam reporting address": "email.complained",
-    "bounced address": "email.bounced",
-}
 
 router = APIRouter(tags=["webhooks"])
 
@@ -154,17 +150,17 @@ def is_event(element: Any) -> bool:
 def stop_behaviour(event: Mapping[str, Any]) -> str | None:
     """What an event that forbids any further mail to its lead means; None if it does not forbid it.
 
-    A `blocked` bounce is the receiving server's mood and says nothing about the address.
+    A bounce that is soft, or a rejection of us, says nothing about the address: `activities.bounces`.
     """
     match event.get("event"):
         case "unsubscribe" | "group_unsubscribe":
             return "lead.opted_out"
         case "spamreport":
             return "email.complained"
-        case "bounce" if event.get("type") == "bounce":
+        case "bounce" if bounce_of(event) == "hard":
             return "email.bounced"
         case "dropped":
-            return _DROPPED.get(str(event.get("reason")).strip().lower())
+            return dropped_means(event)
         case _:
             return None
 

@@ -5,10 +5,15 @@ from datetime import timedelta
 import pytest
 
 from activities.bounces import bounce_of, note_of_ours, our_rejections
+from activities.identity import Identities
+from activities.translate import Translator
 from models.edge import Event
+from nurture.scoring import DEFAULT_MODEL
 from tests.db.rows import store
-from tests.privacy.people import NOON, does
+from tests.privacy.people import NOON, SECRET, does, person, settle
 from wiring.database import Database
+
+READER = Translator(Identities(SECRET), DEFAULT_MODEL)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +38,32 @@ from wiring.database import Database
 def test_a_bounce_is_read_for_whose_fault_it_is(event: dict[str, str | None], said: str) -> None:
     """Only a hard one suppresses; ours is no lead's fault."""
     assert bounce_of(event) == said
+
+
+@pytest.mark.parametrize(
+    ("reason", "behaviour", "note"),
+    [
+        ("Unsubscribed Address", "lead.opted_out", ""),
+        ("Spam Reporting Address", "email.complained", ""),
+        ("Bounced Address", "email.bounced", ""),
+        ("Invalid", "email.bounced", ""),
+        ("Invalid SMTPAPI header", None, "rejected for our sake: Invalid SMTPAPI header"),
+        ("Spam Content", None, "rejected for our sake: Spam Content"),
+        (None, None, "rejected for our sake: no reason given"),
+    ],
+)
+async def test_a_mail_that_was_not_even_tried_says_why(
+    database: Database, reason: str | None, behaviour: str | None, note: str
+) -> None:
+    """By SendGrid's own lists it is the lead's, and its journeys hear of it; the rest is ours."""
+    await settle(database, person("ada"))
+    body = {"event": "dropped", "reason": reason, "email": "ada@example.com", "timestamp": NOON.timestamp()}
+    event = Event(source="sendgrid", fingerprint="f", body=body, received_at=NOON)
+
+    meaning = await does(database, lambda session: READER.meaning(session, event))
+
+    assert [(each.lead_id, each.name) for each in meaning.happenings] == ([("ada", behaviour)] if behaviour else [])
+    assert (meaning.state, meaning.note) == ("done", note)
 
 
 async def test_rejections_for_our_sake_are_listed_for_a_person(database: Database) -> None:
