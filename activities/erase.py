@@ -4,11 +4,14 @@ In this order, so that it can stop anywhere and be done again: in one transactio
 address is barred by a keyed hash, and everything personal is deleted; then the journeys are told to exit; once they are
 closed, whatever they wrote meanwhile is deleted too.
 
+Then whoever keeps mail outside, as the local mailbox does, is asked to forget it. A real provider is not: its logs of
+recent mail end by themselves, and its contract says when.
+
 Temporal's histories need no deletion: they hold opaque ids and end by the namespace's retention. PostgreSQL keeps dead
 rows until it vacuums, and backups their copies until they are rotated: that is the operator's to set.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -57,6 +60,13 @@ class Erased:
     journeys: int
 
 
+Outside = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
+"""Erases what is held outside of the database: of these addresses, and of where the mail of these touches went.
+
+Touches outlive their lead, so that it can be told again after a crash, when no address is known any more.
+"""
+
+
 @dataclass(frozen=True)
 class Eraser:
     """Erases leads. `secret` is the installation's: it keys the hash by which the address is known again."""
@@ -65,6 +75,7 @@ class Eraser:
     client: Client
     secret: str
     within: timedelta = CLOSED_WITHIN
+    outside: Outside | None = None
 
     async def erase(self, lead_id: str, at: datetime) -> Erased:
         """Erase a lead; safe to repeat, and to be repeated after a crash anywhere.
@@ -83,6 +94,9 @@ class Eraser:
             since = await traces_of(session, lead_id)
             names = {"addresses": traces.addresses, "anonymous": traces.anonymous, "users": traces.users}
             await scrub(session, replace(since, **names))  # events that came meanwhile still say them
+            touches = (await session.scalars(select(Touch.id).where(Touch.lead_id.in_(traces.leads)))).all()
+        if self.outside is not None:
+            await self.outside(traces.addresses, touches)
         return Erased(traces.leads, len(left))
 
 

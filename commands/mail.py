@@ -1,7 +1,7 @@
 """What people read: `mail`, the mailbox of development and demos, and `alerts`."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +10,16 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import func, select
 
+from activities.bounces import our_rejections
 from commands.shared import books, lead_of, out, print_json, run
 from commands.show import Json
 from mailroom.client import MailboxClient
 from mailroom.serve import running_mailbox
 from models.tables import Alert, Lead, Message
 from nurture.errors import InputError, NotFoundError
+
+LATELY = timedelta(days=30)
+"""For how long a rejection of our mail calls for attention."""
 
 
 def mail(
@@ -111,26 +115,32 @@ def alerts(
     *,
     as_json: Json = False,
 ) -> None:
-    """List what the journeys ask a person to look at, the latest last."""
-    found = run(_alerts(last))
+    """List what the journeys ask a person to look at, and who rejects our mail for our sake; the latest last."""
+    found, rejections = run(_alerts(last))
     if as_json:
-        print_json([{**_columns(alert), "email": email} for alert, email in found])
+        ours = [{"at": at, "text": note, "lead_id": None, "email": None} for at, note in rejections]
+        print_json([*({**_columns(alert), "email": email} for alert, email in found), *ours])
         return
     console = out()
     for alert, email in found:
         console.print(
             f"{alert.at:%d %b %Y %H:%M}  [bold]{escape(alert.text)}[/]  {escape(email)}  [dim]{alert.lead_id}[/]"
         )
-    if not found:
+    for at, note in rejections:
+        console.print(f"{at:%d %b %Y %H:%M}  [bold red]{escape(note)}[/]")
+    if rejections:
+        console.print("Look after the sender's reputation: SPF, DKIM, DMARC, complaints, the text.")
+    if not found and not rejections:
         console.print("Nothing calls for attention.")
 
 
-async def _alerts(last: int) -> list[tuple[Alert, str]]:
+async def _alerts(last: int) -> tuple[list[tuple[Alert, str]], list[tuple[datetime, str]]]:
     async with books() as here, here.database.reading() as session:
         rows = await session.execute(
             select(Alert, Lead.email).join(Lead, Lead.id == Alert.lead_id).order_by(Alert.id.desc()).limit(last)
         )
-        return [(alert, email) for alert, email in rows][::-1]
+        found = [(alert, email) for alert, email in rows][::-1]
+        return found, (await our_rejections(session, here.now() - LATELY))[:last][::-1]
 
 
 def _columns(row: Any, *hidden: str) -> dict[str, Any]:

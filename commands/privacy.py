@@ -1,9 +1,12 @@
 """What a person may ask of us: `export`, `erase`, never to be mailed (`suppress`), and to be one lead (`merge`)."""
 
+import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +22,15 @@ from activities.merge import Merged, merge_and_tell
 from activities.suppress import REASONS, Reason, bar, lift, reason_of, suppressions, unbar
 from activities.suppressor import Suppressor
 from commands.shared import books, lead_of, opened, out, print_json, run
+from mailroom.client import MailboxClient
+from mailroom.serve import running_mailbox
+from mailroom.store import FILE as MAILBOX_FILE
+from mailroom.store import Store
 from models.tables import Lead
 from nurture.addresses import normalise
 from nurture.errors import InputError, NotFoundError, RefusedError
 from wiring.secret import secret_of
+from wiring.settings import Settings
 
 Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
@@ -55,7 +63,22 @@ async def _erase(name: str) -> Erased:
         secret = secret_of(inst.settings)
         async with inst.database.reading() as session:
             lead = await _kept(session, name)
-        return await Eraser(inst.database, inst.client, secret).erase(lead.id, inst.moment.now())
+        eraser = Eraser(inst.database, inst.client, secret, outside=partial(_forgotten, inst.settings))
+        return await eraser.erase(lead.id, inst.moment.now())
+
+
+async def _forgotten(settings: Settings, addresses: Sequence[str], touches: Sequence[str]) -> None:
+    """Have the local mailbox forget: the one that runs here, or its file. Raises SettingsError if none answers."""
+    if (url := running_mailbox(settings.data_dir)) is not None:
+        await asyncio.to_thread(MailboxClient(url).forget, addresses=addresses, touches=touches)
+    elif (settings.data_dir / MAILBOX_FILE).exists():
+        mailbox = Store(settings.data_dir)
+        try:
+            mailbox.forget(addresses, touches)
+        finally:
+            mailbox.close()
+    elif settings.provider == "mailbox" and "mailbox_url" in settings.model_fields_set:
+        await asyncio.to_thread(MailboxClient(settings.mailbox_url).forget, addresses=addresses, touches=touches)
 
 
 def export(

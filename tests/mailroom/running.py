@@ -49,7 +49,8 @@ class Running:
 def running(data_dir: Path, *options: str) -> Iterator[Running]:
     """A mailbox on this folder, on a port of its own choice, stopped in the end."""
     command = [sys.executable, "-m", "mailroom", "--data-dir", str(data_dir), "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    root = Path(__file__).resolve().parents[2]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             said = process.stdout.readline().split()

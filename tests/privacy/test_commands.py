@@ -13,9 +13,11 @@ from typer.testing import CliRunner, Result
 from activities.suppress import suppressions
 from commands import privacy
 from models.edge import SuppressedAddress
-from models.tables import Lead
+from models.tables import Lead, Touch
 from nurture.errors import InputError, RefusedError
-from tests.db.rows import store
+from tests.db.rows import enrolment, store, touch
+from tests.mailroom.mails import accepted, request_for
+from tests.mailroom.running import running
 from tests.privacy.people import does, person, rows, settle
 from tests.privacy.test_erase import everything_about
 from wiring.database import Database
@@ -81,6 +83,23 @@ def test_a_lead_is_erased_only_when_it_is_meant(database: Database) -> None:
     with pytest.raises(InputError, match="no lead"):
         told("erase", "ada@example.com", "--yes")
     assert json.loads(told("erase", "ada", "--yes", "--json").output) == {"leads": ["ada"], "journeys_ended": 0}
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["a mailbox that runs", "its file"])
+def test_an_erasure_reaches_the_local_mailbox(database: Database, data_dir: Path, *, runs: bool) -> None:
+    """Its mail is forgotten, also what went without a touch; whoever else got mail keeps it."""
+    done(database, store(database, enrolment(lead_id="ada"), Touch(**touch("t-ada") | {"lead_id": "ada"})))
+    with running(data_dir) as mailbox:
+        for touch_id, who in (("t-ada", "ada"), ("", "ada"), ("t-bo", "bo")):
+            accepted(mailbox, request_for(touch_id, personalizations=[{"to": [{"email": f"{who}@example.com"}]}]))
+        if runs:
+            told("erase", "ada@example.com", "--yes")
+    if not runs:
+        told("erase", "ada@example.com", "--yes")
+
+    kept = b"".join(path.read_bytes() for path in data_dir.glob("mailbox.db*"))
+    assert b"ada@example.com" not in kept
+    assert b"bo@example.com" in kept
 
 
 def test_an_export_is_printed_or_written_for_its_owner_only(database: Database, tmp_path: Path) -> None:
