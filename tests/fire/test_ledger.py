@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from mailroom.webhook import Manners
 from tests.engine.rig import eventually, quick, rig_on
 from tests.fire.fuse import POINTS
-from tests.fire.stand import Ledger, Worked, enrolled, stand
-from tests.fire.story import PIECES, TRACKS
+from tests.fire.stand import Ledger, Stand, Worked, enrolled, stand
+from tests.fire.story import PIECES, TRACKS, at_least_once
 
 DAY_A_SECOND = 86_400.0
 LEADS = 210
 ROUNDS = 3
-FEW = 20
+FEW, MANY = 16, 120
 PATIENCE = 420
 
 
@@ -27,21 +28,31 @@ async def test_killed_at_each_point_nothing_goes_twice_and_nothing_that_must_arr
     client: Client, server_address: str, data_dir: Path
 ) -> None:
     """A life for each point, without Temporal: the sends that a kill cut short are tried again at once."""
-    names = [f"ada{number}" for number in range(FEW)]
     plan = [(point, 4 + number) for number, point in enumerate(POINTS)]
     async with rig_on(client, data_dir, quick(speed=DAY_A_SECOND)) as made, stand(made, server_address, data_dir) as at:
-        await enrolled(at.rig, names)
-        with at.worker([*plan, ("", 1)], leads=names) as worked:
-
-            async def over() -> bool:
-                return "stopped" in worked.said
-
-            await eventually(over, within=120)
+        worked = await without_temporal(at, FEW, plan)
         await at.drained()
         ledger = await at.ledger()
-    assert worked.said == [*(f"killed {point}" for point in POINTS), "left", "stopped"]
     report(ledger, worked)
     hold(ledger, FEW * len(PIECES))
+
+
+@pytest.mark.slow
+async def test_when_no_webhook_is_heard_in_time_at_least_once_is_sometimes_twice(
+    client: Client, server_address: str, data_dir: Path
+) -> None:
+    """What at least once gives up, at its worst: every send of unknown fate goes again. Webhooks come late."""
+    dice = random.Random(12)
+    plan = [(point, dice.randrange(5, 40)) for point in POINTS for _ in range(ROUNDS)]
+    async with rig_on(client, data_dir, quick(speed=DAY_A_SECOND)) as made, stand(made, server_address, data_dir) as at:
+        at.mailbox.client.webhook(manners=Manners(paused=True))
+        worked = await without_temporal(at, MANY, plan)
+        at.mailbox.client.webhook(manners=Manners())
+        await at.drained()
+        ledger = await at.ledger()
+    report(ledger, worked)
+    hold(ledger, MANY * len(PIECES))
+    assert ledger.of(at_least_once.name).doubled > 0
 
 
 @pytest.mark.slow
@@ -72,6 +83,20 @@ async def test_thousands_of_sends_through_a_worker_that_dies_all_the_time(
     assert set(worked.kills.values()) == {ROUNDS}, worked.kills
     report(ledger, worked)
     hold(ledger, LEADS * len(PIECES))
+
+
+async def without_temporal(at: Stand, leads: int, plan: list[tuple[str, int]]) -> Worked:
+    """Send to so many leads through a worker that lives by the plan, and then to the end."""
+    names = [f"ada{number}" for number in range(leads)]
+    await enrolled(at.rig, names)
+    with at.worker([*plan, ("", 1)], leads=names) as worked:
+
+        async def over() -> bool:
+            return "stopped" in worked.said
+
+        await eventually(over, within=PATIENCE)
+    assert worked.said == [*(f"killed {point}" for point, _ in plan), "left", "stopped"]
+    return worked
 
 
 def hold(ledger: Ledger, sends: int) -> None:
