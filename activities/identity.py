@@ -27,6 +27,7 @@ from wiring.database import Transaction, connection_of, lock_lead, upsert_ignore
 Kind = Literal["anonymous", "user", "crm"]
 LONGEST_ID = 128
 _MOST_MERGES = 32
+_USER = "user:"
 
 
 async def kept(session: AsyncSession, lead_id: str) -> Lead | None:
@@ -96,6 +97,15 @@ async def name(session: AsyncSession, lead_id: str, kind: Kind, value: str, at: 
         await session.execute(moved.values(lead_id=lead_id, at=at), execution_options={"synchronize_session": False})
 
 
+def visitor_of(user_id: str | None) -> str | None:
+    """The visitor's id under which events wait that only a user id names, until that user is a lead; None if too long.
+
+    A user id that no lead has yet is a visitor's as long: its page views are attached once it says its address.
+    """
+    visitor = f"{_USER}{user_id}" if user_id else ""
+    return visitor if 0 < len(visitor) <= LONGEST_ID else None
+
+
 async def attach(session: AsyncSession, lead_id: str, anonymous_id: str) -> int:
     """Give the relay a visitor's earlier events again, now as this lead's; how many there were."""
     earlier = update(Event).where(Event.anonymous_id == anonymous_id, Event.state == "anonymous")
@@ -114,7 +124,11 @@ async def reattach(session: AsyncSession, events: Sequence[int]) -> int:
     """
     found = await session.execute(
         select(Event.id, Identity.lead_id)
-        .join(Identity, (Identity.kind == "anonymous") & (Identity.value == Event.anonymous_id))
+        .join(
+            Identity,
+            ((Identity.kind == "anonymous") & (Identity.value == Event.anonymous_id))
+            | ((Identity.kind == "user") & (_USER + Identity.value == Event.anonymous_id)),
+        )
         .where(Event.id.in_(events), Event.state == "anonymous")
     )
     known = found.all()
@@ -158,6 +172,8 @@ class Identities:
             await self._fill(session, lead, traits, at)
         if user_id:
             await name(session, lead.id, "user", user_id, at)
+            if visitor := visitor_of(user_id):
+                await attach(session, lead.id, visitor)
         if anonymous_id:
             await name(session, lead.id, "anonymous", anonymous_id, at)
             await attach(session, lead.id, anonymous_id)

@@ -279,7 +279,8 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    """An identifier as text; libraries send numbers as well."""
+    return (str(value) or None) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _seconds(value: Any) -> datetime | None:

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, FastAPI
 
 from web import crm, errors, health, segment, sendgrid
+from web.browsers import ForBrowsers
 from web.edge import Edge
 from web.keys import Keyring
 from web.metrics import Measured
@@ -38,5 +39,6 @@ def create_app(edge: Edge, *pages: APIRouter) -> FastAPI:
     for router in (*ROUTERS, *pages):
         app.include_router(router)
     errors.install(app)
+    app.add_middleware(ForBrowsers)
     app.add_middleware(Measured, metrics=edge.metrics)
     return app

@@ -25,8 +25,8 @@ _REMEMBERED = 1_000
 _SEEN_EVERY = timedelta(minutes=5)
 _CHALLENGE = 'Basic realm="perennial", charset="UTF-8"'
 # They only describe themselves to OpenAPI; `_key_in` reads the header for both.
-_BASIC = HTTPBasic(auto_error=False, description="The API key as user name; the password stays empty.")
-_BEARER = HTTPBearer(auto_error=False, description="The API key.")
+BASIC = HTTPBasic(auto_error=False, description="The API key as user name; the password stays empty.")
+BEARER = HTTPBearer(auto_error=False, description="The API key.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,14 @@ class Needs:
         self,
         request: Request,
         edge: Annotated[Edge, Depends(edge_of)],
-        _basic: Annotated[Any, Depends(_BASIC)] = None,
-        _bearer: Annotated[Any, Depends(_BEARER)] = None,
+        _basic: Annotated[Any, Depends(BASIC)] = None,
+        _bearer: Annotated[Any, Depends(BEARER)] = None,
     ) -> Caller:
         """The caller of this request; raises RequestError."""
-        text = _key_in(request.headers.get("authorization", ""))
+        return await self.admit(request, edge, _key_in(request.headers.get("authorization", "")))
+
+    async def admit(self, request: Request, edge: Edge, text: str | None) -> Caller:
+        """The caller whose key this is; raises RequestError."""
         if text is None:
             raise RequestError(
                 401,

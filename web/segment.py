@@ -1,6 +1,10 @@
 """Segment's HTTP Tracking API: its client libraries, and RudderStack's, work unchanged with our address and an API key.
 
 https://www.twilio.com/docs/segment/connections/sources/catalog/libraries/server/http-api
+
+In a browser, analytics.js (`apiHost: "our.host/v1"`) posts `text/plain` to paths of one letter, with its key as
+`writeKey` in the body and no header; what it posts again is known by its messageId. Its pages are on other sites, so
+answers here may be read by any: `web.app`.
 """
 
 import json
@@ -13,11 +17,12 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from activities.events import Incoming
+from activities.identity import visitor_of
 from nurture.clock import Clock
 from web.bodies import LONGEST_ID, inflate, parse_json, read_body, require_json, too_deep
 from web.edge import Edge, edge_of
 from web.errors import RequestError, answers
-from web.keys import Needs
+from web.keys import BASIC, BEARER, Caller, Needs
 from web.sendgrid import event_id
 
 MOST_EVENT_BYTES = 32 * 1024
@@ -25,7 +30,30 @@ MOST_BATCH_BYTES = 500 * 1024
 SOURCE = "segment"
 KINDS = ("identify", "track", "page", "screen", "group", "alias")
 
-router = APIRouter(prefix="/v1", tags=["segment"], dependencies=[Depends(Needs("ingest"))])
+
+class WriteKey(Needs):
+    """A key with the scope to tell events: in the header, or as analytics.js has it, in the body."""
+
+    async def __call__(
+        self,
+        request: Request,
+        edge: Annotated[Edge, Depends(edge_of)],
+        _basic: Annotated[Any, Depends(BASIC)] = None,
+        _bearer: Annotated[Any, Depends(BEARER)] = None,
+    ) -> Caller:
+        """The caller of this request; raises RequestError."""
+        if request.headers.get("authorization"):
+            return await super().__call__(request, edge)
+        try:
+            _, body = await _object(request)
+        except RequestError as error:
+            if error.status != 400:
+                raise
+            body = {}  # whoever shows no key is told that first
+        return await self.admit(request, edge, _text(body.get("writeKey")))
+
+
+router = APIRouter(prefix="/v1", tags=["segment"], dependencies=[Depends(WriteKey("ingest"))])
 
 
 class Refused(BaseModel):
@@ -98,6 +126,7 @@ _BATCH = {
 }
 
 
+@router.post("/b", include_in_schema=False)
 @router.post(
     "/batch",
     summary="Take many events",
@@ -110,7 +139,7 @@ async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Su
 
     An event that is not usable is left out and named in the answer; if none is usable, the answer is 400.
     """
-    raw, body = await _object(request, MOST_BATCH_BYTES)
+    raw, body = await _object(request)
     elements = body.get("batch")
     if not isinstance(elements, list):
         raise RequestError(400, "batch", "batch is not an array of events")
@@ -133,6 +162,7 @@ async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Su
 
 
 def _add(kind: str) -> None:
+    @router.post(f"/{kind[0]}", include_in_schema=False)
     @router.post(
         f"/{kind}",
         name=kind,
@@ -143,7 +173,7 @@ def _add(kind: str) -> None:
     )
     async def one(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Success:
         """Store one event of 32 KB at most. Sent again with the same messageId it changes nothing."""
-        _, body = await _object(request, MOST_EVENT_BYTES)
+        _, body = await _object(request)
         message = {**body, "type": kind}
         if fault := _fault(message):
             edge.metrics.events.labels(SOURCE, "refused").inc()
@@ -169,7 +199,7 @@ def incoming(message: Mapping[str, Any], clock: Clock, received: datetime) -> In
     except OverflowError:
         at = now
     body = {
-        **message,
+        **{name: value for name, value in message.items() if name != "writeKey"},
         "messageId": message_id,
         "originalTimestamp": message.get("timestamp"),
         "timestamp": at.isoformat(),
@@ -181,7 +211,7 @@ def incoming(message: Mapping[str, Any], clock: Clock, received: datetime) -> In
         identity=(message_id,),
         body=body,
         received_at=now,
-        anonymous_id=_id(message.get("anonymousId")),
+        anonymous_id=_id(message.get("anonymousId")) or visitor_of(_id(message.get("userId"))),
     )
 
 
@@ -202,12 +232,18 @@ def happened_at(timestamp: Any, sent_at: Any, received: datetime) -> datetime:
         return received
 
 
-async def _object(request: Request, longest: int) -> tuple[bytes, dict[str, Any]]:
+async def _object(request: Request) -> tuple[bytes, dict[str, Any]]:
+    """The body as it came, and as the object that it is; read once a request. Raises RequestError."""
+    if (known := getattr(request.state, "segment", None)) is not None:
+        found: tuple[bytes, dict[str, Any]] = known
+        return found
+    longest = MOST_BATCH_BYTES if request.url.path.rpartition("/")[2] in {"b", "batch"} else MOST_EVENT_BYTES
     require_json(request, "text/plain")  # what a browser sends without asking for leave first
     raw = inflate(request, await read_body(request, longest), longest)
     body = parse_json(raw)
     if not isinstance(body, dict):
         raise RequestError(400, "json", "the body is not a JSON object")
+    request.state.segment = (raw, body)
     return raw, body
 
 
@@ -234,6 +270,10 @@ def _id(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value).strip() or None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _moment(value: Any) -> datetime | None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from activities.events import Incoming, accept
-from activities.identity import Identities, kept, known_as, reattach, with_address
+from activities.identity import Identities, kept, known_as, reattach, visitor_of, with_address
 from activities.suppress import bar, suppress, suppressions
 from models.edge import Event, Identity
 from models.tables import Consent, Lead, ScoreEntry
@@ -66,6 +66,34 @@ async def test_what_a_visitor_did_before_is_its_leads_from_then_on(database: Dat
     lead_id = await resolved(database, anonymous_id="a-1", email="ada@example.com", traits=AGREED)
     states = [(event.body["path"], event.state, event.lead_id) for event in await rows(database, Event)]
     assert states == [("/pricing", "new", lead_id), ("/guide", "new", lead_id), ("/other", "anonymous", None)]
+
+
+async def test_what_a_user_did_before_it_was_a_lead_is_its_leads_from_then_on(database: Database) -> None:
+    """Only its user id was said; another user's page views, and those of a visitor of that name, stay as they were."""
+    await viewed(database, str(visitor_of("u-1")), "/", "/pricing")
+    await viewed(database, str(visitor_of("u-2")), "/other")
+    await viewed(database, "u-1", "/visitor")
+
+    lead_id = await resolved(database, user_id="u-1", email="ada@example.com", traits=AGREED)
+
+    assert {(event.body["path"], event.state, event.lead_id) for event in await rows(database, Event)} == {
+        ("/", "new", lead_id),
+        ("/pricing", "new", lead_id),
+        ("/other", "anonymous", None),
+        ("/visitor", "anonymous", None),
+    }
+
+
+async def test_a_users_view_and_the_form_that_names_it_may_come_in_one_batch(database: Database) -> None:
+    """The view is put aside after the form was read, and given again."""
+    lead_id = await resolved(database, user_id="u-1", email="ada@example.com", traits=AGREED)
+    await viewed(database, str(visitor_of("u-1")), "/pricing")
+    (event,) = await rows(database, Event)
+
+    assert await does(database, lambda session: reattach(session, [event.id])) == 1
+
+    (event,) = await rows(database, Event)
+    assert (event.state, event.lead_id) == ("new", lead_id)
 
 
 async def test_events_that_were_taken_are_not_taken_twice(database: Database) -> None:

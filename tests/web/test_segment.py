@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from rudderstack.analytics.client import Client as RudderStackClient
 from segment.analytics.client import Client as SegmentClient
 
+from activities.identity import visitor_of
 from nurture.clock import Clock
 from tests.web.serving import Service
 from tests.web.stored import Store
 from web.segment import KINDS, happened_at, incoming
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+IN_A_BROWSER = {"origin": "https://www.northwind.example", "content-type": "text/plain"}
 MINIMAL: dict[str, dict[str, Any]] = {kind: {"userId": "u-42"} for kind in KINDS} | {
     "track": {"userId": "u-42", "event": "Demo Requested"},
     "group": {"anonymousId": "a-7", "groupId": "acme"},
@@ -60,6 +62,78 @@ def test_a_client_library_is_told_when_its_key_is_wrong(lasting: Service) -> Non
     client.join()
 
     assert [getattr(error, "code", None) for error in failures] == ["key_unknown"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_analytics_js_posts_from_another_site_with_its_key_in_the_body(
+    service: Service, store: Store, kind: str
+) -> None:
+    """As its fetch does: a path of one letter, text/plain, no header; without leave to read it would post for ever."""
+    message = MINIMAL[kind] | {"messageId": "m-1", "writeKey": service.keys["ingest"]}
+
+    answer = service.client.post(f"/v1/{kind[0]}", content=json.dumps(message), headers=IN_A_BROWSER)
+
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+    (event,) = store.events()
+    assert (event.event_id, event.body["type"]) == ("m-1", kind)
+    assert "writeKey" not in event.body
+
+
+def test_analytics_js_batches_with_its_key_beside_the_batch(service: Service, store: Store) -> None:
+    """Its batching strategy; each event says the key once more."""
+    key = service.keys["ingest"]
+    batch = [{"type": kind, "writeKey": key, **MINIMAL[kind]} for kind in ("page", "track")]
+
+    answer = service.client.post(
+        "/v1/b",
+        content=json.dumps({"writeKey": key, "batch": batch, "sentAt": "2026-03-01T12:00:00Z"}),
+        headers=IN_A_BROWSER,
+    )
+
+    assert answer.status_code == 200
+    assert [event.body["type"] for event in store.events()] == ["page", "track"]
+    assert key not in json.dumps([event.body for event in store.events()])
+
+
+@pytest.mark.usefixtures("nothing_stored")
+@pytest.mark.parametrize("key", [None, "", 7, "prn_unknown", "support"])
+def test_a_key_in_the_body_is_held_to_the_same_rules(lasting: Service, key: Any) -> None:
+    """And the page's script may read why."""
+    given = lasting.keys.get(key, key) if isinstance(key, str) else key
+
+    answer = lasting.client.post(
+        "/v1/p", content=json.dumps(MINIMAL["page"] | {"writeKey": given}), headers=IN_A_BROWSER
+    )
+
+    assert answer.status_code == (403 if key == "support" else 401)
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_a_browser_that_asks_for_leave_gets_it_for_this_api_alone(lasting: Service) -> None:
+    """RudderStack's library sends headers of its own, which a browser asks about first."""
+    asked = {
+        "origin": "https://www.northwind.example",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "anonymousid,authorization,content-type",
+    }
+
+    answer = lasting.client.options("/v1/track", headers=asked)
+    elsewhere = lasting.client.options("/webhooks/sendgrid", headers=asked)
+
+    assert answer.status_code == 200
+    assert {"anonymousid", "authorization", "content-type"} <= set(
+        answer.headers["access-control-allow-headers"].replace(" ", "").split(",")
+    )
+    assert "access-control-allow-origin" not in elsewhere.headers
+
+
+def test_events_that_only_a_user_id_names_wait_under_it(service: Service, store: Store) -> None:
+    """As a visitor's do, until that user is a lead; a number is an id too."""
+    service.segment("/v1/page", {"userId": 42})
+    service.segment("/v1/page", {"userId": 42, "anonymousId": "a-7"})
+    service.segment("/v1/page", {"userId": "u" * 128})
+
+    assert [event.anonymous_id for event in store.events()] == [visitor_of("42"), "a-7", None]
 
 
 @pytest.mark.parametrize("kind", KINDS)
