@@ -121,7 +121,8 @@ def supervise(life: Life, plan: list[tuple[str, int]]) -> None:
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
             _say(f"killed {point}")
         else:
-            _say(f"left {point}" if status == 0 else f"failed {point}: status {status}")
+            _say(f"left {point}".strip() if status == 0 else f"failed {point}: status {status}")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it would say so twice
     _say("stopped")
 
 
