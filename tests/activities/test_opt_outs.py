@@ -1,7 +1,7 @@
 """An opt-out committed at every point of the send path: no send starts after it.
 
-A send starts with the commit of its judgement. The opt-out is tried before each statement, before each commit, and
-before the provider is asked; what a lock keeps it from it does as soon as the send is through.
+A send starts with the commit of its judgement. The opt-out is tried before all, before each statement and each commit,
+and before the provider is asked; what a lock keeps it from it does as soon as the send is through.
 """
 
 from __future__ import annotations
@@ -186,6 +186,7 @@ async def test_no_send_starts_after_an_opt_out_wherever_it_is_committed(
         await before(sending(database, Scripted(), tracks=TRACKS[policy]), lead)
         opponent = Opponent(impatient, lead, at)
         provider = Watched(opponent=opponent, knows=policy == "at_most_once")
+        await opponent.passing()
         with opponent.watching():
             outcome = await carry_out(sending(database, provider, now=LATER, tracks=TRACKS[policy]), lead)
         if "opted out" not in opponent.log:
