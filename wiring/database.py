@@ -71,17 +71,26 @@ class Database:
     async def writing(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed at the end of the block, rolled back if the block raises.
 
-        On SQLite it holds the write lock from its first statement on, and other `writing()` blocks of this
+        On SQLite it holds the write lock, and other `writing()` blocks of this
         object wait for its end: keep the network out of it.
         """
         async with self._turn, self._write() as session, session.begin():
+            await self._begin(await session.connection())
             yield session
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """As `writing`, without the ORM, which is half the cost of what runs for every step of every journey."""
         async with self._turn, self._writer.begin() as connection:
+            await self._begin(connection)
             yield connection
+
+    async def _begin(self, connection: AsyncConnection) -> None:
+        """Wait here for the write lock, where giving up harms nothing."""
+        if self.is_sqlite:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert isinstance(driver, InlineConnection)
+            await driver.begin()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:

@@ -1,8 +1,8 @@
-"""aiosqlite without its thread where that only costs: a trip to it takes several times what a small statement does.
+"""aiosqlite without its thread: a trip to it takes several times what a small statement does.
 
 A transaction runs at once, in the event loop: its statements are short, and nothing makes them wait once it has begun.
-What may take long goes to the thread: writes of many rows, and COMMIT, which may flush to the disk. Waiting for another
-process's write is done by trying again, not by SQLite's busy handler, so that it can be cancelled and blocks nobody.
+So no cancellation can reach one either, and leave a transaction open that nobody ends. Only the wait for another
+process's write can take long, and that is done by trying again, in the open.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import aiosqlite
 
 Row = tuple[Any, ...]
-Result = TypeVar("Result")
 
-FEW_ROWS = 20
 FIRST_PAUSE = 0.001
 LONGEST_PAUSE = 0.02
 """Seconds between two tries at a transaction's beginning, at first and at most."""
@@ -36,11 +34,11 @@ class InlineConnection(aiosqlite.Connection):
 
     async def commit(self) -> None:
         if not self._nothing_began():
-            await super().commit()
+            self._conn.commit()
 
     async def rollback(self) -> None:
         if not self._nothing_began():
-            await super().rollback()
+            self._conn.rollback()
 
     @property
     def sqlite(self) -> sqlite3.Connection:
@@ -64,11 +62,6 @@ class InlineConnection(aiosqlite.Connection):
             else:
                 self.pending_begin = None
                 return
-
-    async def in_thread(self, work: Callable[[], Result]) -> Result:
-        """What `work` returns, run in the connection's thread after all that was asked before."""
-        result: Result = await self._execute(work)  # type: ignore[no-untyped-call]
-        return result
 
     async def opened(self) -> Self:
         """Connect; raises what SQLite raises, once the thread has ended (aiosqlite leaves it)."""
@@ -109,10 +102,7 @@ class InlineCursor:
 
     async def executemany(self, sql: str, rows: Iterable[Any]) -> Self:
         await self._connection.begin()
-        many = list(rows)
-        if len(many) <= FEW_ROWS:
-            return self._take(*self._run(lambda cursor: cursor.executemany(sql, many)))
-        return self._take(*await self._connection.in_thread(lambda: self._run(lambda c: c.executemany(sql, many))))
+        return self._take(*self._run(lambda cursor: cursor.executemany(sql, rows)))
 
     async def fetchone(self) -> Row | None:
         return next(self._rows, None)

@@ -106,6 +106,40 @@ async def test_a_cancelled_writer_leaves_no_lock_behind(enrolled: Database) -> N
         assert await session.scalar(select(Lead.score)) == 7
 
 
+@pytest.mark.parametrize("turns", range(0, 24, 2))
+async def test_wherever_a_writer_is_cancelled_the_next_one_gets_its_turn(enrolled: Database, turns: int) -> None:
+    """Also when it is cancelled a second time while it cleans up, and while another process was writing."""
+    other = Database(enrolled.url.render_as_string(hide_password=False))
+
+    async def write(database: Database) -> None:
+        async with database.transaction() as connection:
+            await lock_lead(connection, "l1")
+            await connection.execute(update(Lead).values(score=Lead.score + 1))
+
+    try:
+        for database in (enrolled, other):
+            async with other.transaction() as writing:
+                await lock_lead(writing, "l1")
+                waiting = asyncio.create_task(write(enrolled))
+                await _turns(turns)
+                waiting.cancel()
+            running = asyncio.create_task(write(database))
+            await _turns(turns)
+            running.cancel()
+            await _turns(1)
+            running.cancel()
+            await asyncio.gather(waiting, running, return_exceptions=True)
+            async with asyncio.timeout(5):
+                await write(enrolled)
+    finally:
+        await other.close()
+
+
+async def _turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("backend", ["postgresql"])
 async def test_a_locked_lead_still_takes_new_rows_that_refer_to_it(enrolled: Database) -> None:
     """A webhook stores a behaviour or an opt-out while a send holds the lead."""
