@@ -31,7 +31,7 @@ from wiring.settings import Settings, load_settings
 from wiring.stack import Stack, embedded_stack
 
 MONTH = timedelta(days=365.25 / 12)
-WALL_SECONDS = 84.0
+WALL_SECONDS = 98.0
 """How long the months take; the start, the import and the summary come on top, and all of it fits in two minutes."""
 
 _SHOW_EACH = 1.0

@@ -149,9 +149,11 @@ def tell_checks(console: Console, checks: Checks, late: Sequence[float], clock: 
     """How punctual it was, and whether every rule held."""
     within, median = share_within(late, 0.99), share_within(late, 0.5)
     hours = within * clock.speed / 3600
-    verdict = (
-        "the engine kept up" if within <= _KEPT_UP else "[yellow]too fast for this machine, try a lower --speed[/]"
-    )
+    verdict = "the engine kept up"
+    if median > _KEPT_UP:
+        verdict = "[yellow]too fast for this machine, try a lower --speed[/]"
+    elif within > _KEPT_UP:
+        verdict = "the engine kept up, but for bursts (windows open for many leads at once)"
     console.print(
         f"\n{verdict}: 99% of wakes within {within * 1000:,.0f} ms, half within {median * 1000:,.0f} ms "
         f"(at this speed {hours:,.1f} hours of the journeys' time; {len(late):,} wakes read)"

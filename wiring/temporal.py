@@ -3,14 +3,18 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import cache
+from typing import cast
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Interceptor
 from temporalio.common import SearchAttributeKey
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions, pydantic_data_converter
+from temporalio.converter import PayloadConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -29,6 +33,24 @@ SEARCH_ATTRIBUTES: dict[str, IndexedValueType.ValueType] = {
     OUTCOME.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     PAUSED.name: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
 }
+
+
+@cache
+def _the_converter() -> PayloadConverter:
+    return PydanticPayloadConverter(ToJsonOptions(exclude_unset=True))
+
+
+class OneConverter(PydanticPayloadConverter):
+    """pydantic's converter, made once for all: the SDK asks for a new one with each task of each workflow.
+
+    Fields that were not set are left out: their defaults say the same.
+    """
+
+    def __new__(cls) -> "OneConverter":  # noqa: PYI034 - it is always the same one
+        return cast("OneConverter", _the_converter())
+
+
+DATA_CONVERTER = replace(pydantic_data_converter, payload_converter_class=OneConverter)
 
 _DEFAULT_ADDRESS = "localhost:7233"
 _CONNECT_PATIENCE = timedelta(seconds=10)
@@ -49,7 +71,7 @@ async def connect(address: str | None = None, *, interceptors: Sequence[Intercep
     namespace = config.get("namespace", "default")
     try:
         async with asyncio.timeout(_CONNECT_PATIENCE.total_seconds()):
-            client = await Client.connect(**config, data_converter=pydantic_data_converter, interceptors=interceptors)
+            client = await Client.connect(**config, data_converter=DATA_CONVERTER, interceptors=interceptors)
             await client.workflow_service.describe_namespace(
                 DescribeNamespaceRequest(namespace=namespace), retry=False, timeout=_CONNECT_PATIENCE
             )
