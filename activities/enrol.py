@@ -1,13 +1,14 @@
 """Enrolling a lead on a track: the row first, then the workflow, so that a crash between leaves something to resume."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -142,25 +143,45 @@ class Enroller:
             raise RefusedError(f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({last.outcome}); {track.re_entry}")
 
     async def _start(self, enrolment: Enrolment, first: Enrolled, nudge: Request | None) -> bool:
-        """Start the workflow (with `nudge`, by signal-with-start); False if it was running already."""
+        """Start the workflow (with `nudge`, by signal-with-start); False if it was running already.
+
+        The stay before may have ended in the database, and its workflow be about to: then once more, when it has.
+        """
         journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=(first,), clock=self.clock)
         conflict = WorkflowIDConflictPolicy.FAIL if nudge is None else WorkflowIDConflictPolicy.USE_EXISTING
-        try:
-            await self.client.start_workflow(
-                enrolment.track,
-                journey,
-                id=workflow_id(enrolment.track, enrolment.lead_id),
-                task_queue=self.task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                id_conflict_policy=conflict,
-                search_attributes=at_start(first.stage, first.score),
-                static_summary=f"{enrolment.track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
-                start_signal=None if nudge is None else "refresh",
-                start_signal_args=[] if nudge is None else [nudge],
-            )
-        except WorkflowAlreadyStartedError:
-            # The row said `starting`: an earlier try started it and was cut off before its first decision.
-            return False
+        id_ = workflow_id(enrolment.track, enrolment.lead_id)
+        while True:
+            try:
+                await self.client.start_workflow(
+                    enrolment.track,
+                    journey,
+                    id=id_,
+                    task_queue=self.task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    id_conflict_policy=conflict,
+                    search_attributes=at_start(first.stage, first.score),
+                    static_summary=f"{enrolment.track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
+                    start_signal=None if nudge is None else "refresh",
+                    start_signal_args=[] if nudge is None else [nudge],
+                )
+            except WorkflowAlreadyStartedError as error:
+                if not await self._closes(id_, error.run_id, enrolment.id):
+                    # An earlier try started it and was cut off before its first decision.
+                    return False
+            else:
+                return True
+
+    async def _closes(self, id_: str, run_id: str | None, enrolment_id: str) -> bool:
+        """Wait for a workflow that has ended another stay to close; False if it is this stay's own."""
+        handle = self.client.get_workflow_handle(id_, run_id=run_id)
+        async for begun in handle.fetch_history_events(page_size=1):
+            payloads = begun.workflow_execution_started_event_attributes.input.payloads
+            (journey,) = await self.client.data_converter.decode(payloads, [Journey])
+            if journey.enrolment_id == enrolment_id:
+                return False
+            break
+        with suppress(WorkflowFailureError):
+            await handle.result()
         return True
 
     async def unfinished(self, session: AsyncSession) -> Sequence[Enrolment]:

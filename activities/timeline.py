@@ -208,7 +208,8 @@ async def _own_lines(session: AsyncSession, lead_id: str) -> list[Line]:
     behaved = select(BehaviourRow).where(BehaviourRow.lead_id == lead_id).order_by(BehaviourRow.at, BehaviourRow.id)
     for row in await session.scalars(behaved):
         earns = round(points[row.id]) if row.id in points else None
-        lines.append(Line(row.at, "behaviour", say_behaviour(row.name, row.subject), points=earns))
+        machine = " (a machine did: it counts for nothing)" if row.bot else ""
+        lines.append(Line(row.at, "behaviour", say_behaviour(row.name, row.subject) + machine, points=earns))
     return lines
 
 

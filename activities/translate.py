@@ -21,6 +21,7 @@ from nurture.behaviours import BEHAVIOURS
 from nurture.bots import is_machine_agent
 from nurture.errors import InputError
 from nurture.scoring import ScoringModel
+from wiring.database import lock_lead
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +85,7 @@ class Translator:
             return Meaning("ignored", note="of an erased lead")
         at = _seconds(body.get("timestamp")) or event.received_at
         kind = str(body.get("event"))
+        await lock_lead(session, lead.id)  # before its touch, as a send does: else the two could wait for each other
         if touch is not None:
             await _settle(session, touch, kind, body, at)
         if kind in {"open", "click"} and touch is not None:

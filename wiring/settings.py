@@ -179,7 +179,7 @@ class Settings(BaseSettings):
         default="starttls", description="starttls (port 587), tls (port 465), or none (a server on this machine)"
     )
     sender: Annotated[Sender, NoDecode, BeforeValidator(_sender)] = Field(
-        default=Sender(name="Dana at Perennial", address="dana@perennial.example"),
+        default=Sender(name="Maya at Northwind", address="maya@northwind.example"),
         description="a name and an address, such as Dana Reyes <dana@your-company.com>",
     )
     reply_to: EmailStr = Field(

@@ -14,7 +14,7 @@ from activities.identity import Identities
 from activities.mailbox import Mailbox
 from activities.moment import Moment
 from activities.provider import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
-from activities.send import SendActivity
+from activities.send import MOST_TRIES, SendActivity
 from activities.translate import TOUCH_ARGUMENT, Translator
 from models.edge import Event
 from models.messages import StepOrder, StepOutcome
@@ -435,6 +435,16 @@ async def test_at_least_once_a_refusal_of_the_second_request_ends_it_as_unknown(
     await lost_sight(house, provider)
     assert (await send(insisting(house, provider, MONDAY + UNHEARD))).result == "unknown"
     assert [fact.result for _, fact in await journal(house) if isinstance(fact, Done)] == ["unknown"]
+
+
+async def test_at_least_once_gives_up_when_neither_answers_nor_webhooks_come_through(house: Database) -> None:
+    """A lead gets no mail an hour for ever from a provider that takes each and never says so."""
+    provider = Scripted(before=[UnknownFateError(QUOTING) for _ in range(MOST_TRIES)])
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=MOST_TRIES)
+    outcome = await environment.run(insisting(house, provider).send, order())
+    assert outcome.result == "unknown"
+    assert await journal(house) == [(1, Done(MONDAY, "send:welcome", "unknown", outcome.reason))]
 
 
 async def test_at_least_once_a_fast_clock_leaves_the_webhook_its_real_seconds(house: Database) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.enrol import EnrolActivity
@@ -58,6 +59,26 @@ async def test_an_enrolment_cut_off_before_its_workflow_is_resumed(still_rig: Ri
         first = (await view_of(handle)).facts[0]
     assert isinstance(first, Enrolled)
     assert (first.at, first.cause) == (MONDAY, "deal lost")
+
+
+async def test_a_lead_back_before_its_last_journey_has_closed_waits_for_that(still_rig: Rig) -> None:
+    """The database is ahead of Temporal by a moment: the new journey starts when the old one has made room."""
+    before = await still_rig.journey_of("lost-deal", "ada")
+    async with still_rig.database.writing() as session:
+        await session.execute(update(Enrolment).values(status="finished", ended_at=MONDAY, outcome="rested"))
+    coming = asyncio.create_task(still_rig.enrol("lost-deal", "ada"))
+    await eventually(lambda: _has_come_back(still_rig))
+    for _ in range(5):  # meanwhile the start is tried, and refused by the server
+        await before.describe()
+    await before.terminate("the last journey closes")
+    handle = await coming
+    async with still_rig.working():
+        assert (await view_of(handle)).enrolment_id.endswith("/2")
+
+
+async def _has_come_back(rig: Rig) -> bool:
+    async with rig.database.reading() as session:
+        return await session.get(Enrolment, f"lost-deal/{rig.id('ada')}/2") is not None
 
 
 @pytest.mark.parametrize(
