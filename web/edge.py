@@ -8,7 +8,7 @@ from typing import Protocol
 
 import asyncpg
 from fastapi import Request
-from sqlalchemy import exc, text
+from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.events import Incoming, accept
@@ -22,12 +22,7 @@ from wiring.settings import Settings
 STORE_SECONDS = 15.0
 """Past this a caller is told 503. The transaction may commit all the same: what is sent again is known by then."""
 
-_ATTEMPTS = 12
-_INSERTED = {
-    "sqlite": text("SELECT total_changes()"),
-    "postgresql": text("SELECT pg_stat_get_xact_tuples_inserted('events'::regclass)"),
-}
-"""What this connection inserted so far: an INSERT that leaves out what conflicts does not say how much that was."""
+_ATTEMPTS = 3
 
 
 class Temporal(Protocol):
@@ -63,15 +58,15 @@ class Edge:
     ) -> int:
         """Commit the events, after what `also` writes, in one transaction; how many of them were new.
 
-        Two transactions that store the same events in different orders wait for each other: PostgreSQL ends one of
-        them, and it is done again. Raises what the database raises, and TimeoutError.
+        Two transactions that store the same events can wait for each other: PostgreSQL ends one of them, and it is
+        done again. Raises what the database raises, and TimeoutError.
         """
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 async with asyncio.timeout(STORE_SECONDS), self.database.writing() as session:
                     if also is not None:
                         await also(session)
-                    new = await _accept(session, events)
+                    new = await accept(session, events)
             except exc.DBAPIError as error:
                 if attempt == _ATTEMPTS or not _is_deadlock(error):
                     raise
@@ -87,14 +82,6 @@ def edge_of(request: Request) -> Edge:
     edge = request.app.state.edge
     assert isinstance(edge, Edge)
     return edge
-
-
-async def _accept(session: AsyncSession, events: Sequence[Incoming]) -> int:
-    """Store events; how many of them were new, by the database's own count of what it inserted."""
-    inserted = _INSERTED[session.get_bind().dialect.name]
-    before = await session.scalar(inserted)
-    await accept(session, events)
-    return int(await session.scalar(inserted) or 0) - int(before or 0)
 
 
 def _is_deadlock(error: exc.DBAPIError) -> bool:
