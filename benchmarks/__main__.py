@@ -15,6 +15,8 @@ from benchmarks.parked import AGES, age, disk, park, wake
 from benchmarks.report import Row, as_json, middle, percentile, show
 from benchmarks.stand import stand
 
+PARTS = ("journeys", "parked", "plan")
+
 
 def main() -> int:
     """Run all, print the table; 1 if an aim was missed."""
@@ -26,6 +28,7 @@ def main() -> int:
     )
     parser.add_argument("--parked", type=int, default=1000, help="leads parked to weigh them on disk (default 1000)")
     parser.add_argument("--woken", type=int, default=12, help="journeys of each age to wake cold (default 12)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure (default: all)")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
@@ -38,12 +41,26 @@ def main() -> int:
 
 
 async def measure(arguments: argparse.Namespace, folder: Path) -> list[Row]:
-    """All rows, in the order of the table."""
+    """All rows asked for, in the order of the table."""
+    rows: list[Row] = []
+    if "journeys" in arguments.only:
+        rows += await journey_rows(arguments, folder)
+    if "parked" in arguments.only:
+        rows += await parked_rows(arguments, folder)
+    return rows + plan_rows() if "plan" in arguments.only else rows
+
+
+async def journey_rows(arguments: argparse.Namespace, folder: Path) -> list[Row]:
+    """What a journey costs beside those by hand, and how soon a signal acts."""
     say(f"the canonical journey at {arguments.speed:g} days a second")
     async with stand(folder / "fast", arguments.speed * 86_400, ("ours", "naive", "optimised")) as fast:
         comparison: Comparison = await compare(fast, arguments.rounds, arguments.seconds, say)
-        rows = comparison.rows()
-        rows += await latency_rows(fast, comparison.capacity, say)
+        return comparison.rows() + await latency_rows(fast, comparison.capacity, say)
+
+
+async def parked_rows(arguments: argparse.Namespace, folder: Path) -> list[Row]:
+    """What parked journeys take on disk, and how soon a cold worker goes on with one."""
+    rows: list[Row] = []
     say("parked journeys")
     async with stand(folder / "real", 1, ("ours",)) as real:
         before = await asyncio.to_thread(disk, real.data_dir)
@@ -75,12 +92,14 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     for name, size in sizes.items():
         note = f"{AGES[name]} events, messages not counted, {arguments.woken} leads"
         rows.append(Row(f"parked lead on disk, {name}", size, "KB", 25 if name == "young" else None, note=note))
+    return rows
+
+
+def plan_rows() -> list[Row]:
+    """How fast `plan` is."""
     say("plan")
     speed = plan_speed.decisions_a_second(plan_speed.canonical, plan_speed.journey("ld"), rounds=50)
-    rows.append(
-        Row("plan, decisions a second of CPU", speed, "", 40_000, at_most=False, note="benchmarks/plan_speed.py")
-    )
-    return rows
+    return [Row("plan, decisions a second of CPU", speed, "", 40_000, at_most=False, note="benchmarks/plan_speed.py")]
 
 
 def say(words: str) -> None:

@@ -5,7 +5,6 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType
@@ -77,13 +76,13 @@ async def age(stand: Stand, lead_id: str, events: int) -> int:
     handle = handle_of(stand, lead_id)
     await handle.execute_update("override", Request(id="first", reason="benchmark"))
     await settled(handle)
-    await behave(handle, "email.clicked", "welcome")
+    await behave(stand, handle, "email.clicked", "welcome")
     length, turn = await settled(handle), 0
     while length < events:
         turn += 1
         ending = turn % 3 == 0 and events - length > 20
         name, subject = ("page.viewed", "/pricing") if ending else ("page.viewed", f"/blog/{turn}")
-        await behave(handle, name, subject)
+        await behave(stand, handle, name, subject)
         length = await settled(handle)
     return length
 
@@ -92,7 +91,7 @@ async def wake(stand: Stand, lead_id: str) -> float:
     """Wake a parked journey; seconds from the server's taking of the signal to the next command, by its clock."""
     handle = handle_of(stand, lead_id)
     before = await settled(handle)
-    await behave(handle, "page.viewed", "/pricing")
+    await behave(stand, handle, "page.viewed", "/pricing")
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         history = await handle.fetch_history()
@@ -112,9 +111,9 @@ def handle_of(stand: Stand, lead_id: str) -> WorkflowHandle[object, object]:
     return stand.inst.client.get_workflow_handle(workflow_id("ours", lead_id))
 
 
-async def behave(handle: WorkflowHandle[object, object], name: str, subject: str) -> None:
+async def behave(stand: Stand, handle: WorkflowHandle[object, object], name: str, subject: str) -> None:
     """The lead does something now."""
-    now = datetime.now(UTC)
+    now = stand.inst.moment.now()
     await handle.signal("behaviour", Behaviour(id=f"b{now.timestamp()}", name=name, subject=subject, at=now, score=0))
 
 
