@@ -17,8 +17,8 @@ from models.messages import Behaviour, Request
 
 PATIENCE = 60.0
 POLL = 0.03
-AGES = {"young": 15, "middle": 100, "old": 185}
-"""Events in the history of a journey of each age; the workflow goes on in a new run near 200."""
+AGES = {"young": 15, "middle": 55, "old": 85}
+"""Events in the history of a journey of each age; the workflow goes on in a new run near 100."""
 
 
 @dataclass(frozen=True, slots=True)

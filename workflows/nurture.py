@@ -39,8 +39,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows import visibility
     from workflows.inbox import Inbox
 
-MOST_EVENTS = 200
-"""A cold wake replays the whole history, at some 3,500 events a second: so many keep it under 100 ms."""
+MOST_EVENTS = 100
+"""A cold wake replays the whole history: so many keep it within 100 ms (docs/decisions/0008)."""
 
 MOST_SIGNALS = 1_000
 """`is_continue_as_new_suggested()` does not count signals; the server refuses more than 10,000 a run."""
