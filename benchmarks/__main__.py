@@ -15,7 +15,7 @@ from benchmarks.parked import AGES, age, disk, park, wake
 from benchmarks.report import Row, as_json, middle, percentile, show
 from benchmarks.stand import stand
 
-PARTS = ("journeys", "parked", "plan")
+PARTS = ("journeys", "latency", "parked", "plan")
 
 
 def main() -> int:
@@ -29,6 +29,9 @@ def main() -> int:
     parser.add_argument("--parked", type=int, default=1000, help="leads parked to weigh them on disk (default 1000)")
     parser.add_argument("--woken", type=int, default=12, help="journeys of each age to wake cold (default 12)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure (default: all)")
+    parser.add_argument(
+        "--capacity", type=float, default=1.9, help="journeys a second, for the latency part alone (default 1.9)"
+    )
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
@@ -45,6 +48,8 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     rows: list[Row] = []
     if "journeys" in arguments.only:
         rows += await journey_rows(arguments, folder)
+    elif "latency" in arguments.only:
+        rows += await latency_only_rows(arguments, folder)
     if "parked" in arguments.only:
         rows += await parked_rows(arguments, folder)
     return rows + plan_rows() if "plan" in arguments.only else rows
@@ -55,7 +60,14 @@ async def journey_rows(arguments: argparse.Namespace, folder: Path) -> list[Row]
     say(f"the canonical journey at {arguments.speed:g} days a second")
     async with stand(folder / "fast", arguments.speed * 86_400, ("ours", "naive", "optimised")) as fast:
         comparison: Comparison = await compare(fast, arguments.rounds, arguments.seconds, say)
-        return comparison.rows() + await latency_rows(fast, comparison.capacity, say)
+        rows = comparison.rows()
+        return rows + await latency_rows(fast, comparison.capacity, say) if "latency" in arguments.only else rows
+
+
+async def latency_only_rows(arguments: argparse.Namespace, folder: Path) -> list[Row]:
+    """How soon a signal acts, at half of a given capacity."""
+    async with stand(folder / "fast", arguments.speed * 86_400, ("ours",)) as fast:
+        return await latency_rows(fast, arguments.capacity, say)
 
 
 async def parked_rows(arguments: argparse.Namespace, folder: Path) -> list[Row]:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 
 from models.messages import Behaviour, Control
 
-REMEMBERED = 256
-"""How many ids are remembered, to hear each once: senders repeat themselves within seconds, not months."""
+REMEMBERED = 1_000
+"""How many ids are remembered, to hear each once: senders repeat themselves within seconds, not months. In a storm the
+server makes some of them wait so long that hundreds of others are heard in between."""
 
 
 class Inbox:
