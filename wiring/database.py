@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cache
@@ -90,7 +91,10 @@ class Database:
         if self.is_sqlite:
             driver = (await connection.get_raw_connection()).driver_connection
             assert isinstance(driver, InlineConnection)
-            await driver.begin()
+            try:
+                await driver.begin()
+            except sqlite3.OperationalError as error:  # as SQLAlchemy raises what a statement raises
+                raise exc.OperationalError("BEGIN", None, error, hide_parameters=True) from error
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from models.tables import ClockRow, Lead, Suppression, Touch
 from tests.db.rows import NOON, ada, count, touch
@@ -133,6 +133,24 @@ async def test_wherever_a_writer_is_cancelled_the_next_one_gets_its_turn(enrolle
                 await write(enrolled)
     finally:
         await other.close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+async def test_a_file_that_another_program_holds_is_an_error_of_the_database(
+    enrolled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is known and worded, once the patience is over; afterwards all is well."""
+    monkeypatch.setattr("wiring.database.BUSY_SECONDS", 0.02)
+    waiting = Database(enrolled.url.render_as_string(hide_password=False))
+    try:
+        async with enrolled.transaction():
+            with pytest.raises(OperationalError, match="database is locked"):
+                async with waiting.transaction():
+                    pass
+        async with waiting.transaction() as connection:
+            await connection.execute(update(Lead).values(score=1))
+    finally:
+        await waiting.close()
 
 
 async def _turns(count: int) -> None:
