@@ -60,8 +60,8 @@ MOST_DOUBLINGS = 3
 """The wait doubles with each try, so often at most: slow answers and late webhooks come together."""
 
 MOST_TRIES = 8
-"""So many tries of a send at least once; what is unknown still is left so. No lead gets a mail an hour for ever because
-neither the provider's answers nor its webhooks come through."""
+"""After so many tries of a send at least once, what was sent a second time and is unknown still is left so: no lead
+gets a mail an hour for ever because neither the provider's answers nor its webhooks come through."""
 
 UNKNOWN = "whether it was sent is not known"
 
@@ -213,15 +213,16 @@ class SendActivity:
     async def _lose_sight(self, order: StepOrder, touch_id: str, said: str, told: str = "") -> StepOutcome:
         """Nobody knows whether a touch was sent. Settled, if once at most; else the webhook has its time to tell."""
         attempt = activity.info().attempt
-        if not self._insists(order) or attempt >= MOST_TRIES:
+        if not self._insists(order):
             return await self._close(order, touch_id, "unknown", said, told)
         async with self.database.transaction() as connection:
             touch = await ledger.hold(connection, touch_id)
+            enough = touch.state == "unknown" and attempt >= MOST_TRIES
             if touch.state == "sending":
                 touch = replace(touch, state="unknown", reason=_lines(said, told))
                 await ledger.change(connection, touch)
             known = not self._is_open(touch, order)
-        if known:  # by the webhook, which was quicker
+        if known or enough:  # known by the webhook, which was quicker
             return await self._close(order, touch_id, "unknown")
         raise _ask_again(said, self._patience * 2 ** min(attempt - 1, MOST_DOUBLINGS))
 

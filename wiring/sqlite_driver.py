@@ -79,7 +79,7 @@ class InlineConnection(aiosqlite.Connection):
 
 
 class InlineCursor:
-    """The cursor SQLAlchemy asks for; every row of a result is fetched in the trip that makes it."""
+    """The cursor SQLAlchemy asks for; every row of a result is fetched with its statement."""
 
     arraysize = 1
 
