@@ -7,15 +7,12 @@ COPY requirements.lock .
 RUN pip install --require-hashes -r requirements.lock
 
 COPY activities activities
-COPY commands commands
 COPY content content
-COPY mailroom mailroom
 COPY migrations migrations
 COPY models models
 COPY nurture nurture
+COPY perennial perennial
 COPY sample sample
-COPY web web
-COPY wiring wiring
 COPY workflows workflows
 COPY alembic.ini starter.py worker.py ./
 

@@ -42,7 +42,7 @@ bench: $(DEV) ## Measure what a journey costs, beside the same journey on the ba
 	$(BIN)/python -m benchmarks $(ARGS)
 
 reference: $(DEV) ## Write docs/commands.md from the command line itself
-	$(BIN)/python -m commands.reference > docs/commands.md
+	$(BIN)/python -m perennial.cli.reference > docs/commands.md
 
 sample: $(DEV) ## Write the sample leads anew (the same bytes each time)
 	$(BIN)/python sample/generate.py

@@ -2,8 +2,9 @@
 
     python worker.py
 
-It needs a migrated database and waits for a Temporal server; both are named by the settings (`wiring.settings`,
-`temporalio.envconfig`). `--address` names an embedded engine, `--child` ends it with the process that started it.
+It needs a migrated database and waits for a Temporal server; both are named by the settings
+(`perennial.platform.settings`, `temporalio.envconfig`). `--address` names an embedded engine, `--child` ends it with the
+process that started it.
 """
 
 import argparse
@@ -15,12 +16,13 @@ from contextlib import suppress
 from temporalio.service import RPCError
 
 from nurture.errors import PerennialError, SettingsError
-from wiring.logs import configure_logs
-from wiring.migrations import require_current
-from wiring.provider import held_provider
-from wiring.settings import Settings, load_settings
-from wiring.temporal import connect, ensure_search_attributes
-from wiring.worker import build_worker, installation
+from perennial.app.installation import installation
+from perennial.app.providers import held_provider
+from perennial.app.worker import build_worker
+from perennial.platform.logs import configure_logs
+from perennial.platform.migrations import require_current
+from perennial.platform.settings import Settings, load_settings
+from perennial.platform.temporal import connect, ensure_search_attributes
 
 RETRY_SECONDS = 5.0
 

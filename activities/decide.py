@@ -9,21 +9,22 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from activities.read_model import forget_facts, write_decision, write_facts, write_head
-from activities.rescore import rescore
-from models.edge import Unheard
+from models.journeys import Enrolment, Unheard
+from models.leads import BehaviourRow
 from models.messages import Decided, Deciding
-from models.tables import BehaviourRow, Enrolment
-from nurture.content import Catalogue
-from nurture.decision import Decision, Finish, Park
+from models.visibility import attributes
+from nurture.content.catalogue import Catalogue
 from nurture.errors import NotFoundError
-from nurture.facts import AnyFact, Behaved, Enrolled, Scored
-from nurture.journal import Journal
-from nurture.plan import look_ahead, plan
-from nurture.scoring import ScoringModel
-from nurture.track import Registry
-from wiring.database import Database, lock_lead
-from workflows.visibility import attributes
+from nurture.journey.decision import Decision, Finish, Park
+from nurture.journey.facts import AnyFact, Behaved, Enrolled, Scored
+from nurture.journey.journal import Journal
+from nurture.journey.plan import look_ahead, plan
+from nurture.journey.track import Registry
+from nurture.people.scoring import ScoringModel
+from perennial.journeys.read_model import forget_facts, write_decision, write_facts, write_head
+from perennial.leads.lock import lock_lead
+from perennial.leads.scores import rescore
+from perennial.platform.database import Database
 
 _LEAD_OF = select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
 _UNHEARD = (

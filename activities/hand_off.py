@@ -6,14 +6,15 @@ from secrets import token_hex
 from sqlalchemy import select
 from temporalio import activity
 
-from activities.moment import Moment
-from activities.read_model import write_facts
+from models.journeys import Alert, HandOff
+from models.leads import Lead
 from models.messages import StepOrder, StepOutcome
-from models.tables import Alert, HandOff, Lead
-from nurture.decision import AlertStep
-from nurture.decision import HandOff as HandOffStep
-from nurture.facts import Done
-from wiring.database import Database, upsert_ignore
+from nurture.journey.decision import AlertStep
+from nurture.journey.decision import HandOff as HandOffStep
+from nurture.journey.facts import Done
+from perennial.journeys.read_model import write_facts
+from perennial.platform.database import Database, upsert_ignore
+from perennial.platform.moment import Moment
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities import ledger
-from activities.envelope import From, envelope_of
-from activities.identity import hold
-from activities.ledger import Entry
-from activities.moment import Moment
-from activities.provider import (
+from models.journeys import FactRow
+from models.messages import StepOrder, StepOutcome
+from nurture.content.catalogue import Catalogue
+from nurture.gate import Allow, Ask, Defer, Refuse, judge
+from nurture.journey.decision import Send
+from nurture.journey.facts import Done
+from nurture.journey.track import Registry
+from perennial.channels.envelope import From, envelope_of
+from perennial.channels.ports import (
     Envelope,
     NotSentError,
     Provider,
@@ -28,17 +31,14 @@ from activities.provider import (
     TryLaterError,
     UnknownFateError,
 )
-from activities.read_model import FACT, write_decision, write_facts, write_head
-from activities.standing import Addressee, Place, place_of, standing_of
-from activities.tokens import Tokens
-from models.messages import StepOrder, StepOutcome
-from models.tables import FactRow
-from nurture.content import Catalogue
-from nurture.decision import Send
-from nurture.facts import Done
-from nurture.gate import Allow, Ask, Defer, Refuse, judge
-from nurture.track import Registry
-from wiring.database import Database
+from perennial.journeys import ledger
+from perennial.journeys.ledger import Entry
+from perennial.journeys.read_model import FACT, write_decision, write_facts, write_head
+from perennial.journeys.standing import Addressee, Place, place_of, standing_of
+from perennial.leads.identity import hold
+from perennial.platform.database import Database
+from perennial.platform.moment import Moment
+from perennial.platform.tokens import Tokens
 
 NEW = ""
 """State of a touch that is not in the ledger yet."""

@@ -17,10 +17,10 @@ with workflow.unsafe.imports_passed_through():
 
     from benchmarks.canonical import Leg, timetable
     from models.messages import Behaviour, StepOrder, StepOutcome
-    from nurture.clock import Clock
-    from nurture.decision import Park, Send
-    from nurture.matchers import hears
-    from nurture.scoring import DEFAULT_MODEL, Entry
+    from nurture.journey.decision import Park, Send
+    from nurture.journey.matchers import hears
+    from nurture.people.scoring import DEFAULT_MODEL, Entry
+    from nurture.timing.clock import Clock
 
 RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
 

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
 
-from nurture.calendar import SendWindow
-from nurture.content import STAGES, Catalogue, parse_piece
-from nurture.decision import Finish, Park, Send
-from nurture.facts import AnyFact, Behaved, Done, Enrolled, Scored
+from nurture.content.catalogue import STAGES, Catalogue, parse_piece
 from nurture.gate import Caps
-from nurture.journal import Journal
-from nurture.lead import Lead
-from nurture.matchers import disqualified, hears, link_clicked, opted_out, page_viewed, unreachable
-from nurture.plan import plan
-from nurture.scoring import DEFAULT_MODEL, Entry
-from nurture.track import track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.decision import Finish, Park, Send
+from nurture.journey.facts import AnyFact, Behaved, Done, Enrolled, Scored
+from nurture.journey.journal import Journal
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import disqualified, hears, link_clicked, opted_out, page_viewed, unreachable
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.plan import plan
+from nurture.journey.track import track
+from nurture.people.scoring import DEFAULT_MODEL, Entry
+from nurture.timing.calendar import SendWindow
 
 LESSONS = 11
 TRAITS = {"topic": "any", "industry": "any"}

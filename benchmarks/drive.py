@@ -10,14 +10,15 @@ from typing import Literal
 
 from temporalio.service import RPCError
 
-from activities.behaviours import Happening
 from benchmarks.by_hand import HandJourney
 from benchmarks.canonical import Act, timetable
 from benchmarks.stand import Cpu, Stand
+from models.journeys import Enrolment
+from models.leads import BehaviourRow, ScoreEntry
 from models.messages import Behaviour
-from models.tables import BehaviourRow, Enrolment, ScoreEntry
-from nurture.scoring import DEFAULT_MODEL
-from wiring.database import upsert_ignore
+from nurture.people.scoring import DEFAULT_MODEL
+from perennial.intake.behaviours import Happening
+from perennial.platform.database import upsert_ignore
 
 Variant = Literal["ours", "naive", "optimised"]
 LATE = timedelta(days=2)

@@ -13,14 +13,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from nurture.decision import Finish, Park
-from nurture.facts import Behaved, Done, Enrolled, Scored
-from nurture.journal import Journal, compact
-from nurture.lead import Lead
-from nurture.matchers import converted, link_clicked, opted_out, page_viewed
-from nurture.plan import plan
-from nurture.track import Track, track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.decision import Finish, Park
+from nurture.journey.facts import Behaved, Done, Enrolled, Scored
+from nurture.journey.journal import Journal, compact
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import converted, link_clicked, opted_out, page_viewed
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.plan import plan
+from nurture.journey.track import Track, track
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 LEADS = 1_000

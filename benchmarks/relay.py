@@ -19,15 +19,15 @@ from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType
 
-from activities.behaviours import OWN
-from activities.events import Incoming, accept
-from activities.identity import Identities
-from activities.relay import Relay
-from activities.translate import Translator
 from benchmarks.histories import seconds
 from benchmarks.parked import AGES, age, handle_of, park, settled
 from benchmarks.report import Row, percentile, show
 from benchmarks.stand import Stand, stand
+from perennial.intake.behaviours import OWN
+from perennial.intake.outbox import Incoming, accept
+from perennial.intake.relay import Relay
+from perennial.intake.translate import Translator
+from perennial.leads.identity import Identities
 
 HEARD = 100
 """One event in so many is a click on the welcome, which wakes the journey the first time."""

@@ -17,14 +17,15 @@ import psutil
 
 from benchmarks.canonical import TRAITS
 from benchmarks.worker import installed
-from models.tables import ClockRow, Consent, Lead
-from wiring.clock import THE_CLOCK, set_clock
-from wiring.database import Database
-from wiring.embedded import Engine, embedded_engine
-from wiring.migrations import upgrade
-from wiring.settings import load_settings
-from wiring.temporal import ensure_search_attributes
-from wiring.worker import Installation
+from models.leads import Consent, Lead
+from models.shared import ClockRow
+from perennial.app.installation import Installation
+from perennial.dev.embedded import Engine, embedded_engine
+from perennial.platform.clock import THE_CLOCK, set_clock
+from perennial.platform.database import Database
+from perennial.platform.migrations import upgrade
+from perennial.platform.settings import load_settings
+from perennial.platform.temporal import ensure_search_attributes
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0

@@ -36,14 +36,14 @@ from fastapi import FastAPI, Request
 from sqlalchemy.engine import make_url
 
 from benchmarks.report import Row, show
-from web.signatures import SIGNATURE, TIMESTAMP
-from wiring.migrations import upgrade
+from perennial.platform.migrations import upgrade
+from perennial.web.signatures import SIGNATURE, TIMESTAMP
 
 ROOT = Path(__file__).parent.parent
 SIZES = (1, 100, 1000)
 CALLERS = 8
 AIM = 2.0
-_OURS = "import typer; from commands.web import web; typer.run(web)"
+_OURS = "import typer; from perennial.cli.web import web; typer.run(web)"
 _KEY = ec.generate_private_key(ec.SECP256R1())
 
 

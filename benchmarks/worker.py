@@ -19,20 +19,21 @@ from typing import Any
 from temporalio import activity
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.mailbox import Mailbox
-from activities.provider import Envelope, Fate
-from activities.read_model import write_decision, write_head
-from activities.rescore import rescore
 from benchmarks.by_hand import Naive, Optimised, Recording
 from benchmarks.canonical import canonical, catalogue
-from nurture.clock import Clock
-from nurture.scoring import DEFAULT_MODEL
-from nurture.track import Registry
-from wiring.clock import read_clock
-from wiring.database import Database
-from wiring.settings import Settings, load_settings
-from wiring.temporal import connect
-from wiring.worker import Installation, build_worker, step_activities
+from nurture.journey.track import Registry
+from nurture.people.scoring import DEFAULT_MODEL
+from nurture.timing.clock import Clock
+from perennial.app.installation import Installation
+from perennial.app.worker import build_worker, step_activities
+from perennial.channels.database_mail import Mailbox
+from perennial.channels.ports import Envelope, Fate
+from perennial.journeys.read_model import write_decision, write_head
+from perennial.leads.scores import rescore
+from perennial.platform.clock import read_clock
+from perennial.platform.database import Database
+from perennial.platform.settings import Settings, load_settings
+from perennial.platform.temporal import connect
 
 TRACKS = Registry((canonical,))
 

@@ -1,4 +1,4 @@
-"""What Alembic runs: inside a connection that `wiring.migrations` opened, or from its own command line."""
+"""What Alembic runs: inside a connection that `perennial.platform.migrations` opened, or from its own command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import JSON, Connection, text
 
-import models.edge  # noqa: F401 - its tables join the metadata
 from models.tables import Base
 from models.types import UtcDateTime
 
@@ -44,7 +43,7 @@ def migrate(connection: Connection) -> None:
 
 async def migrate_from_command_line() -> None:
     """Connect to the database that `alembic -x url=...` names."""
-    from wiring.migrations import migration_connection  # noqa: PLC0415 - only the command line needs it
+    from perennial.platform.migrations import migration_connection  # noqa: PLC0415 - only the command line needs it
 
     url = context.get_x_argument(as_dictionary=True).get("url")
     if not url:

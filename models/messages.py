@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from nurture.clock import Clock
-from nurture.decision import AlertStep, Decision, Do, Enrol, HandOff, Next, Park, Send
-from nurture.facts import Fact
+from nurture.journey.decision import AlertStep, Decision, Do, Enrol, HandOff, Next, Park, Send
+from nurture.journey.facts import Fact
+from nurture.timing.clock import Clock
 
 Step = Annotated[Send | HandOff | AlertStep | Enrol | Do, Field(discriminator="kind")]
 

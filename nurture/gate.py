@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias, assert_never
 
-from nurture.calendar import SendWindow, closes, is_holiday, is_open, local_time, next_open, spread
 from nurture.errors import InputError
+from nurture.timing.calendar import SendWindow, closes, is_holiday, is_open, local_time, next_open, spread
 
 Consent: TypeAlias = Literal["granted", "withdrawn", "none"]
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import settings
 from sqlalchemy.engine import make_url
 
+from perennial.platform.database import Database
+from perennial.platform.migrations import upgrade
 from tests.db.rows import ada, enrolment
-from wiring.database import Database
-from wiring.migrations import upgrade
 
 settings.register_profile("perennial", deadline=None)  # speed belongs in benchmarks/
 settings.load_profile("perennial")

@@ -10,21 +10,22 @@ from typing import Any
 
 from sqlalchemy import select
 
-from activities.envelope import From
-from activities.moment import Moment
-from activities.provider import Envelope, Fate, Provider
-from activities.read_model import FACT
 from activities.send import SendActivity
-from activities.tokens import Tokens
+from models.base import Base
+from models.journeys import DecisionRow, Enrolment, FactRow
 from models.messages import Deciding, StepOrder
-from models.tables import Base, DecisionRow, Enrolment, FactRow
-from nurture.clock import Clock
-from nurture.content import Catalogue
-from nurture.decision import AnyStep, Park, Send
-from nurture.facts import AnyFact, Enrolled
-from nurture.track import Registry
+from nurture.content.catalogue import Catalogue
+from nurture.journey.decision import AnyStep, Park, Send
+from nurture.journey.facts import AnyFact, Enrolled
+from nurture.journey.track import Registry
+from nurture.timing.clock import Clock
+from perennial.channels.envelope import From
+from perennial.channels.ports import Envelope, Fate, Provider
+from perennial.journeys.read_model import FACT
+from perennial.platform.database import Database
+from perennial.platform.moment import Moment
+from perennial.platform.tokens import Tokens
 from tests.engine.rig import CATALOGUE, MONDAY, TRACKS, lead_rows
-from wiring.database import Database
 
 WELCOME = Send("send:welcome", "welcome")
 TOKENS = Tokens("a secret of the tests")

@@ -10,21 +10,22 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.decide import DecideActivity
 from activities.hand_off import PeopleActivities
+from models.journeys import Alert, DecisionRow, Enrolment, HandOff
+from models.leads import Lead, ScoreEntry
 from models.messages import Decided, Deciding
-from models.tables import Alert, DecisionRow, Enrolment, HandOff, Lead, ScoreEntry
-from nurture.decision import AlertStep, Finish, Park, Send
-from nurture.decision import HandOff as HandOffStep
 from nurture.errors import NotFoundError
-from nurture.explain import say_next
-from nurture.facts import Behaved, Chosen, Done, Enrolled, Exited, Overridden, Paused, Scored, Waited
-from nurture.lead import Lead as TrackLead
-from nurture.matchers import opted_out
-from nurture.scoring import DEFAULT_MODEL
-from nurture.track import Registry, Track, track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.decision import AlertStep, Finish, Park, Send
+from nurture.journey.decision import HandOff as HandOffStep
+from nurture.journey.facts import Behaved, Chosen, Done, Enrolled, Exited, Overridden, Paused, Scored, Waited
+from nurture.journey.lead import Lead as TrackLead
+from nurture.journey.matchers import opted_out
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import Registry, Track, track
+from nurture.journey.wording import say_next
+from nurture.people.scoring import DEFAULT_MODEL
+from perennial.platform.database import Database
 from tests.activities.room import ADA, add, at_wall, deciding, decisions, enrolled, every, journal, one, order
 from tests.engine.rig import CATALOGUE, MONDAY, TRACKS
-from wiring.database import Database
 
 NEXT_WEEK = MONDAY + timedelta(days=7)
 BEGIN = Enrolled(MONDAY, "ada", traits={"topic": "forecasting", "industry": "retail"})

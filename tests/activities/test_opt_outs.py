@@ -20,17 +20,17 @@ from sqlalchemy.util import await_only
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.provider import Envelope, TryLaterError, UnknownFateError
 from activities.send import SendActivity
-from activities.suppress import suppress
+from models.journeys import Enrolment
 from models.messages import StepOutcome
-from models.tables import Enrolment
-from nurture.lead import Lead
-from nurture.track import Registry, track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.lead import Lead
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import Registry, track
+from perennial.channels.ports import Envelope, TryLaterError, UnknownFateError
+from perennial.leads.suppression import suppress
+from perennial.platform.database import Database, postgres_engine, sqlite_engine
 from tests.activities.room import Killed, Scripted, killed, order, sending
 from tests.engine.rig import MONDAY, lead_rows
-from wiring.database import Database, postgres_engine, sqlite_engine
 
 LATER = MONDAY + timedelta(minutes=20)
 

@@ -10,24 +10,27 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.identity import Identities
-from activities.mailbox import Mailbox
-from activities.moment import Moment
-from activities.provider import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
 from activities.send import MOST_TRIES, SendActivity
-from activities.translate import TOUCH_ARGUMENT, Translator
-from models.edge import Event
+from models.intake import Event
+from models.journeys import Enrolment, FactRow
+from models.leads import BehaviourRow, Suppression
 from models.messages import StepOrder, StepOutcome
-from models.tables import BehaviourRow, Enrolment, FactRow, Message, Suppression, Touch
-from nurture.clock import Clock
-from nurture.content import Catalogue, parse_piece
-from nurture.decision import HandOff, Send
+from models.touches import Message, Touch
+from nurture.content.catalogue import Catalogue, parse_piece
 from nurture.errors import ContentError
-from nurture.facts import Done
-from nurture.lead import Lead
-from nurture.scoring import DEFAULT_MODEL
-from nurture.track import Registry, track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.decision import HandOff, Send
+from nurture.journey.facts import Done
+from nurture.journey.lead import Lead
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import Registry, track
+from nurture.people.scoring import DEFAULT_MODEL
+from nurture.timing.clock import Clock
+from perennial.channels.database_mail import Mailbox
+from perennial.channels.ports import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
+from perennial.intake.translate import TOUCH_ARGUMENT, Translator
+from perennial.leads.identity import Identities
+from perennial.platform.database import Database
+from perennial.platform.moment import Moment
 from tests.activities.room import (
     ADA,
     TOKENS,
@@ -45,7 +48,6 @@ from tests.activities.room import (
     sending,
 )
 from tests.engine.rig import MONDAY
-from wiring.database import Database
 
 SATURDAY = MONDAY + timedelta(days=5)
 LATER = MONDAY + timedelta(hours=2)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from activities.provider import (
+from nurture.errors import SettingsError
+from perennial.channels.ports import (
     Envelope,
     NotSentError,
     SendError,
@@ -21,9 +22,8 @@ from activities.provider import (
     TryLaterError,
     UnknownFateError,
 )
-from activities.sendgrid import SendGridProvider, request_body
-from mailroom.faults import Fault
-from nurture.errors import SettingsError
+from perennial.integrations.sendgrid.provider import SendGridProvider, request_body
+from perennial.mailroom.faults import Fault
 from tests.mailroom.running import Running, running
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

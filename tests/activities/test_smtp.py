@@ -12,10 +12,10 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from aiosmtpd.smtp import Envelope as Received
 
-from activities.provider import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
-from activities.smtp import SmtpProvider, SmtpServer
-from activities.tokens import Tokens
 from nurture.errors import InputError
+from perennial.channels.ports import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
+from perennial.integrations.smtp.provider import SmtpProvider, SmtpServer
+from perennial.platform.tokens import Tokens
 
 TOKENS = Tokens("a secret of this test")
 PUBLIC = "https://nurture.example"

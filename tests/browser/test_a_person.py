@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from mailroom.client import MailboxClient
+from perennial.mailroom.client import MailboxClient
 from tests.browser.conftest import PATIENCE, Dev
 
 ADA, BEN = "haeun.yoon@tidewateroutfitters.example", "jiho.choi@yarrowgoods.example"

@@ -13,13 +13,16 @@ import pytest
 import pytest_asyncio
 from typer.testing import CliRunner, Result
 
-from commands.app import app
-from models.tables import ClockRow, Consent, Enrolment, Lead
-from wiring.embedded import embedded_engine
-from wiring.migrations import upgrade
-from wiring.settings import load_settings
-from wiring.temporal import connect, ensure_search_attributes
-from wiring.worker import Installation, build_worker, installation
+from models.journeys import Enrolment
+from models.leads import Consent, Lead
+from models.shared import ClockRow
+from perennial.app.installation import Installation, installation
+from perennial.app.worker import build_worker
+from perennial.cli.app import app
+from perennial.dev.embedded import embedded_engine
+from perennial.platform.migrations import upgrade
+from perennial.platform.settings import load_settings
+from perennial.platform.temporal import connect, ensure_search_attributes
 
 TUESDAY = datetime(2026, 3, 3, 10, tzinfo=UTC)
 PATIENCE = 60.0

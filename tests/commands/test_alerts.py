@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from activities.bounces import note_of_ours
-from models.edge import Event
-from models.tables import Alert
+from models.intake import Event
+from models.journeys import Alert
+from perennial.integrations.sendgrid.bounces import note_of_ours
+from perennial.platform.database import Database
+from perennial.platform.migrations import upgrade
+from perennial.platform.settings import load_settings
 from tests.commands.conftest import invoke
 from tests.db.rows import ada, enrolment, store
-from wiring.database import Database
-from wiring.migrations import upgrade
-from wiring.settings import load_settings
 
 REFUSED = {"event": "bounce", "email": "ada@example.com", "status": "5.7.1", "reason": "550 5.7.1 your IP is listed"}
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from commands.app import COMMANDS
-from commands.reference import commands, reference
-from commands.shared import failed
 from nurture.errors import ContentError, ImportFileError, NotFoundError, RefusedError, SettingsError, TrackError
+from perennial.cli.app import COMMANDS
+from perennial.cli.reference import commands, reference
+from perennial.cli.shared import failed
+from perennial.platform.migrations import upgrade
+from perennial.platform.settings import load_settings
 from tests.commands.conftest import invoke
-from wiring.migrations import upgrade
-from wiring.settings import load_settings
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 NOBODY = "127.0.0.1:1"
@@ -29,7 +29,7 @@ def test_a_command_explains_itself_and_all_its_options(name: str, command: Any) 
 
 
 def test_the_reference_is_the_commands() -> None:
-    """docs/commands.md says what --help says; `python -m commands.reference > docs/commands.md` mends it."""
+    """docs/commands.md says what --help says; `python -m perennial.cli.reference > docs/commands.md` mends it."""
     assert (DOCS / "commands.md").read_text(encoding="utf-8") == reference()
 
 

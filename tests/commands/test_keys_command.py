@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from activities.api_keys import find_key
+from perennial.access.keys import find_key
+from perennial.platform.database import Database
+from perennial.platform.migrations import upgrade
+from perennial.platform.settings import load_settings
 from tests.commands.conftest import invoke
-from wiring.database import Database
-from wiring.migrations import upgrade
-from wiring.settings import load_settings
 
 
 @pytest.fixture

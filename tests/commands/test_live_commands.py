@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from activities.enrol import workflow_id
+from models.journeys import Enrolment
+from models.leads import Lead
 from models.messages import Journey
-from models.tables import Enrolment, Lead, Message
-from nurture.facts import Enrolled
+from models.touches import Message
+from nurture.journey.facts import Enrolled
+from perennial.journeys.enrolling import workflow_id
 from tests.commands.conftest import TUESDAY, Stack, eventually, invoke
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -4,19 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from commands.retrace import ahead, changed, retrace, taken_of, until_of, up_to
-from models.tables import DecisionRow
-from nurture.content import Catalogue
-from nurture.decision import Finish, Park
+from models.journeys import DecisionRow
+from nurture.bench.retrace import ahead, changed, retrace, taken_of, until_of, up_to
+from nurture.content.catalogue import Catalogue
 from nurture.errors import InputError
-from nurture.explain import say_next
-from nurture.facts import AnyFact, Behaved, Done, Enrolled, Exited, Finished, Graduated, Scored
-from nurture.journal import Journal
-from nurture.lead import Lead
-from nurture.matchers import link_clicked, opted_out
-from nurture.plan import plan
-from nurture.track import Track, track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.decision import Finish, Park
+from nurture.journey.facts import AnyFact, Behaved, Done, Enrolled, Exited, Finished, Graduated, Scored
+from nurture.journey.journal import Journal
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import link_clicked, opted_out
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.plan import plan
+from nurture.journey.track import Track, track
+from nurture.journey.wording import say_next
 
 TUESDAY = datetime(2026, 3, 3, 10, tzinfo=UTC)
 EMPTY = Catalogue({})

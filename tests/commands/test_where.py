@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from commands.where import Condition, names_of, parse_where, where_clause
-from models.tables import Lead
+from models.leads import Lead
 from nurture.errors import InputError
+from perennial.leads.selection import Condition, names_of, parse_where, where_clause
+from perennial.platform.database import Database
 from tests.db.rows import ada, store
-from wiring.database import Database
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from wiring.settings import Settings, variable
+from perennial.platform.settings import Settings, variable
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = Path(__file__).with_name("compose-spec.json")

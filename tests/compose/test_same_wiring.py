@@ -22,7 +22,7 @@ import httpx2
 import pytest
 import yaml
 
-from wiring.embedded import embedded_engine
+from perennial.dev.embedded import embedded_engine
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from models.tables import Base, Enrolment, Lead
-from wiring.database import Database
+from models.base import Base
+from models.journeys import Enrolment
+from models.leads import Lead
+from perennial.platform.database import Database
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 

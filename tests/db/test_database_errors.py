@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from models.tables import Consent, Lead
+from models.leads import Consent, Lead
 from nurture.errors import SettingsError
+from perennial.platform.database import Database, parse_url, sqlite_engine
+from perennial.platform.database_errors import explain_database_error
+from perennial.platform.migrations import migration_connection
 from tests.db.rows import NOON, ada, count
-from wiring.database import Database, parse_url, sqlite_engine
-from wiring.database_errors import explain_database_error
-from wiring.migrations import migration_connection
 
 SECRET = "ada.lovelace@example.com"
 

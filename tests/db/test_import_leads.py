@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from activities.import_leads import BATCH, ImportReport, import_leads
-from activities.lead_changes import new_lead_id
-from activities.leads_file import ImportedBehaviour, LeadRecord, Reject, read_leads, read_mapping
-from models.tables import Base, BehaviourRow, Consent, Lead, ScoreEntry, Suppression
-from wiring.database import Database
+from models.base import Base
+from models.leads import BehaviourRow, Consent, Lead, ScoreEntry, Suppression
+from perennial.leads.importing.changes import new_lead_id
+from perennial.leads.importing.importer import BATCH, ImportReport, import_leads
+from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject, read_leads, read_mapping
+from perennial.platform.database import Database
 
 T = TypeVar("T", bound=Base)
 SAMPLE = Path(__file__).parents[2] / "sample"

@@ -13,10 +13,14 @@ from sqlalchemy import select
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from models.tables import Alert, Base, ClockRow, Consent, FactRow, HandOff, Lead, Suppression, Touch
+from models.base import Base
+from models.journeys import Alert, FactRow, HandOff
+from models.leads import Consent, Lead, Suppression
+from models.shared import ClockRow
+from models.touches import Touch
 from models.types import UtcDateTime
+from perennial.platform.database import Database, upsert_ignore
 from tests.db.rows import NOON, ada, count, enrolment, store, touch
-from wiring.database import Database, upsert_ignore
 
 
 @pytest.mark.parametrize(

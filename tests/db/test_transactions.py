@@ -10,9 +10,12 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
-from models.tables import ClockRow, Lead, Suppression, Touch
+from models.leads import Lead, Suppression
+from models.shared import ClockRow
+from models.touches import Touch
+from perennial.leads.lock import lock_lead
+from perennial.platform.database import Database, upsert_ignore
 from tests.db.rows import NOON, ada, count, touch
-from wiring.database import Database, lock_lead, upsert_ignore
 
 
 async def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
@@ -140,7 +143,7 @@ async def test_a_file_that_another_program_holds_is_an_error_of_the_database(
     enrolled: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is known and worded, once the patience is over; afterwards all is well."""
-    monkeypatch.setattr("wiring.database.BUSY_SECONDS", 0.02)
+    monkeypatch.setattr("perennial.platform.database.BUSY_SECONDS", 0.02)
     waiting = Database(enrolled.url.render_as_string(hide_password=False))
     try:
         async with enrolled.transaction():

@@ -14,10 +14,10 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from nurture.clock import Clock
+from nurture.timing.clock import Clock
+from perennial.dev.embedded import embedded_engine
+from perennial.platform.temporal import SEARCH_ATTRIBUTES, connect, ensure_search_attributes
 from tests.engine.rig import Rig, quick, rig_on, still
-from wiring.embedded import embedded_engine
-from wiring.temporal import SEARCH_ATTRIBUTES, connect, ensure_search_attributes
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

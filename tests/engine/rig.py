@@ -17,24 +17,28 @@ from sqlalchemy import select
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Worker
 
-from activities.behaviours import Happening
-from activities.enrol import workflow_id
-from activities.mailbox import Mailbox
-from activities.provider import Provider
-from activities.read_model import FACT
-from activities.render import load_catalogue
+from models.journeys import Enrolment, FactRow
+from models.leads import Consent, Lead
 from models.messages import Behaviour, JournalView
-from models.tables import ClockRow, Consent, Enrolment, FactRow, Lead, Touch
-from nurture.behaviours import behaviour_kind
-from nurture.clock import Clock
-from nurture.decision import Park
-from nurture.facts import AnyFact
-from nurture.scoring import DEFAULT_MODEL
-from nurture.track import Registry, Track, load_tracks
-from wiring.clock import read_clock
-from wiring.database import Database
-from wiring.settings import load_settings
-from wiring.worker import Installation, build_worker
+from models.shared import ClockRow
+from models.touches import Touch
+from nurture.journey.decision import Park
+from nurture.journey.facts import AnyFact
+from nurture.journey.track import Registry, Track, load_tracks
+from nurture.people.behaviours import behaviour_kind
+from nurture.people.scoring import DEFAULT_MODEL
+from nurture.timing.clock import Clock
+from perennial.app.installation import Installation
+from perennial.app.worker import build_worker
+from perennial.channels.database_mail import Mailbox
+from perennial.channels.ports import Provider
+from perennial.channels.render import load_catalogue
+from perennial.intake.behaviours import Happening
+from perennial.journeys.enrolling import workflow_id
+from perennial.journeys.read_model import FACT
+from perennial.platform.clock import read_clock
+from perennial.platform.database import Database
+from perennial.platform.settings import load_settings
 
 MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """A working Monday in Europe, before its clocks change on 29 March."""

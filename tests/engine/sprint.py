@@ -7,13 +7,13 @@ import sys
 from datetime import time
 from pathlib import Path
 
-from nurture.calendar import SendWindow
 from nurture.gate import Caps
-from nurture.lead import Lead
-from nurture.track import track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.lead import Lead
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import track
+from nurture.timing.calendar import SendWindow
+from perennial.platform.temporal import connect
 from tests.engine.rig import rig_on
-from wiring.temporal import connect
 
 PIECES = ["welcome", "best-of", "last-call"]
 

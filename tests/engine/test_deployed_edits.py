@@ -9,12 +9,12 @@ from typing import Any
 from temporalio.client import WorkflowHandle
 
 from models.messages import Request
-from nurture.decision import Finish, Park
-from nurture.facts import Done, Skipped
-from nurture.lead import Lead
-from nurture.matchers import opted_out
-from nurture.track import Track, track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.decision import Finish, Park
+from nurture.journey.facts import Done, Skipped
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import opted_out
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import Track, track
 from tests.engine.rig import Rig, behaviour, events, eventually, finished, kinds, parked, view_of
 
 DAY = timedelta(days=1)

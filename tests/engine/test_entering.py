@@ -10,11 +10,12 @@ from sqlalchemy import select, update
 from temporalio.testing import ActivityEnvironment
 
 from activities.enrol import EnrolActivity
+from models.journeys import Enrolment, FactRow
+from models.leads import BehaviourRow, Consent, Lead, ScoreEntry, Suppression
 from models.messages import StepOutcome
-from models.tables import BehaviourRow, Consent, Enrolment, FactRow, Lead, ScoreEntry, Suppression
-from nurture.decision import Enrol
 from nurture.errors import NotFoundError, RefusedError
-from nurture.facts import Enrolled
+from nurture.journey.decision import Enrol
+from nurture.journey.facts import Enrolled
 from tests.activities.room import order
 from tests.engine.rig import MONDAY, Rig, eventually, finished, view_of
 

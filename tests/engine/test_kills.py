@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from models.tables import Alert, Enrolment, FactRow, HandOff, Message, Touch
+from models.journeys import Alert, Enrolment, FactRow, HandOff
+from models.touches import Message, Touch
+from perennial.dev.embedded import Engine, embedded_engine
+from perennial.platform.temporal import connect, ensure_search_attributes
 from tests.engine.rig import Rig, eventually, quick, rig_on, view_of
 from tests.engine.sprint import PIECES, sprint
-from wiring.embedded import Engine, embedded_engine
-from wiring.temporal import connect, ensure_search_attributes
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEED = 3 * 86_400.0

@@ -9,8 +9,15 @@ from typing import Any
 from sqlalchemy import insert
 from temporalio import activity
 
-from activities.mailbox import Mailbox
-from activities.provider import (
+from models.leads import Lead as LeadRow
+from models.messages import DoOrder, Request
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import link_clicked, opted_out
+from nurture.journey.outcomes import Outcome
+from nurture.journey.sales import hand_to_sales
+from nurture.journey.track import track
+from perennial.channels.database_mail import Mailbox
+from perennial.channels.ports import (
     Envelope,
     Fate,
     NotSentError,
@@ -18,15 +25,8 @@ from activities.provider import (
     TryLaterError,
     UnknownFateError,
 )
-from models.messages import DoOrder, Request
-from models.tables import Lead as LeadRow
-from nurture.lead import Lead
-from nurture.matchers import link_clicked, opted_out
-from nurture.sales import hand_to_sales
-from nurture.track import track
-from nurture.vocabulary import Outcome
+from perennial.platform.database import Database
 from tests.engine.rig import Rig, decoded, events, eventually, finished, parked
-from wiring.database import Database
 
 FIRST, LAST, COMPANY = "Zebulonia", "Quackenbush-Fitzroy", "Xylophonics Unlimited"
 ADDRESS = "zebulonia.quackenbush@xylophonics.example"

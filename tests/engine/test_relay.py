@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, update
 
-from activities.behaviours import Happening
-from activities.events import Incoming, accept
-from activities.identity import Identities
-from activities.relay import Relay
-from activities.translate import TOUCH_ARGUMENT, Translator
-from models.edge import Event, Identity, Unheard
-from models.tables import BehaviourRow, Lead, ScoreEntry, Suppression, Touch
-from nurture.facts import Behaved
+from models.intake import Event
+from models.journeys import Unheard
+from models.leads import BehaviourRow, Identity, Lead, ScoreEntry, Suppression
+from models.touches import Touch
+from nurture.journey.facts import Behaved
+from perennial.intake.behaviours import Happening
+from perennial.intake.outbox import Incoming, accept
+from perennial.intake.relay import Relay
+from perennial.intake.translate import TOUCH_ARGUMENT, Translator
+from perennial.leads.identity import Identities
 from tests.engine.rig import MONDAY, Rig, events, finished, kinds, parked, view_of
 
 SECRET = "a secret of the tests, long enough for one"

@@ -12,15 +12,15 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-from activities.mailbox import Mailbox
-from activities.provider import Envelope, Fate, TryLaterError
 from models.messages import DoOrder, Request
-from nurture.decision import Park
-from nurture.facts import Done, Exited, Paused, Resumed
-from nurture.lead import Lead
-from nurture.matchers import link_clicked, opted_out
-from nurture.track import track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.decision import Park
+from nurture.journey.facts import Done, Exited, Paused, Resumed
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import link_clicked, opted_out
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import track
+from perennial.channels.database_mail import Mailbox
+from perennial.channels.ports import Envelope, Fate, TryLaterError
 from tests.engine.rig import Rig, behaviour, eventually, finished, kinds, parked, view_of
 
 WEEK = timedelta(days=7)

@@ -11,13 +11,13 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.messages import Behaviour
-from nurture.facts import Behaved
-from nurture.lead import Lead
-from nurture.matchers import demo_requested, opted_out
-from nurture.track import track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.facts import Behaved
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import demo_requested, opted_out
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import track
+from perennial.platform.temporal import connect
 from tests.engine.rig import Rig, behaviour, events, eventually, finished, parked, view_of
-from wiring.temporal import connect
 
 SENDERS = 6
 AGAIN = 5  # each sender says one in so many twice

@@ -20,7 +20,7 @@ from temporalio import client as temporal
 from temporalio import worker
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from activities.provider import Envelope, Fate, Provider
+from perennial.channels.ports import Envelope, Fate, Provider
 
 POINTS = {
     "judging": "the judgement is written and not committed",

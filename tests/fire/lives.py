@@ -22,15 +22,15 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
-import wiring.worker
-from activities.sendgrid import SendGridProvider
+import perennial.app.installation
 from models.messages import StepOrder, StepOutcome
-from nurture.decision import Send
+from nurture.journey.decision import Send
+from perennial.app.worker import step_activities
+from perennial.integrations.sendgrid.provider import SendGridProvider
+from perennial.platform.temporal import connect
 from tests.engine.rig import Rig, rig_on
 from tests.fire.fuse import Fuse, Fused, Reports
 from tests.fire.story import PIECES, TRACKS
-from wiring.temporal import connect
-from wiring.worker import step_activities
 
 AT_ONCE = 20
 UNSTICKY = timedelta(seconds=1)
@@ -106,7 +106,7 @@ def supervise(life: Life, plan: list[tuple[str, int]]) -> None:
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    wiring.worker.Worker = partial(Worker, sticky_queue_schedule_to_start_timeout=UNSTICKY)  # type: ignore[assignment,misc]
+    perennial.app.installation.Worker = partial(Worker, sticky_queue_schedule_to_start_timeout=UNSTICKY)  # type: ignore[assignment,misc]
     for point, on_pass in plan:
         current = os.fork()
         if current == 0:

@@ -15,12 +15,13 @@ from threading import Thread
 
 from sqlalchemy import select
 
-from activities.identity import Identities
-from activities.relay import Relay
-from activities.translate import Translator
-from mailroom.faults import Fault
-from mailroom.webhook import Manners
-from models.tables import Enrolment, Touch
+from models.journeys import Enrolment
+from models.touches import Touch
+from perennial.intake.relay import Relay
+from perennial.intake.translate import Translator
+from perennial.leads.identity import Identities
+from perennial.mailroom.faults import Fault
+from perennial.mailroom.webhook import Manners
 from tests.engine.rig import MONDAY, Rig, eventually
 from tests.fire.fuse import POINTS
 from tests.fire.lives import Life

@@ -2,11 +2,11 @@
 
 from datetime import time
 
-from nurture.calendar import SendWindow
 from nurture.gate import Caps
-from nurture.lead import Lead
-from nurture.track import track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.lead import Lead
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import track
+from nurture.timing.calendar import SendWindow
 
 PIECES = ("welcome", "best-of", "still-interested", "reconsider", "last-call")
 OFTEN = Caps(per_day=99, per_week=99, per_month=99)

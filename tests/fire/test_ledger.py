@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from mailroom.webhook import Manners
+from perennial.mailroom.webhook import Manners
 from tests.engine.rig import eventually, quick, rig_on
 from tests.fire.fuse import POINTS
 from tests.fire.stand import Ledger, Stand, Worked, enrolled, stand

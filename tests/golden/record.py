@@ -16,13 +16,13 @@ from typing import Any
 
 from temporalio.client import WorkflowHandle, WorkflowHistory, WorkflowUpdateFailedError
 
+from models.leads import Suppression
 from models.messages import Request
-from models.tables import Suppression
-from nurture.decision import Park
+from nurture.journey.decision import Park
+from perennial.dev.embedded import embedded_engine
+from perennial.platform.migrations import upgrade
+from perennial.platform.temporal import connect, ensure_search_attributes
 from tests.engine.rig import MONDAY, Rig, behaviour, eventually, finished, parked, quick, rig_on, still, view_of
-from wiring.embedded import embedded_engine
-from wiring.migrations import upgrade
-from wiring.temporal import connect, ensure_search_attributes
 
 FOLDER = Path(__file__).parent
 Handle = WorkflowHandle[Any, Any]

@@ -13,10 +13,10 @@ from temporalio.common import RawValue
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from nurture.decision import Park
+from nurture.journey.decision import Park
+from perennial.app.worker import sandbox
 from tests.engine.rig import decoded
-from wiring.worker import sandbox
-from workflows.nurture import Nurture
+from workflows.journey import Nurture
 
 HISTORIES = sorted(Path(__file__).parent.glob("*.json"))
 NAMES = [path.stem for path in HISTORIES]

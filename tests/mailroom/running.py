@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from mailroom.client import MailboxClient
 from nurture.errors import SettingsError
+from perennial.mailroom.client import MailboxClient
 
 PATIENCE = 20.0
 
@@ -48,7 +48,7 @@ class Running:
 @contextmanager
 def running(data_dir: Path, *options: str) -> Iterator[Running]:
     """A mailbox on this folder, on a port of its own choice, stopped in the end."""
-    command = [sys.executable, "-m", "mailroom", "--data-dir", str(data_dir), "--port", "0", *options]
+    command = [sys.executable, "-m", "perennial.mailroom", "--data-dir", str(data_dir), "--port", "0", *options]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
         try:

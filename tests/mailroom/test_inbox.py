@@ -5,7 +5,7 @@ from html import unescape
 import httpx2
 import pytest
 
-from nurture.bots import is_machine_agent
+from perennial.intake.bots import is_machine_agent
 from tests.mailroom.mails import accepted, request_for
 from tests.mailroom.running import Receiver, Running
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from mailroom.faults import Fault
+from perennial.mailroom.faults import Fault
 from tests.mailroom.mails import accepted, post, request_for
 from tests.mailroom.running import Running
 

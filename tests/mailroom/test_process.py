@@ -12,11 +12,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from commands.mailbox import mailbox as command
-from mailroom.events import Act
-from mailroom.faults import Fault, parse_fault
-from mailroom.serve import running_mailbox
 from nurture.errors import InputError, NotFoundError, SettingsError
+from perennial.cli.mailbox import mailbox as command
+from perennial.mailroom.events import Act
+from perennial.mailroom.faults import Fault, parse_fault
+from perennial.mailroom.serve import running_mailbox
 from tests.mailroom.mails import accepted, post, request_for
 from tests.mailroom.running import PATIENCE, Running, running
 
@@ -102,7 +102,7 @@ def test_a_second_mailbox_on_the_folder_is_refused_and_says_where_the_first_is(t
     with running(tmp_path) as first:
         assert running_mailbox(tmp_path) == first.url
         second = subprocess.run(
-            [sys.executable, "-m", "mailroom", "--data-dir", str(tmp_path), "--port", "0"],
+            [sys.executable, "-m", "perennial.mailroom", "--data-dir", str(tmp_path), "--port", "0"],
             capture_output=True,
             text=True,
             check=False,
@@ -119,7 +119,7 @@ def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     with running(tmp_path / "one") as first:
         port = first.url.rpartition(":")[2]
         second = subprocess.run(
-            [sys.executable, "-m", "mailroom", "--data-dir", str(tmp_path / "two"), "--port", port],
+            [sys.executable, "-m", "perennial.mailroom", "--data-dir", str(tmp_path / "two"), "--port", port],
             capture_output=True,
             text=True,
             check=False,

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailroom.letters import letters
-from mailroom.mail_send import MailSend
-from mailroom.validation import read_mail_send
+from perennial.mailroom.letters import letters
+from perennial.mailroom.mail_send import MailSend
+from perennial.mailroom.validation import read_mail_send
 from tests.mailroom.mails import request_for
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from sendgrid.helpers.eventwebhook import EventWebhook  # type: ignore[import-untyped]
 
-from mailroom.events import Act, EventName
-from mailroom.webhook import SIGNATURE_HEADER, TIMESTAMP_HEADER, Manners
+from perennial.mailroom.events import Act, EventName
+from perennial.mailroom.webhook import SIGNATURE_HEADER, TIMESTAMP_HEADER, Manners
 from tests.mailroom.mails import accepted, request_for
 from tests.mailroom.running import Call, Receiver, Running, running
 

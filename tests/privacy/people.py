@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities import consent
-from models.tables import Base, Consent, Lead
+from models.base import Base
+from models.leads import Consent, Lead
+from perennial.leads import consent
+from perennial.platform.database import Database
 from tests.db.rows import store
-from wiring.database import Database
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SECRET = "a secret of these tests, long enough"

@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from activities.bounces import bounce_of, note_of_ours, our_rejections
-from activities.identity import Identities
-from activities.translate import Translator
-from models.edge import Event
-from nurture.scoring import DEFAULT_MODEL
+from models.intake import Event
+from nurture.people.scoring import DEFAULT_MODEL
+from perennial.intake.translate import Translator
+from perennial.integrations.sendgrid.bounces import bounce_of, note_of_ours, our_rejections
+from perennial.leads.identity import Identities
+from perennial.platform.database import Database
 from tests.db.rows import store
 from tests.privacy.people import NOON, SECRET, does, person, settle
-from wiring.database import Database
 
 READER = Translator(Identities(SECRET), DEFAULT_MODEL)
 

@@ -10,17 +10,17 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from activities.suppress import suppressions
-from commands import privacy
-from models.edge import SuppressedAddress
-from models.tables import Lead, Touch
+from models.leads import Lead, SuppressedAddress
+from models.touches import Touch
 from nurture.errors import InputError, RefusedError
+from perennial.cli import privacy
+from perennial.leads.suppression import suppressions
+from perennial.platform.database import Database
 from tests.db.rows import enrolment, store, touch
 from tests.mailroom.mails import accepted, request_for
 from tests.mailroom.running import running
 from tests.privacy.people import does, person, rows, settle
 from tests.privacy.test_erase import everything_about
-from wiring.database import Database
 
 Found = TypeVar("Found")
 

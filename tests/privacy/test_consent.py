@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from activities import consent
-from activities.suppress import (
+from models.leads import Consent, SuppressedAddress, Suppression
+from nurture.errors import InputError, RefusedError
+from perennial.leads import consent
+from perennial.leads.suppression import (
     REASONS,
     SOFT_BOUNCES,
     Reason,
@@ -21,11 +23,8 @@ from activities.suppress import (
     suppressions,
     unbar,
 )
-from models.edge import SuppressedAddress
-from models.tables import Consent, Suppression
-from nurture.errors import InputError, RefusedError
+from perennial.platform.database import Database
 from tests.privacy.people import NOON, SECRET, consent_of, does, one, person, rows, settle
-from wiring.database import Database
 
 LATER = NOON + timedelta(days=1)
 

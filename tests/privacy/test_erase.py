@@ -11,32 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Table, select
 
-from activities.erase import erase, scrubbed
-from activities.export_lead import BY_ENROLMENT, BY_ITSELF, BY_LEAD, NOT_ABOUT_LEADS, export_lead
-from activities.identity import Identities
-from activities.merge import merge
-from activities.read_model import FACT, write_facts
-from activities.suppress import address_hash, barred
-from models.edge import Event, Identity, Preference, SuppressedAddress, Unheard
-from models.tables import (
-    Alert,
-    Base,
-    BehaviourRow,
-    DecisionRow,
-    Enrolment,
-    FactRow,
-    HandOff,
-    Lead,
-    Message,
-    ScoreEntry,
-    Suppression,
-    Touch,
-)
+from models.base import Base
+from models.intake import Event
+from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOff, Unheard
+from models.leads import BehaviourRow, Identity, Lead, Preference, ScoreEntry, SuppressedAddress, Suppression
+from models.touches import Message, Touch
 from nurture.errors import NotFoundError
-from nurture.facts import AnyFact, Behaved, Chosen, Deferred, Done, Enrolled, Exited, Finished, Scored, Waited
+from nurture.journey.facts import AnyFact, Behaved, Chosen, Deferred, Done, Enrolled, Exited, Finished, Scored, Waited
+from perennial.journeys.read_model import FACT, write_facts
+from perennial.leads.identity import Identities
+from perennial.leads.suppression import address_hash, barred
+from perennial.platform.database import Database
+from perennial.privacy.erase import erase, scrubbed
+from perennial.privacy.export import BY_ENROLMENT, BY_ITSELF, BY_LEAD, NOT_ABOUT_LEADS, export_lead
+from perennial.privacy.merge import merge
 from tests.db.rows import store
 from tests.privacy.people import NOON, SECRET, consent_of, does, granted, one, person, rows, settle
-from wiring.database import Database
 
 SECRETS = ("Zebulon", "Quixworth", "quixotic.example", "Zörn GmbH", "+49-30-555", "zeb-browser-1", "zeb-user-1")
 """What must not be found of Zebulon Quixworth after the erasure, in any spelling of JSON or case."""

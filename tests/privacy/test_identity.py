@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from activities.events import Incoming, accept
-from activities.identity import Identities, kept, known_as, reattach, visitor_of, with_address
-from activities.suppress import bar, suppress, suppressions
-from models.edge import Event, Identity
-from models.tables import Consent, Lead, ScoreEntry
+from models.intake import Event
+from models.leads import Consent, Identity, Lead, ScoreEntry
+from perennial.intake.outbox import Incoming, accept
+from perennial.leads.identity import Identities, kept, known_as, reattach, visitor_of, with_address
+from perennial.leads.suppression import bar, suppress, suppressions
+from perennial.platform.database import Database
 from tests.privacy.people import NOON, SECRET, consent_of, does, one, person, rows, settle
-from wiring.database import Database
 
 WHO = Identities(SECRET)
 AGREED = {"consent": {"basis": "consent", "source": "guide-form", "wording": "2026-03"}}

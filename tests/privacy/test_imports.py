@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from activities.erase import ERASED, erase
-from activities.import_leads import import_leads
-from activities.leads_file import LeadRecord, Reject
-from activities.merge import merge
-from activities.suppress import bar
-from models.tables import Lead
+from models.leads import Lead
+from perennial.leads.importing.importer import import_leads
+from perennial.leads.importing.leads_file import LeadRecord, Reject
+from perennial.leads.suppression import bar
+from perennial.platform.database import Database
+from perennial.privacy.erase import ERASED, erase
+from perennial.privacy.merge import merge
 from tests.privacy.people import NOON, SECRET, does, person, rows, settle
-from wiring.database import Database
 
 ADA = LeadRecord(
     row=2,

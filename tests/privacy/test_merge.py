@@ -6,21 +6,23 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from activities import consent
-from activities.events import Incoming, accept
-from activities.identity import name, with_address
-from activities.merge import Merged, merge, merged_leads
-from activities.standing import place_of, standing_of
-from activities.suppress import suppress, suppressions
-from activities.wishes import Wishes, wish_break, wish_topics, wishes_of
-from models.edge import Event, Identity
-from models.tables import BehaviourRow, Enrolment, Lead, Message, ScoreEntry, Touch
+from models.intake import Event
+from models.journeys import Enrolment
+from models.leads import BehaviourRow, Identity, Lead, ScoreEntry
+from models.touches import Message, Touch
 from nurture.errors import InputError, NotFoundError, RefusedError
-from nurture.matchers import Matcher
-from nurture.scoring import DEFAULT_MODEL
+from nurture.journey.matchers import Matcher
+from nurture.people.scoring import DEFAULT_MODEL
+from perennial.intake.outbox import Incoming, accept
+from perennial.journeys.standing import place_of, standing_of
+from perennial.leads import consent
+from perennial.leads.identity import name, with_address
+from perennial.leads.preferences import Wishes, wish_break, wish_topics, wishes_of
+from perennial.leads.suppression import suppress, suppressions
+from perennial.platform.database import Database
+from perennial.privacy.merge import Merged, merge, merged_leads
 from tests.db.rows import store
 from tests.privacy.people import NOON, consent_of, does, one, person, rows, settle
-from wiring.database import Database
 
 DAY = timedelta(days=1)
 

@@ -6,19 +6,20 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from activities.erase import Eraser
-from activities.export_lead import export_lead
-from activities.identity import name
-from activities.merge import merge_and_tell
-from activities.suppress import REASONS, Reason, suppressions
-from activities.suppressor import Suppressor
-from activities.timeline import story_of
-from activities.wishes import wish_break, wish_topics
+from models.leads import Lead
 from models.messages import Request
-from models.tables import Lead, Message, Touch
+from models.touches import Message, Touch
 from nurture.errors import SettingsError
-from nurture.facts import Deferred
-from nurture.scoring import DEFAULT_MODEL
+from nurture.journey.facts import Deferred
+from nurture.people.scoring import DEFAULT_MODEL
+from perennial.journeys.story import story_of
+from perennial.leads.identity import name
+from perennial.leads.preferences import wish_break, wish_topics
+from perennial.leads.suppression import REASONS, Reason, suppressions
+from perennial.privacy.erase import Eraser
+from perennial.privacy.export import export_lead
+from perennial.privacy.merge import merge_and_tell
+from perennial.privacy.suppressor import Suppressor
 from tests.engine.rig import MONDAY, Rig, decoded, eventually, finished, kinds, parked
 from tests.privacy.people import SECRET
 from tests.privacy.test_erase import dumped

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from nurture.content import Catalogue, parse_piece
-from nurture.decision import AnyStep, Decision, Finish, Park, Send
-from nurture.facts import AnyFact, Behaved, Done, Enrolled, Scored
-from nurture.journal import Journal
-from nurture.plan import NO_CONTENT, plan
-from nurture.track import Track, track
+from nurture.content.catalogue import Catalogue, parse_piece
+from nurture.journey.decision import AnyStep, Decision, Finish, Park, Send
+from nurture.journey.facts import AnyFact, Behaved, Done, Enrolled, Scored
+from nurture.journey.journal import Journal
+from nurture.journey.plan import NO_CONTENT, plan
+from nurture.journey.track import Track, track
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

@@ -11,8 +11,8 @@ from random import Random
 from builders import START, on_track, pieces
 from hypothesis import strategies as st
 
-from nurture.decision import AnyNext, Decision, Finish, Park
-from nurture.facts import (
+from nurture.journey.decision import AnyNext, Decision, Finish, Park
+from nurture.journey.facts import (
     AnyFact,
     Behaved,
     Deferred,
@@ -24,13 +24,13 @@ from nurture.facts import (
     Resumed,
     Scored,
 )
-from nurture.journal import Journal
-from nurture.lead import Lead
-from nurture.matchers import Matcher, converted, link_clicked, opted_out, page_viewed
-from nurture.plan import plan
-from nurture.sales import hand_to_sales
-from nurture.track import Track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.journal import Journal
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import Matcher, converted, link_clicked, opted_out, page_viewed
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.plan import plan
+from nurture.journey.sales import hand_to_sales
+from nurture.journey.track import Track
 
 CATALOGUE = pieces("p1", "p2", "p3", "p4")
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.addresses import is_role, normalise
 from nurture.errors import InputError
-from nurture.places import country_code, time_zone_for, valid_time_zone
+from nurture.people.addresses import is_role, normalise
+from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
 
 LOCAL = st.from_regex(r"[A-Za-z0-9]+([.+_-][A-Za-z0-9]+){0,2}", fullmatch=True).filter(lambda s: len(s) <= 60)
 DOMAIN = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,20}\.example", fullmatch=True)

@@ -8,9 +8,8 @@ from builders import START, at, clicked, journal, on_track, scored, sent
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.decision import AlertStep, AnyNext, Do, Enrol, Finish, HandOff, Park, Send
-from nurture.explain import say_fact, say_key, say_next, say_park, say_reason
-from nurture.facts import (
+from nurture.journey.decision import AlertStep, AnyNext, Do, Enrol, Finish, HandOff, Park, Send
+from nurture.journey.facts import (
     AnyFact,
     Behaved,
     Chosen,
@@ -27,11 +26,12 @@ from nurture.facts import (
     Skipped,
     Waited,
 )
-from nurture.lead import Lead
-from nurture.matchers import link_clicked, page_viewed
-from nurture.observed import Length, ObservedInt
-from nurture.plan import plan
-from nurture.vocabulary import Outcome, ReEntry, nurtured
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import link_clicked, page_viewed
+from nurture.journey.observed import Length, ObservedInt
+from nurture.journey.outcomes import Outcome, ReEntry, nurtured
+from nurture.journey.plan import plan
+from nurture.journey.wording import say_fact, say_key, say_next, say_park, say_reason
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.behaviour_model import HORIZON, BehaviourModel, PlannedBehaviour
-from nurture.behaviours import behaviour_kind
-from nurture.sales import SLA
-from nurture.scoring import DEFAULT_MODEL
+from nurture.bench.behaviour_model import HORIZON, BehaviourModel, PlannedBehaviour
+from nurture.journey.sales import SLA
+from nurture.people.behaviours import behaviour_kind
+from nurture.people.scoring import DEFAULT_MODEL
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 LEADS = 2000

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.cadence import cadence
 from nurture.errors import InputError
-from nurture.scoring import STAGES
+from nurture.people.scoring import STAGES
+from nurture.timing.cadence import cadence
 
 SCORES = st.integers(0, 100)
 DAYS = st.none() | st.floats(0, 1000)

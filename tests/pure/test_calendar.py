@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nurture.calendar import SendWindow, closes, is_holiday, is_open, local_time, next_open, spread, zone
 from nurture.errors import InputError
+from nurture.timing.calendar import SendWindow, closes, is_holiday, is_open, local_time, next_open, spread, zone
 
 EVERY_DAY = frozenset(range(7))
 OFFICE = SendWindow()

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from nurture.clock import Clock, describe_speed, parse_speed
 from nurture.errors import InputError
+from nurture.timing.clock import Clock, describe_speed, parse_speed
 
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 DAY_A_SECOND = Clock(real=START, virtual=START, speed=86_400.0)

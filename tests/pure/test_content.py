@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.content import ANY, FORMATS, STAGES, Catalogue, Piece, parse_piece
+from nurture.content.catalogue import ANY, FORMATS, STAGES, Catalogue, Piece, parse_piece
 from nurture.errors import ContentError
 
 GOOD = """---

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from builders import Journey, at, clicked, did, journal, kinds, on_track, pieces, scored, sent
 
-from nurture.decision import Finish, Park, Send
-from nurture.facts import Deferred, Done, Graduated, Skipped, Waited
-from nurture.journal import Journal
-from nurture.lead import Lead
-from nurture.matchers import converted, link_clicked, opted_out, page_viewed
-from nurture.plan import plan
-from nurture.track import Story
-from nurture.vocabulary import Outcome, nurtured, recycled, rested
+from nurture.journey.decision import Finish, Park, Send
+from nurture.journey.facts import Deferred, Done, Graduated, Skipped, Waited
+from nurture.journey.journal import Journal
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import converted, link_clicked, opted_out, page_viewed
+from nurture.journey.outcomes import Outcome, nurtured, recycled, rested
+from nurture.journey.plan import plan
+from nurture.journey.track import Story
 
 
 async def as_it_was(lead: Lead) -> Outcome:

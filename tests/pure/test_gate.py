@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nurture.calendar import SendWindow
 from nurture.errors import InputError
 from nurture.gate import (
     Allow,
@@ -30,6 +29,7 @@ from nurture.gate import (
     check_window,
     judge,
 )
+from nurture.timing.calendar import SendWindow
 
 EVERY_DAY = frozenset(range(7))
 DAY = timedelta(days=1)

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.calendar import is_open
 from nurture.gate import (
     Allow,
     Ask,
@@ -21,6 +20,7 @@ from nurture.gate import (
     check_topic,
     judge,
 )
+from nurture.timing.calendar import is_open
 from tests.pure.test_gate import GRANTED, PROMPT, ask_at, touched, utc
 
 MONDAY = "2026-03-02T10:00"

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from builders import START, at, clicked, did, enrolled, journal, scored, sent
 
-from nurture.facts import (
+from nurture.journey.facts import (
     Chosen,
     Deferred,
     Done,
@@ -20,7 +20,7 @@ from nurture.facts import (
     Skipped,
     Waited,
 )
-from nurture.journal import Journal, compact
+from nurture.journey.journal import Journal, compact
 
 
 def test_a_journal_built_at_once_equals_one_that_grew() -> None:

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from nurture.decision import Decision, Finish, Park
-from nurture.explain import say_fact, say_next
-from nurture.facts import Done, Enrolled, Fact, Paused, Resumed, Skipped
-from nurture.journal import Journal, compact
-from nurture.lead import Lead
-from nurture.matchers import link_clicked
-from nurture.plan import look_ahead, plan
-from nurture.track import Track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.decision import Decision, Finish, Park
+from nurture.journey.facts import Done, Enrolled, Fact, Paused, Resumed, Skipped
+from nurture.journey.journal import Journal, compact
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import link_clicked
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.plan import look_ahead, plan
+from nurture.journey.track import Track
+from nurture.journey.wording import say_fact, say_next
 
 many = settings(max_examples=100, deadline=None)
 

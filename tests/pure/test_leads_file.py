@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from activities.lead_mapping import slug
-from activities.leads_file import (
+from nurture.errors import ImportFileError
+from perennial.leads.importing.leads_file import (
     LeadMapping,
     LeadRecord,
     Reject,
@@ -22,7 +22,7 @@ from activities.leads_file import (
     rejects_file,
     rejects_path,
 )
-from nurture.errors import ImportFileError
+from perennial.leads.importing.mapping import slug
 
 SAMPLE = Path(__file__).parents[2] / "sample"
 PLAIN = LeadMapping.model_validate(

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.behaviours import BEHAVIOURS, behaviour_kind
 from nurture.errors import InputError
-from nurture.matchers import (
+from nurture.journey.matchers import (
     Matcher,
     content_downloaded,
     converted,
@@ -27,6 +26,7 @@ from nurture.matchers import (
     say_pattern,
     unreachable,
 )
+from nurture.people.behaviours import BEHAVIOURS, behaviour_kind
 
 ALL = (
     link_clicked("welcome"),

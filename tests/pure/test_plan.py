@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from builders import START, Journey, at, clicked, did, enrolled, journal, kinds, on_track, pieces, scored, sent
 
-from nurture.decision import AlertStep, Do, Enrol, Finish, HandOff, Park, Send
 from nurture.errors import TrackError
-from nurture.facts import (
+from nurture.journey.decision import AlertStep, Do, Enrol, Finish, HandOff, Park, Send
+from nurture.journey.facts import (
     Chosen,
     Deferred,
     Done,
@@ -21,11 +21,11 @@ from nurture.facts import (
     Resumed,
     Waited,
 )
-from nurture.journal import Journal
-from nurture.lead import Lead
-from nurture.matchers import converted, link_clicked, opted_out, page_viewed
-from nurture.plan import look_ahead, plan
-from nurture.vocabulary import Outcome, nurtured, recycled, rested
+from nurture.journey.journal import Journal
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import converted, link_clicked, opted_out, page_viewed
+from nurture.journey.outcomes import Outcome, nurtured, recycled, rested
+from nurture.journey.plan import look_ahead, plan
 
 
 async def short(lead: Lead) -> Outcome:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from activities.render import CONTENT, Reader, Rendered, check_catalogue, load_catalogue, render
-from nurture.content import Catalogue, parse_piece
+from nurture.content.catalogue import Catalogue, parse_piece
 from nurture.errors import ContentError, SettingsError
+from perennial.channels.render import CONTENT, Reader, Rendered, check_catalogue, load_catalogue, render
 
 FRONT = '---\nsubject: "{}"\npreheader: "For {{{{ company }}}}"\nstage: awareness\nformat: education\n---\n'
 BODY = "Hello **{{ first_name }}** of {{ company }},\n\n[Read on](https://www.northwind.example/on)\n"

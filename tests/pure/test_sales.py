@@ -3,12 +3,12 @@
 import pytest
 from builders import Journey, at, did, on_track
 
-from nurture.decision import AlertStep, Finish, HandOff, Park
-from nurture.facts import Done, Waited
-from nurture.lead import Lead
-from nurture.matchers import hears
-from nurture.sales import PATIENCE, SLA, hand_to_sales
-from nurture.vocabulary import Outcome, rested
+from nurture.journey.decision import AlertStep, Finish, HandOff, Park
+from nurture.journey.facts import Done, Waited
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import hears
+from nurture.journey.outcomes import Outcome, rested
+from nurture.journey.sales import PATIENCE, SLA, hand_to_sales
 
 
 async def offer(lead: Lead) -> Outcome:

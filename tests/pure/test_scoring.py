@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.behaviours import BEHAVIOURS
 from nurture.errors import InputError
-from nurture.scoring import DEFAULT_MODEL, EngagementRule, Entry, FitRule, ScoringModel
+from nurture.people.behaviours import BEHAVIOURS
+from nurture.people.scoring import DEFAULT_MODEL, EngagementRule, Entry, FitRule, ScoringModel
 
 NOW = datetime(2026, 3, 11, 10, tzinfo=UTC)
 CLICK = EngagementRule("click", 10, "email.clicked", half_life=timedelta(days=30))

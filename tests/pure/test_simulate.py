@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from activities.render import load_catalogue
-from nurture.behaviour_model import BehaviourModel, PlannedBehaviour
-from nurture.calendar import is_open
+from nurture.bench.behaviour_model import BehaviourModel, PlannedBehaviour
+from nurture.bench.simulate import MONTH, SimulatedLead, Simulation, simulate
 from nurture.errors import InputError
-from nurture.facts import Behaved, Done, Scored
 from nurture.gate import Caps, GateRules
-from nurture.simulate import MONTH, SimulatedLead, Simulation, simulate
-from nurture.track import load_tracks
+from nurture.journey.facts import Behaved, Done, Scored
+from nurture.journey.track import load_tracks
+from nurture.timing.calendar import is_open
+from perennial.channels.render import load_catalogue
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 TRACK = load_tracks("workflows.tracks")["new-lead"]

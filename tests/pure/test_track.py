@@ -10,12 +10,12 @@ from types import ModuleType
 
 import pytest
 
-import nurture.vocabulary
+import nurture.journey.outcomes
 from nurture.errors import NotFoundError, TrackError
-from nurture.lead import Lead
-from nurture.matchers import Matcher, converted, form_submitted, opted_out
-from nurture.track import Registry, Track, load_tracks, track, tracks_in
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import Matcher, converted, form_submitted, opted_out
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import Registry, Track, load_tracks, track, tracks_in
 
 HERE = Path(__file__).name
 
@@ -235,5 +235,5 @@ def test_a_module_gives_its_tracks_and_a_package_its_modules() -> None:
     module.first = track("first")(plain)  # type: ignore[attr-defined]
     module.other = 3  # type: ignore[attr-defined]
     assert [each.name for each in tracks_in(module)] == ["first"]
-    assert tracks_in(nurture.vocabulary) == []
+    assert tracks_in(nurture.journey.outcomes) == []
     assert all(isinstance(each, Track) for each in load_tracks("workflows.tracks").values())

@@ -4,11 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from commands.demo_checks import check_ledger
-from models.tables import Base, Message, Suppression, Touch
+from models.base import Base
+from models.leads import Suppression
+from models.touches import Message, Touch
 from nurture.gate import GateRules
+from perennial.platform.database import Database
+from perennial.reports.audit import check_ledger
 from tests.db.rows import ada, enrolment, store
-from wiring.database import Database
 
 TUESDAY = datetime(2026, 3, 3, 10, tzinfo=UTC)
 RULES = {"new-lead": GateRules()}

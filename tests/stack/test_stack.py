@@ -15,11 +15,12 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
-from commands.demo import fresh_folder
-from models.tables import Consent, Lead, Touch
+from models.leads import Consent, Lead
+from models.touches import Touch
 from nurture.errors import SettingsError
-from wiring.settings import Settings, load_settings
-from wiring.stack import Stack, embedded_stack
+from perennial.cli.demo import fresh_folder
+from perennial.dev.stack import Stack, embedded_stack
+from perennial.platform.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 WEEK_A_SECOND = 7 * 86_400.0

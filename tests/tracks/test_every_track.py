@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from activities.render import load_catalogue
-from nurture.track import load_tracks
-from nurture.tryout import try_out
+from nurture.bench.tryout import try_out
+from nurture.journey.track import load_tracks
+from perennial.channels.render import load_catalogue
 
 TRACKS = load_tracks("workflows.tracks")
 CONTENT = Path(__file__).parents[2] / "content"

@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from activities.render import load_catalogue
-from nurture.content import Catalogue
-from nurture.rehearsal import Rehearsal
+from nurture.bench.rehearsal import Rehearsal
+from nurture.content.catalogue import Catalogue
+from perennial.channels.render import load_catalogue
 from workflows.tracks.lost_deal import lost_deal
 from workflows.tracks.new_lead import new_lead
 from workflows.tracks.re_engagement import re_engagement

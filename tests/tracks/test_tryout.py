@@ -9,12 +9,12 @@ from pathlib import Path
 import leaky
 import pytest
 
-from nurture.content import Catalogue, parse_piece
-from nurture.lead import Lead
-from nurture.matchers import link_clicked, page_viewed
-from nurture.track import Track, track
-from nurture.tryout import try_out
-from nurture.vocabulary import Outcome, nurtured
+from nurture.bench.tryout import try_out
+from nurture.content.catalogue import Catalogue, parse_piece
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import link_clicked, page_viewed
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import Track, track
 
 TEXT = "---\nsubject: S\npreheader: P\nstage: awareness\nformat: education\nvariants: ['T']\n---\nHello.\n"
 CATALOGUE = Catalogue({id_: parse_piece(id_, TEXT) for id_ in ("a", "b")})

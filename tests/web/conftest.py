@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.tables import Touch
+from models.touches import Touch
 from tests.conftest import new_database
 from tests.db.rows import ada, enrolment, touch
 from tests.web.serving import Service, serving

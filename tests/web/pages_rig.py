@@ -11,16 +11,18 @@ import httpx2
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from activities.envelope import From
-from activities.mailbox import Mailbox
-from activities.provider import Provider
-from activities.tokens import Tokens
-from models.edge import Event
-from models.tables import Base, Consent, Lead, Message, Suppression, Touch
+from models.base import Base
+from models.intake import Event
+from models.leads import Consent, Lead, Suppression
+from models.touches import Message, Touch
+from perennial.channels.database_mail import Mailbox
+from perennial.channels.envelope import From
+from perennial.channels.ports import Provider
+from perennial.integrations.clicks.links import Clicks
+from perennial.platform.database import Database
+from perennial.platform.tokens import Tokens
+from perennial.web.preferences import Preferences
 from tests.db.rows import NOON, ada, enrolment, store, touch
-from web.clicks import Clicks
-from web.preferences import Preferences
-from wiring.database import Database
 
 PUBLIC = "https://nurture.example"
 SENDER = From("Maya at Northwind", "maya@northwind.example", "hello@northwind.example", "1 Orchard Lane", PUBLIC)

@@ -22,15 +22,15 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from standardwebhooks import Webhook
 
-from activities.api_keys import create_key
-from commands.web import Server, address_of, listening
-from nurture.clock import Clock
-from web.app import create_app
-from web.edge import Edge
-from web.limits import Limits
-from web.signatures import SIGNATURE, TIMESTAMP
-from wiring.database import Database
-from wiring.settings import Settings
+from nurture.timing.clock import Clock
+from perennial.access.keys import create_key
+from perennial.app.web import create_app
+from perennial.cli.web import Server, address_of, listening
+from perennial.platform.database import Database
+from perennial.platform.settings import Settings
+from perennial.web.edge import Edge
+from perennial.web.limits import Limits
+from perennial.web.signatures import SIGNATURE, TIMESTAMP
 
 CRM_SECRET = "whsec_" + base64.b64encode(b"a secret of a CRM, 24 bytes+").decode()
 PRIVATE_KEY = ec.generate_private_key(ec.SECP256R1())

@@ -9,9 +9,10 @@ from typing import TypeVar
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.edge import Event
-from models.tables import Base, Suppression
-from wiring.database import Database
+from models.base import Base
+from models.intake import Event
+from models.leads import Suppression
+from perennial.platform.database import Database
 
 T = TypeVar("T")
 

@@ -9,11 +9,11 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from activities.tracking import track_links
+from perennial.channels.tracking import track_links
+from perennial.integrations.clicks.links import Clicks
+from perennial.platform.database import Database
 from tests.db.rows import NOON
 from tests.web.pages_rig import PUBLIC, SENDER, TOKENS, Site, site_over
-from web.clicks import Clicks
-from wiring.database import Database
 
 URL = "https://www.northwind.example/library?a=1&b=2#top"
 LINK = f"/c/{TOKENS.sign('click', 't1', URL)}"

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.edge import Identity
-from models.tables import Lead
+from models.leads import Identity, Lead
 from tests.db.rows import NOON
 from tests.web.serving import Service, serving
 from tests.web.stored import Store

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy.engine import make_url
 
+from perennial.platform.migrations import downgrade
 from tests.conftest import command
 from tests.web.serving import Service, click
 from tests.web.stored import Store
-from wiring.migrations import downgrade
 
 
 def figures(service: Service) -> dict[str, float]:

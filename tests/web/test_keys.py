@@ -8,19 +8,19 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.api_keys import SCOPES, create_key, find_key, hash_of, list_keys, revoke_key
-from models.edge import ApiKey
-from nurture.clock import Clock
+from models.access import ApiKey
 from nurture.errors import InputError, NotFoundError, RefusedError
+from nurture.timing.clock import Clock
+from perennial.access.keys import SCOPES, create_key, find_key, hash_of, list_keys, revoke_key
+from perennial.platform.database import Database
+from perennial.platform.settings import Settings
+from perennial.web.edge import Edge
+from perennial.web.errors import RequestError
+from perennial.web.keys import Caller, Keyring
+from perennial.web.limits import Limits
 from tests.db.rows import NOON
 from tests.web.serving import Service, Switch, serving
 from tests.web.stored import Store
-from web.edge import Edge
-from web.errors import RequestError
-from web.keys import Caller, Keyring
-from web.limits import Limits
-from wiring.database import Database
-from wiring.settings import Settings
 
 PAGE = {"anonymousId": "a-7"}
 

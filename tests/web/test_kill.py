@@ -32,7 +32,7 @@ def web_process(url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str],
         "PERENNIAL_DATA_DIR": str(folder),
         "PERENNIAL_SENDGRID_WEBHOOK_KEY": SENDGRID_KEY,
     }
-    run = "import typer; from commands.web import web; typer.run(web)"
+    run = "import typer; from perennial.cli.web import web; typer.run(web)"
     process = subprocess.Popen(
         [sys.executable, "-c", run, "--port", "0"],
         cwd=ROOT,
@@ -142,7 +142,7 @@ def test_a_port_that_is_taken_is_named_with_the_remedy(migrated_url: str, store:
     """One line, exit code 4, and the first service goes on."""
     with web_process(migrated_url, tmp_path) as (_, address):
         port = address.rpartition(":")[2]
-        run = "from commands.app import app; from commands.web import web; app.command('web')(web); app()"
+        run = "from perennial.cli.app import app; from perennial.cli.web import web; app.command('web')(web); app()"
         second = subprocess.run(
             [sys.executable, "-c", run, "web", "--port", port],
             cwd=ROOT,

@@ -24,23 +24,25 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from temporalio.client import Client
 
-from activities.mailbox import Mailbox
-from models.edge import Event
-from models.tables import BehaviourRow, FactRow, Touch
-from nurture.facts import Behaved
-from nurture.lead import Lead
-from nurture.matchers import link_clicked
-from nurture.scoring import DEFAULT_MODEL
-from nurture.track import Registry, track
-from nurture.vocabulary import Outcome, nurtured
+from models.intake import Event
+from models.journeys import FactRow
+from models.leads import BehaviourRow
+from models.touches import Touch
+from nurture.journey.facts import Behaved
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import link_clicked
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import Registry, track
+from nurture.people.scoring import DEFAULT_MODEL
+from perennial.app.installation import Installation
+from perennial.channels.database_mail import Mailbox
+from perennial.platform.database import Database
+from perennial.platform.migrations import upgrade
+from perennial.platform.settings import load_settings
 from tests.engine.conftest import client, server_address
 from tests.engine.rig import CATALOGUE, FACT, MONDAY, Rig, eventually, parked, still
 from tests.web.serving import Service, Switch, click
 from tests.web.test_kill import web_process
-from wiring.database import Database
-from wiring.migrations import upgrade
-from wiring.settings import load_settings
-from wiring.worker import Installation
 
 __all__ = ["client", "server_address"]
 

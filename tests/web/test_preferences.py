@@ -8,14 +8,14 @@ from html.parser import HTMLParser
 import pytest
 from sqlalchemy import update
 
-from activities import consent
-from activities.provider import Envelope, Fate, TryLaterError
-from activities.suppress import lift, suppress
-from models.edge import Preference
-from models.tables import Lead, Message
+from models.leads import Lead, Preference
+from models.touches import Message
+from perennial.channels.ports import Envelope, Fate, TryLaterError
+from perennial.leads import consent
+from perennial.leads.suppression import lift, suppress
+from perennial.platform.database import Database
 from tests.db.rows import NOON, ada, store
 from tests.web.pages_rig import ONE_CLICK, TOKENS, Site, site_over
-from wiring.database import Database
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from rudderstack.analytics.client import Client as RudderStackClient
 from segment.analytics.client import Client as SegmentClient
 
-from activities.identity import visitor_of
-from nurture.clock import Clock
+from nurture.timing.clock import Clock
+from perennial.integrations.segment.api import KINDS, happened_at, incoming
+from perennial.leads.identity import visitor_of
 from tests.web.serving import Service
 from tests.web.stored import Store
-from web.segment import KINDS, happened_at, incoming
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 IN_A_BROWSER = {"origin": "https://www.northwind.example", "content-type": "text/plain"}

@@ -13,11 +13,11 @@ from sendgrid import EventWebhook
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.tables import Consent, Lead, Suppression
+from models.leads import Consent, Lead, Suppression
+from perennial.web.signatures import SIGNATURE, TIMESTAMP, SendGridSignature
 from tests.db.rows import NOON
 from tests.web.serving import LONG_AGO, SENDGRID_KEY, Service, click, serving, signed
 from tests.web.stored import Store
-from web.signatures import SIGNATURE, TIMESTAMP, SendGridSignature
 
 ELEVEN = (
     *("processed", "dropped", "delivered", "deferred", "bounce", "open", "click"),

@@ -19,15 +19,15 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from nurture.errors import SettingsError
-from wiring.embedded import Running, embedded_engine, running_engine
-from wiring.temporal import OUTCOME, PAUSED, SCORE_BAND, STAGE, STEP, connect, ensure_search_attributes
+from perennial.dev.embedded import Running, embedded_engine, running_engine
+from perennial.platform.temporal import OUTCOME, PAUSED, SCORE_BAND, STAGE, STEP, connect, ensure_search_attributes
 
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = """
 import asyncio, json, sys
 from pathlib import Path
-from wiring.embedded import embedded_engine
-from wiring.temporal import connect
+from perennial.dev.embedded import embedded_engine
+from perennial.platform.temporal import connect
 
 async def own():
     async with embedded_engine(Path(sys.argv[1])) as engine:

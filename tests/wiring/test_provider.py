@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from activities.provider import Envelope
-from activities.sendgrid import SendGridProvider
+from perennial.app.providers import held_provider
+from perennial.channels.ports import Envelope
+from perennial.integrations.sendgrid.provider import SendGridProvider
+from perennial.platform.database import Database
+from perennial.platform.settings import load_settings
 from tests.mailroom.running import running
-from wiring.database import Database
-from wiring.provider import held_provider
-from wiring.settings import load_settings
 
 MAIL = Envelope(
     touch_id="t1",

@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from nurture.errors import SettingsError
-from wiring.logs import configure_logs
-from wiring.settings import Sender, Settings, load_settings, variable
+from perennial.platform.logs import configure_logs
+from perennial.platform.settings import Sender, Settings, load_settings, variable
 
 
 @pytest.fixture(autouse=True)

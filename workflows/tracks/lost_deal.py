@@ -1,7 +1,7 @@
 """A lost deal is kept in touch with for half a year, in case the decision is made again."""
 
-from nurture.lead import Lead
-from nurture.matchers import (
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import (
     converted,
     deal_lost,
     deal_opened,
@@ -13,9 +13,9 @@ from nurture.matchers import (
     replied,
     unreachable,
 )
-from nurture.sales import hand_to_sales
-from nurture.track import track
-from nurture.vocabulary import Outcome, ReEntry, reconsidered, rested
+from nurture.journey.outcomes import Outcome, ReEntry, reconsidered, rested
+from nurture.journey.sales import hand_to_sales
+from nurture.journey.track import track
 
 SECOND_THOUGHTS = page_viewed("/pricing*") | demo_requested | replied()
 

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from nurture.lead import Lead
-from nurture.matchers import (
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import (
     content_downloaded,
     converted,
     demo_requested,
@@ -14,9 +14,9 @@ from nurture.matchers import (
     page_viewed,
     unreachable,
 )
-from nurture.sales import hand_to_sales
-from nurture.track import track
-from nurture.vocabulary import Outcome, nurtured
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.sales import hand_to_sales
+from nurture.journey.track import track
 
 WEEK = timedelta(days=7)
 INTENT = page_viewed("/pricing*") | demo_requested

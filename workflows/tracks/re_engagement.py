@@ -1,7 +1,7 @@
 """A dormant lead is asked, lightly, whether it still wants to hear from us."""
 
-from nurture.lead import Lead
-from nurture.matchers import (
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import (
     converted,
     disqualified,
     form_submitted,
@@ -11,8 +11,8 @@ from nurture.matchers import (
     replied,
     unreachable,
 )
-from nurture.track import track
-from nurture.vocabulary import Outcome, ReEntry, revived, sunset
+from nurture.journey.outcomes import Outcome, ReEntry, revived, sunset
+from nurture.journey.track import track
 
 SIGN_OF_LIFE = link_clicked() | page_viewed() | form_submitted() | replied()
 

@@ -1,0 +1,36 @@
+"""What came in from the world, and the outbox of the relay."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base
+from models.types import BIG_ID
+
+
+class Event(Base):
+    """One event as it came in, and the outbox of the relay: `new` until the journeys it concerns have heard of it.
+
+    Deduplicated by `event_id` within its source, and by `fingerprint`, because a provider may change or omit the id.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        UniqueConstraint("source", "event_id"),
+        Index("ix_events_new", "id", sqlite_where=text("state = 'new'"), postgresql_where=text("state = 'new'")),
+    )
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    source: Mapped[str] = mapped_column(String(16))  # sendgrid | segment | crm | click
+    event_id: Mapped[str | None] = mapped_column(String(128))
+    fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    lead_id: Mapped[str | None] = mapped_column(String(32))
+    anonymous_id: Mapped[str | None] = mapped_column(String(128), index=True)
+    received_at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16), default="new")  # new | done | anonymous | ignored | failed
+    note: Mapped[str] = mapped_column(Text, default="")

@@ -1,0 +1,107 @@
+"""The read model of the journeys: enrolments, facts, decisions; and what people are told of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import Base, refers_to
+from models.types import BIG_ID
+
+
+class Enrolment(Base):
+    """One stay of one lead on one track; the head of its journal in the read model."""
+
+    __tablename__ = "enrolments"
+    __table_args__ = (
+        UniqueConstraint("lead_id", "track", "number"),
+        Index(None, "track", "status", "step"),
+    )
+
+    id: Mapped[str] = mapped_column(String(160), primary_key=True)  # {track}/{lead_id}/{number}
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
+    track: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))  # starting | active | paused | finished
+    cause: Mapped[str] = mapped_column(String(128), default="")
+    priority: Mapped[int] = mapped_column(default=0)
+    step: Mapped[str] = mapped_column(String(160), default="")
+    next_at: Mapped[datetime | None]
+    because: Mapped[list[Any]] = mapped_column(default=list)
+    listens: Mapped[list[Any] | None]  # patterns that wake it while it is parked; None: everything does
+    wakes_at_score: Mapped[int | None]
+    outcome: Mapped[str | None] = mapped_column(String(64))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class FactRow(Base):
+    """One fact of a journal, in order."""
+
+    __tablename__ = "facts"
+
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    key: Mapped[str] = mapped_column(String(160), default="")
+    at: Mapped[datetime]
+    fact: Mapped[dict[str, Any]]
+
+
+class DecisionRow(Base):
+    """One decision: after how many facts it was taken, what comes next, and why."""
+
+    __tablename__ = "decisions"
+
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)  # the journal's length when it was taken
+    at: Mapped[datetime]
+    next: Mapped[str] = mapped_column(String(160))
+    until: Mapped[datetime | None]
+    because: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class HandOff(Base):
+    """A lead offered to sales, once a step; sales' answer arrives as a behaviour."""
+
+    __tablename__ = "hand_offs"
+    __table_args__ = (UniqueConstraint("enrolment_id", "step_key"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"))
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"), index=True)
+    step_key: Mapped[str] = mapped_column(String(160))
+    to: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
+    score: Mapped[int]
+    at: Mapped[datetime]
+
+
+class Alert(Base):
+    """Something a person should look at; `step_key` keeps a retried activity from saying it twice."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (UniqueConstraint("enrolment_id", "step_key"),)
+
+    id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"))
+    lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
+    step_key: Mapped[str] = mapped_column(String(160))
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
+
+
+class Unheard(Base):
+    """A behaviour that no parked journey listened for; the next decision takes it into the journal.
+
+    `taken` is the length of the journal at that decision: a decision tried again takes the same ones again.
+    """
+
+    __tablename__ = "unheard"
+
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"), primary_key=True)
+    behaviour_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    taken: Mapped[int | None]

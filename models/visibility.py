@@ -1,0 +1,103 @@
+"""What a person sees of a journey in the Temporal UI: search attributes, and the details of its page."""
+
+from datetime import datetime
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
+
+from nurture.journey.decision import AnyNext, Finish, Park
+from nurture.journey.facts import Chosen, Done, Scored
+from nurture.journey.journal import Journal
+from nurture.journey.wording import say_fact, say_next
+from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
+
+STAGE = SearchAttributeKey.for_keyword("Stage")
+SCORE_BAND = SearchAttributeKey.for_keyword("ScoreBand")
+STEP = SearchAttributeKey.for_keyword("Step")
+OUTCOME = SearchAttributeKey.for_keyword("Outcome")
+PAUSED = SearchAttributeKey.for_bool("Paused")
+
+_KEYWORDS = {key.name: key for key in (STAGE, SCORE_BAND, STEP, OUTCOME)}
+
+
+def at_start(stage: str, score: int) -> TypedSearchAttributes:
+    """The search attributes that a journey starts with; setting them then costs nothing."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(STAGE, stage),
+            SearchAttributePair(SCORE_BAND, DEFAULT_MODEL.band_of(score)),
+            SearchAttributePair(STEP, "start"),
+            SearchAttributePair(PAUSED, False),
+        ]
+    )
+
+
+def attributes(journal: Journal, following: AnyNext, scoring: ScoringModel) -> dict[str, str | bool]:
+    """The search attributes of a journey that stands at `following`.
+
+    For `decide`, which records them: worked out in the workflow, a new band would break the replay of each journey.
+    """
+    scored = journal.facts[journal.scores[-1]]
+    score = scored.score if isinstance(scored, Scored) else journal.enrolled.score
+    stage = scored.stage if isinstance(scored, Scored) else journal.enrolled.stage
+    shown: dict[str, str | bool] = {
+        STAGE.name: stage,
+        SCORE_BAND.name: scoring.band_of(score),
+        STEP.name: "finished" if isinstance(following, Finish) else place(journal, following.key),
+        PAUSED.name: journal.paused,
+    }
+    if isinstance(following, Finish):
+        shown[OUTCOME.name] = following.outcome
+    return shown
+
+
+def place(journal: Journal, key: str) -> str:
+    """Where in the track's code a step stands: its key without counts, and the loop for a piece that a loop picked.
+
+    So few values that a list of journeys can be filtered by them, and no upsert at each turn of a loop.
+    """
+    name = "/".join(part.partition("~")[0] for part in key.split("/"))
+    verb, _, piece = name.removesuffix("/wait").rpartition("/")[2].partition(":")
+    if verb == "send":
+        for index in reversed(journal.steps.values()):
+            fact = journal.facts[index]
+            if isinstance(fact, Chosen) and fact.choice == piece:
+                return fact.key.partition("~")[0]
+    return name
+
+
+def updates(
+    new: dict[str, str | bool], old: dict[str, str | bool]
+) -> list[SearchAttributeUpdate[str] | SearchAttributeUpdate[bool]]:
+    """The one upsert that takes the attributes from `old` to `new`; empty if nothing changed."""
+    changed: list[SearchAttributeUpdate[str] | SearchAttributeUpdate[bool]] = []
+    for name, value in new.items():
+        if old.get(name) == value:
+            continue
+        if name in _KEYWORDS:
+            changed.append(_KEYWORDS[name].value_set(str(value)))
+        else:
+            changed.append(PAUSED.value_set(bool(value)))
+    return changed
+
+
+def details(journal: Journal, following: AnyNext, because: tuple[str, ...], now: datetime) -> str:
+    """The current details (Markdown) of a journey's page: stage, score, last touch, what comes next, when and why."""
+    scored = journal.facts[journal.scores[-1]]
+    score = scored.score if isinstance(scored, Scored) else journal.enrolled.score
+    stage = scored.stage if isinstance(scored, Scored) else journal.enrolled.stage
+    last = next((fact for fact in reversed(journal.facts) if isinstance(fact, Done)), None)
+    lines = [
+        f"**{say_next(following)}**{_when(following)}",
+        "",
+        f"- stage **{stage}**, score **{score}** ({DEFAULT_MODEL.band_of(score)})",
+        f"- last step: {say_fact(last)}, {last.at:%a %d %b %Y %H:%M} UTC" if last else "- nothing sent yet",
+        f"- because: {'; '.join(because)}",
+        f"- as of {now:%a %d %b %Y %H:%M} UTC, enrolled {journal.enrolled.at:%d %b %Y}",
+    ]
+    return "\n".join(lines)
+
+
+def _when(following: AnyNext) -> str:
+    if isinstance(following, Park) and following.until is not None:
+        return f" until {following.until:%a %d %b %Y %H:%M} UTC"
+    return ""

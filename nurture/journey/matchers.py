@@ -1,0 +1,115 @@
+"""Matchers: small frozen values that say which behaviours a track waits for, and can say it in plain English.
+
+A matcher is a set of patterns `behaviour:subject-glob`; `a | b` matches what either matches. The pattern strings are
+also what a parked journey says it listens for, so they cross the wire unchanged.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+
+from nurture.people.behaviours import BEHAVIOURS
+
+
+@lru_cache(maxsize=4096)
+def _glob(pattern: str) -> re.Pattern[str]:
+    return re.compile(translate(pattern))
+
+
+def hears(patterns: Iterable[str], name: str, subject: str) -> bool:
+    """Whether any of `patterns` (each `behaviour:subject-glob`) matches a behaviour with this name and subject."""
+    for pattern in patterns:
+        wanted, _, glob = pattern.partition(":")
+        if wanted == name and (glob in ("*", subject) or _glob(glob).match(subject)):
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """Which behaviours count; `patterns` are `behaviour:subject-glob`, any of them is enough."""
+
+    patterns: tuple[str, ...]
+
+    def __or__(self, other: "Matcher") -> "Matcher":
+        return Matcher(tuple(dict.fromkeys(self.patterns + other.patterns)))
+
+    def matches(self, name: str, subject: str) -> bool:
+        """Whether a behaviour with this name and subject counts."""
+        return hears(self.patterns, name, subject)
+
+    def __str__(self) -> str:
+        return " or ".join(say_pattern(pattern) for pattern in self.patterns)
+
+
+def say_pattern(pattern: str) -> str:
+    """A pattern in plain English: `email.clicked:welcome` is "clicked a link in welcome"."""
+    name, _, glob = pattern.partition(":")
+    return say_behaviour(name, "" if glob == "*" else glob)
+
+
+def say_behaviour(name: str, subject: str) -> str:
+    """A behaviour in plain English; an unknown name is said as it is."""
+    kind = BEHAVIOURS.get(name)
+    says = kind.says if kind else name
+    if subject:
+        return f"{says} {subject}"
+    match name:
+        case "email.clicked":
+            return "clicked a link in any mail"
+        case "page.viewed":
+            return "viewed any page"
+        case _:
+            return says
+
+
+@lru_cache(maxsize=4096)
+def _one(name: str, subject: str = "*") -> Matcher:
+    return Matcher((f"{name}:{subject}",))
+
+
+def link_clicked(piece: str = "*") -> Matcher:
+    """A click on a link in the mail with this piece (a glob; any by default)."""
+    return _one("email.clicked", piece)
+
+
+def replied(piece: str = "*") -> Matcher:
+    """A reply to the mail with this piece."""
+    return _one("email.replied", piece)
+
+
+def page_viewed(path: str = "*") -> Matcher:
+    """A view of a page whose path matches the glob, `/pricing*`."""
+    return _one("page.viewed", path)
+
+
+def form_submitted(form: str = "*") -> Matcher:
+    """A form sent in."""
+    return _one("form.submitted", form)
+
+
+def content_downloaded(piece: str = "*") -> Matcher:
+    """A download of a piece."""
+    return _one("content.downloaded", piece)
+
+
+def event_attended(event: str = "*") -> Matcher:
+    """Attendance of a webinar or event."""
+    return _one("event.attended", event)
+
+
+def deal_lost(reason: str = "*") -> Matcher:
+    """The CRM says a deal was lost."""
+    return _one("deal.lost", reason)
+
+
+demo_requested = _one("demo.requested")
+opted_out = _one("lead.opted_out") | _one("email.complained")
+unreachable = _one("email.bounced")
+converted = _one("deal.won")
+deal_opened = _one("deal.opened")
+disqualified = _one("lead.disqualified")
+sales_accepted = _one("sales.accepted")
+sales_rejected = _one("sales.rejected")

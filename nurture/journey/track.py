@@ -1,0 +1,170 @@
+"""A track: an async function of a lead, with the rules that hold wherever the lead stands."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from pkgutil import iter_modules
+from types import MappingProxyType, ModuleType
+from typing import Literal, get_args
+
+from nurture.errors import NotFoundError, TrackError
+from nurture.gate import Caps, GateRules
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import Matcher
+from nurture.journey.outcomes import Outcome, ReEntry
+from nurture.journey.rules import broken_rules
+from nurture.journey.sales import hand_to_sales
+from nurture.timing.calendar import SendWindow
+
+Story = Callable[[Lead], Awaitable[Outcome]]
+Delivery = Literal["at_most_once", "at_least_once"]
+NO_EXIT = Matcher(())
+
+
+@dataclass(frozen=True)
+class Track:
+    """A nurture track. Made by `@track`; its function takes a lead and returns an Outcome.
+
+    `enters_on` says which behaviours start it; `exits_on` which end it, wherever the lead stands; a score of
+    `graduates_at` starts `on_graduation` in place of the present wait. `priority`: of two tracks that want to send to
+    one lead, the higher one goes first. `caps` bound the touches of the lead over all its tracks; the hours outside the
+    window `quiet_hours` (in the lead's own zone) are quiet. A send of which nobody knows whether it
+    went out is left at that with `delivery` `at_most_once`; `at_least_once` sends it again if no webhook tells of it.
+    """
+
+    name: str
+    function: Story
+    enters_on: Matcher
+    exits: Matcher
+    graduates_at: int | None
+    on_graduation: Story
+    re_entry: ReEntry
+    priority: int
+    caps: Caps
+    quiet_hours: SendWindow
+    delivery: Delivery
+    file: str
+    line: int
+
+    @property
+    def where(self) -> str:
+        """File and line of the function."""
+        return f"{self.file}:{self.line}"
+
+    @property
+    def gate_rules(self) -> GateRules:
+        """What the gate holds this track's sends to."""
+        return GateRules(caps=self.caps, window=self.quiet_hours)
+
+    @property
+    def story(self) -> str:
+        """The function's docstring: what the track does, in one paragraph."""
+        return inspect.getdoc(self.function) or ""
+
+
+def track(
+    name: str,
+    *,
+    enters_on: Matcher = NO_EXIT,
+    exits_on: tuple[Matcher, ...] = (),
+    graduates_at: int | None = None,
+    on_graduation: Story = hand_to_sales,
+    re_entry: ReEntry = ReEntry.never(),  # noqa: B008 - a frozen value
+    priority: int = 0,
+    caps: Caps = Caps(),  # noqa: B008 - a frozen value
+    quiet_hours: SendWindow = SendWindow(),  # noqa: B008 - a frozen value
+    delivery: Delivery = "at_most_once",
+) -> Callable[[Story], Track]:
+    """Make an async function of a lead a track called `name` (lower-case words joined by hyphens).
+
+    Raises TrackError, naming the line, if the function breaks the rules a track lives by.
+    """
+
+    def make(function: Story) -> Track:
+        file = inspect.getsourcefile(function) or "?"
+        line = function.__code__.co_firstlineno
+        made = Track(
+            name=name,
+            function=function,
+            enters_on=enters_on,
+            exits=_joined(exits_on),
+            graduates_at=graduates_at,
+            on_graduation=on_graduation,
+            re_entry=re_entry,
+            priority=priority,
+            caps=caps,
+            quiet_hours=quiet_hours,
+            delivery=delivery,
+            file=file,
+            line=line,
+        )
+        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+            raise TrackError(f"{made.where}: {name!r} is no track name; use lower-case words joined by hyphens")
+        if not inspect.iscoroutinefunction(function):
+            raise TrackError(f"{made.where}: a track is an `async def` function of a lead")
+        if len(inspect.signature(function).parameters) != 1:
+            raise TrackError(f"{made.where}: a track takes one argument, the lead")
+        if graduates_at is not None and not 0 < graduates_at <= 100:
+            raise TrackError(f"{made.where}: graduates_at is a score from 1 to 100, not {graduates_at}")
+        if delivery not in get_args(Delivery):
+            raise TrackError(f"{made.where}: delivery is {' or '.join(get_args(Delivery))}, not {delivery!r}")
+        broken = dict.fromkeys((*broken_rules(function), *broken_rules(on_graduation)))
+        if broken:
+            raise TrackError("\n".join(broken))
+        return made
+
+    return make
+
+
+def _joined(matchers: tuple[Matcher, ...]) -> Matcher:
+    joined = NO_EXIT
+    for matcher in matchers:
+        joined |= matcher
+    return joined
+
+
+class Registry(Mapping[str, Track]):
+    """The tracks that this installation runs, by name."""
+
+    def __init__(self, tracks: tuple[Track, ...]) -> None:
+        found: dict[str, Track] = {}
+        for each in tracks:
+            if each.name in found and found[each.name] is not each:
+                raise TrackError(f"{each.where}: a track called {each.name!r} is already at {found[each.name].where}")
+            found[each.name] = each
+        self._tracks = MappingProxyType(dict(sorted(found.items())))
+
+    def __getitem__(self, name: str) -> Track:
+        try:
+            return self._tracks[name]
+        except KeyError:
+            near = get_close_matches(name, self._tracks, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(self._tracks) or 'none'}"
+            raise NotFoundError(f"no track called {name!r}{hint}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tracks
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tracks)
+
+    def __len__(self) -> int:
+        return len(self._tracks)
+
+
+def load_tracks(package: str) -> Registry:
+    """Every track defined in the modules of a package, `workflows.tracks`. One file a track; a new file is found."""
+    root = import_module(package)
+    found: list[Track] = []
+    for info in iter_modules(root.__path__):
+        module = import_module(f"{package}.{info.name}")
+        found += tracks_in(module)
+    return Registry(tuple(found))
+
+
+def tracks_in(module: ModuleType) -> list[Track]:
+    """The tracks defined in a module."""
+    return [each for each in vars(module).values() if isinstance(each, Track)]

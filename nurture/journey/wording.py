@@ -1,0 +1,166 @@
+"""Facts, steps and reads in plain English, for a decision's `because`, the timeline and the Temporal UI."""
+
+from datetime import timedelta
+from typing import Any, assert_never
+
+from nurture.journey.decision import AlertStep, AnyNext, Do, Enrol, Finish, HandOff, Park, Send
+from nurture.journey.facts import (
+    AnyFact,
+    Behaved,
+    Chosen,
+    Deferred,
+    Done,
+    Enrolled,
+    Exited,
+    Finished,
+    Graduated,
+    Overridden,
+    Paused,
+    Resumed,
+    Scored,
+    Skipped,
+    Waited,
+)
+from nurture.journey.matchers import say_behaviour
+
+
+def say_reason(note: Any) -> str:
+    """One entry of a `because`: a fact, or a note of what was read.
+
+    Notes are `(name, value)`, `(name, value, op, other)` for a comparison, and `(matcher, within, found)`.
+    """
+    if not isinstance(note, tuple):
+        return say_fact(note)
+    match note:
+        case (name, timedelta(days=days)):
+            return f"{name} = {days} days"
+        case (name, value):
+            return f"{name} = {value}"
+        case (matcher, within, found):
+            span = f" within {within.days} days" if within is not None else ""
+            return f"{matcher}{span}" if found else f"not: {matcher}{span}"
+        case (name, value, op, other):
+            return f"{name} = {value} {op} {other}" if op != "==" else f"{name} = {value}"
+        case _:
+            raise ValueError(f"{note!r} is no note")
+
+
+def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a kind of fact
+    """A fact in plain English, without its time."""
+    match fact:
+        case Done():
+            return say_done(fact)
+        case Waited():
+            return say_waited(fact)
+        case Enrolled():
+            return f"enrolled ({fact.cause})" if fact.cause else "enrolled"
+        case Behaved():
+            times = f" {fact.times} times" if fact.times > 1 else ""
+            return say_behaviour(fact.name, fact.subject) + times
+        case Scored():
+            return f"score is {fact.score}, stage {fact.stage}"
+        case Deferred():
+            return f"{say_key(fact.key)} put off until {fact.until:%Y-%m-%d %H:%M} UTC: {fact.reason}"
+        case Chosen():
+            return f"{say_key(fact.key)}: {fact.choice or 'nothing left'}"
+        case Skipped():
+            return f"{say_key(fact.key)} skipped: the lead was already past it when it was added"
+        case Paused():
+            return "paused"
+        case Resumed():
+            return "resumed"
+        case Overridden():
+            return "a person ended the wait"
+        case Graduated():
+            return f"score {fact.score} reached the track's threshold"
+        case Exited():
+            return f"left the track: {fact.reason}"
+        case Finished():
+            return f"finished: {fact.outcome}"
+        case _:
+            assert_never(fact)
+
+
+def say_done(fact: Done) -> str:
+    """What became of a step."""
+    if fact.result == "refused":
+        return f"{say_key(fact.key)} refused: {fact.reason}"
+    verb, subject = _parts(fact.key)
+    match verb:
+        case "send":
+            return f"{subject} was sent"
+        case "hand_off":
+            return f"offered to {subject}"
+        case "alert":
+            return f"alerted: {subject}"
+        case "enrol":
+            return f"enrolled on {subject}"
+        case _:
+            return f"did {subject}"
+
+
+def say_waited(fact: Waited) -> str:
+    """How a wait ended."""
+    match fact.by:
+        case "behaviour":
+            return say_behaviour(fact.name, fact.subject)
+        case "override":
+            return "a person ended the wait"
+        case "time":
+            if fact.name:
+                subject = "" if fact.subject == "*" else fact.subject
+                return f"time ran out; the lead never {say_behaviour(fact.name, subject)}"
+            return "time ran out"
+        case _:
+            assert_never(fact.by)
+
+
+def say_key(key: str) -> str:
+    """A step's key in words: `send:tip~2/wait` is "wait after send tip (2)"."""
+    before, slash, wait = key.rpartition("/")
+    if slash and wait.partition("~")[0] == "wait":
+        return "wait after enrolment" if before == "start" else f"wait after {say_key(before)}"
+    verb, subject = _parts(key)
+    name, _, count = subject.partition("~")
+    said = f"{verb.replace('_', ' ')} {name}".strip()
+    return f"{said} ({count})" if count else said
+
+
+def say_next(following: AnyNext) -> str:  # noqa: PLR0911 - one case a kind of step
+    """What comes next, in a few words."""
+    match following:
+        case Send():
+            return f"send {following.piece}"
+        case HandOff():
+            return f"offer to {following.to}"
+        case AlertStep():
+            return f"alert: {following.text}"
+        case Enrol():
+            return f"enrol on {following.track}"
+        case Do():
+            return f"do {following.activity}"
+        case Park():
+            return say_park(following)
+        case Finish():
+            return f"finish: {following.outcome}"
+        case _:
+            assert_never(following)
+
+
+def say_park(park: Park) -> str:
+    """Where and until when a lead waits."""
+    match park.why:
+        case "paused":
+            return "paused"
+        case "deferred":
+            return f"{say_key(park.key)}, put off"
+        case "wait":
+            return say_key(park.key)
+        case _:
+            assert_never(park.why)
+
+
+def _parts(key: str) -> tuple[str, str]:
+    name = key.rpartition("/")[2]
+    verb, _, subject = name.partition(":")
+    return verb, subject

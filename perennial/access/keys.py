@@ -1,0 +1,78 @@
+"""Keys of the web service: made, found, listed and revoked. Only a key's hash is stored.
+
+SHA-256 without salt or stretching is right here, as it would not be for a password: a key is 256 random bits, so there
+is no list of likely ones to try, and a slow hash would only let callers with wrong keys burn our processor.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.access import ApiKey
+from nurture.errors import InputError, NotFoundError, RefusedError
+
+SCOPES = ("ingest", "marketing", "support", "admin")
+ADMIN = "admin"
+PREFIX = "prn_"  # lets a scanner of repositories know a leaked key for what it is
+_LONGEST_NAME = 64
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key as its owner gets it, this once; `text` cannot be read again."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    text: str
+
+
+def hash_of(text: str) -> str:
+    """What is stored of a key: hex SHA-256."""
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+async def create_key(session: AsyncSession, name: str, scopes: Iterable[str], at: datetime) -> NewKey:
+    """Make a key. Raises InputError for an unknown scope, RefusedError if a key in force has the name."""
+    name, wanted = name.strip(), set(scopes)
+    if not 0 < len(name) <= _LONGEST_NAME:
+        raise InputError(f"a key's name has 1 to {_LONGEST_NAME} characters; it says who uses the key")
+    if unknown := sorted(wanted - set(SCOPES)):
+        raise InputError(f"unknown scope {unknown[0]!r}; the scopes are {', '.join(SCOPES)}")
+    if not wanted:
+        raise InputError(f"a key needs a scope; the scopes are {', '.join(SCOPES)}")
+    if await session.scalar(select(ApiKey.id).where(ApiKey.name == name, ApiKey.revoked_at.is_(None))):
+        raise RefusedError(f"there is a key {name!r} already; revoke it first, or choose another name")
+    key = NewKey(
+        id=secrets.token_hex(4),
+        name=name,
+        scopes=tuple(scope for scope in SCOPES if scope in wanted),
+        text=PREFIX + secrets.token_urlsafe(32),
+    )
+    session.add(ApiKey(id=key.id, hash=hash_of(key.text), name=name, scopes=list(key.scopes), created_at=at))
+    return key
+
+
+async def list_keys(session: AsyncSession) -> Sequence[ApiKey]:
+    """Every key, revoked ones too, oldest first."""
+    return (await session.scalars(select(ApiKey).order_by(ApiKey.created_at, ApiKey.id))).all()
+
+
+async def revoke_key(session: AsyncSession, name: str, at: datetime) -> ApiKey:
+    """Revoke the key with this id or name; one revoked before stays as it is. Raises NotFoundError."""
+    named = select(ApiKey).where(or_(ApiKey.id == name, ApiKey.name == name))
+    key = await session.scalar(named.order_by(ApiKey.revoked_at.is_not(None), ApiKey.created_at.desc()).limit(1))
+    if key is None:
+        raise NotFoundError(f"no key {name!r}; `starter.py keys list` shows them")
+    key.revoked_at = key.revoked_at or at
+    return key
+
+
+async def find_key(session: AsyncSession, text: str) -> ApiKey | None:
+    """The key with this text, if it is in force."""
+    return await session.scalar(select(ApiKey).where(ApiKey.hash == hash_of(text), ApiKey.revoked_at.is_(None)))

@@ -1,0 +1,52 @@
+"""The mail provider that the settings name. A new provider is one file in `activities/` and one line here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import assert_never
+
+from nurture.errors import SettingsError
+from perennial.channels.database_mail import Mailbox
+from perennial.channels.ports import Provider
+from perennial.integrations.sendgrid.provider import SendGridProvider
+from perennial.integrations.smtp.provider import SmtpProvider, SmtpServer
+from perennial.platform.database import Database
+from perennial.platform.secrets import tokens_of
+from perennial.platform.settings import Settings, variable
+
+LOCAL_KEY = "SG.the-mailbox-lets-anyone-in"
+
+
+@contextmanager
+def held_provider(settings: Settings, database: Database) -> Iterator[Provider]:
+    """The provider for as long as the block lasts: what it has not begun to send by then, it does not send."""
+    provider = provider_of(settings, database)
+    try:
+        yield provider
+    finally:
+        if isinstance(provider, SendGridProvider):
+            provider.close()
+
+
+def provider_of(settings: Settings, database: Database) -> Provider:
+    """The provider. Raises SettingsError if it lacks what it needs."""
+    match settings.provider:
+        case "mailbox":
+            return SendGridProvider(LOCAL_KEY, settings.mailbox_url, tells_time=True)
+        case "sendgrid":
+            if not settings.sendgrid_api_key:
+                raise SettingsError(f"no SendGrid key; set SENDGRID_API_KEY, or {variable('provider')} to another one")
+            return SendGridProvider(settings.sendgrid_api_key, settings.sendgrid_host)
+        case "smtp":
+            server = SmtpServer(
+                host=settings.smtp_host,
+                port=settings.smtp_port,
+                username=settings.smtp_username,
+                password=settings.smtp_password,
+                use_tls=settings.smtp_tls == "tls",
+                start_tls=settings.smtp_tls == "starttls",
+            )
+            return SmtpProvider(server, tokens_of(settings), settings.public_url)
+        case "database":
+            return Mailbox(database)
+        case _:
+            assert_never(settings.provider)

@@ -1,0 +1,94 @@
+"""Build the worker: one workflow definition, the step activities, and the engineers' own."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.decide import DecideActivity
+from activities.enrol import EnrolActivity
+from activities.hand_off import PeopleActivities
+from activities.send import SendActivity
+from perennial.app.installation import Installation, sender_of
+from perennial.app.providers import provider_of
+from perennial.channels.ports import Provider
+from perennial.platform.quiet_errors import QuietErrors
+from perennial.platform.secrets import tokens_of
+from workflows.journey import Nurture
+
+PASSED_THROUGH = (
+    "models",
+    "nurture",
+    "pydantic",
+    "pydantic_core",
+    "annotated_types",
+    "workflows.inbox",
+    "models.visibility",
+)
+"""All but the workflow's own file: modules that are not passed through are loaded again for each workflow."""
+
+
+OWN_ACTIVITIES = "activities.own"
+
+
+def build_worker(
+    inst: Installation, *, provider: Provider | None = None, own: Sequence[Callable[..., Any]] | None = None
+) -> Worker:
+    """The worker: one workflow definition, the step activities, and the engineers' `own`: those of `activities.own`."""
+    settings = inst.settings
+    return Worker(
+        inst.client,
+        task_queue=settings.task_queue,
+        workflows=[Nurture],
+        activities=[
+            *step_activities(inst, provider or provider_of(settings, inst.database)),
+            *(own_activities() if own is None else own),
+        ],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[QuietErrors()],
+        max_cached_workflows=settings.max_cached_workflows,
+        max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
+        max_concurrent_activities=settings.max_concurrent_activities,
+        max_concurrent_local_activities=settings.max_concurrent_local_activities,
+        graceful_shutdown_timeout=timedelta(seconds=20),
+    )
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """Temporal's sandbox, all but the workflow's own file passed through: for replays of the golden histories."""
+    return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+
+
+def step_activities(inst: Installation, provider: Provider) -> Sequence[Callable[..., Any]]:
+    """The activities of the primitive steps."""
+    moment = inst.moment
+    people = PeopleActivities(inst.database, moment)
+    settings = inst.settings
+    sender = sender_of(settings)
+    return [
+        DecideActivity(inst.database, inst.tracks, inst.catalogue, inst.scoring).decide,
+        SendActivity(inst.database, inst.tracks, inst.catalogue, provider, sender, moment, tokens_of(settings)).send,
+        people.hand_off,
+        people.alert,
+        EnrolActivity(inst.enroller, moment).enrol,
+    ]
+
+
+def own_activities(package: str = OWN_ACTIVITIES) -> Sequence[Callable[..., Any]]:
+    """The functions marked `@activity.defn` in the modules of a package: what `lead.do(...)` can call."""
+    root = importlib.import_module(package)
+    modules = [
+        root,
+        *(importlib.import_module(f"{package}.{info.name}") for info in pkgutil.iter_modules(root.__path__)),
+    ]
+    return [
+        function
+        for module in modules
+        for _, function in inspect.getmembers(module, inspect.isroutine)
+        if hasattr(function, "__temporal_activity_definition")
+    ]

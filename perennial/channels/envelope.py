@@ -1,0 +1,64 @@
+"""From a touch and its lead to the message that a provider gets."""
+
+from dataclasses import dataclass
+
+from temporalio.exceptions import ApplicationError
+
+from nurture.content.catalogue import Piece
+from nurture.errors import ContentError
+from perennial.channels.ports import Envelope
+from perennial.channels.render import Reader, render
+from perennial.intake.bots import HIDDEN_LINK
+from perennial.journeys.ledger import Entry
+from perennial.journeys.standing import Addressee
+from perennial.platform.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class From:
+    """Who a message is from, and what every message must carry."""
+
+    name: str
+    address: str
+    reply_to: str
+    postal_address: str
+    public_url: str
+
+
+def envelope_of(
+    touch: Entry, track: str, lead: Addressee, piece: Piece, variant: int, *, sender: From, tokens: Tokens
+) -> Envelope:
+    """The message. Raises ApplicationError, which names the piece and not the lead, if it does not render."""
+    traits = lead.traits
+    reader = Reader(lead.first_name, lead.company, traits.get("topic"), traits.get("industry"))
+    public_url = sender.public_url.rstrip("/")
+    unsubscribe = f"{public_url}/u/{tokens.sign('preferences', touch.id)}"
+    try:
+        mail = render(
+            piece,
+            reader,
+            postal_address=sender.postal_address,
+            unsubscribe_url=unsubscribe,
+            variant=variant,
+            hidden_url=f"{public_url}{HIDDEN_LINK}{touch.id}",
+        )
+    except ContentError:
+        # Its text may quote what the template made of the profile.
+        raise ApplicationError(f"{piece.id} does not render for this lead", type="ContentError") from None
+    return Envelope(
+        touch_id=touch.id,
+        lead_id=lead.id,
+        to=lead.email,
+        sender_name=sender.name,
+        sender_address=sender.address,
+        reply_to=sender.reply_to,
+        subject=mail.subject,
+        text=mail.text,
+        html=mail.html,
+        categories=(track, piece.id),
+        at=touch.at,
+        headers={
+            "List-Unsubscribe": f"<{unsubscribe}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        },
+    )

@@ -1,0 +1,167 @@
+"""From a content piece and a reader to a mail: subject, preheader, plain text and HTML.
+
+The templates are made once for each piece (`perennial.channels.templates`); here a profile's values are made
+inert and put into them.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import TemplateError
+from markupsafe import Markup
+
+from nurture.content.catalogue import Catalogue, Piece, parse_piece
+from nurture.errors import ContentError, SettingsError
+from perennial.channels.templates import compiled, layouts
+
+CONTENT = Path(__file__).resolve().parents[2] / "content"
+"""The folder of the pieces and their two layouts."""
+
+LONGEST_SUBJECT = 78
+"""Characters: the line length that RFC 5322 section 2.1.1 advises."""
+
+_LONGEST_VALUE = 60
+_JOINERS = "\u200c\u200d"  # zero-width, yet part of Persian and Indic spelling
+_ADDRESS_LIKE = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What a piece may know of the person who reads it; None is unknown, `topic` and `industry` are slugs."""
+
+    first_name: str | None = None
+    company: str | None = None
+    topic: str | None = None
+    industry: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """One mail, ready for a provider; `subject` is a single line."""
+
+    subject: str
+    preheader: str
+    text: str
+    html: str
+
+
+def load_catalogue(folder: Path = CONTENT) -> Catalogue:
+    """Every `*.md` piece of the folder. Raises ContentError with all problems, one a line."""
+    pieces: dict[str, Piece] = {}
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.md")):
+        try:
+            pieces[path.stem] = parse_piece(path.stem, path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            problems.append(f"{path.stem}: not UTF-8 at byte {error.start}; save the file as UTF-8")
+        except ContentError as error:
+            problems.append(str(error))
+    if not pieces and not problems:
+        problems.append(f"{folder}: no content piece here; name a folder with one Markdown file a piece")
+    if problems:
+        raise ContentError("\n".join(problems))
+    return Catalogue(pieces)
+
+
+def check_catalogue(catalogue: Catalogue, *, folder: Path = CONTENT) -> list[str]:
+    """Every problem that rendering could meet, one line each: `piece: field: what; remedy`.
+
+    Each piece is rendered with each of its subjects, for a reader of whom all is known and for one of whom
+    nothing is.
+    """
+    problems: dict[str, None] = {}
+    known = Reader("Alexandra", "Contoso Industries", "data-governance", "manufacturing")
+    for piece in catalogue.pieces.values():
+        try:
+            for reader in (known, Reader()):
+                for variant in range(len(piece.subjects)):
+                    _check(piece, reader, variant, folder, problems)
+        except ContentError as error:
+            problems |= dict.fromkeys(str(error).splitlines())
+    return list(problems)
+
+
+def _check(piece: Piece, reader: Reader, variant: int, folder: Path, problems: dict[str, None]) -> None:
+    footer = {"postal_address": "1 Main Street", "unsubscribe_url": "https://northwind.example/u"}
+    mail = render(piece, reader, variant=variant, folder=folder, **footer)
+    if (length := len(mail.subject)) > LONGEST_SUBJECT:
+        problems[f"{piece.id}: subject {variant}: {length} characters; shorten to {LONGEST_SUBJECT}"] = None
+    links = compiled(piece).links
+    if not links:
+        problems[f"{piece.id}: body: no link; give the reader one next thing, as [words](https://...)"] = None
+    for link in links:
+        if not link.startswith(("https://", "http://", "mailto:")):
+            problems[f"{piece.id}: body: the link {link!r} is not whole; begin it with https://"] = None
+
+
+def render(
+    piece: Piece,
+    reader: Reader,
+    *,
+    postal_address: str,
+    unsubscribe_url: str,
+    variant: int = 0,
+    hidden_url: str = "",
+    folder: Path = CONTENT,
+) -> Rendered:
+    """The mail for one reader; `variant` chooses the subject line (0: the piece's own); `hidden_url` is for machines.
+
+    `folder` holds `layout.html.j2` and `layout.txt.j2`, read once. Raises ContentError when the piece does
+    not render, SettingsError without a postal address (CAN-SPAM, 15 U.S.C. 7704(a)(5)) or an unsubscribe URL.
+    """
+    if not postal_address.strip():
+        raise SettingsError("no postal address; set the sender's, the law wants it in each mail")
+    if not unsubscribe_url.startswith(("https://", "http://")):
+        raise SettingsError(f"no unsubscribe link in {unsubscribe_url!r}; set one with https://")
+    templates = compiled(piece)
+    if not 0 <= variant < len(templates.subjects):
+        last = len(templates.subjects) - 1
+        raise ContentError(f"{piece.id}: variants: no subject {variant}; use 0 to {last}, or add a variant")
+    html_layout, text_layout = layouts(folder)
+    values = _values(reader)
+    try:
+        subject = " ".join(templates.subjects[variant].render(values).split())
+        preheader = " ".join(templates.preheader.render(values).split())
+        text = re.sub(r"\n{3,}", "\n\n", templates.text.render(values)).strip()
+        body = Markup(templates.html.render(values))  # noqa: S704 - sanitised when compiled, values escaped
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        raise ContentError(f"{piece.id}: does not render: {error}; mend the template in its file") from error
+    frame = {
+        "subject": subject,
+        "preheader": preheader,
+        "postal_address": " · ".join(filter(None, map(str.strip, postal_address.splitlines()))),
+        "unsubscribe_url": unsubscribe_url,
+        "hidden_url": hidden_url,
+    }
+    return Rendered(
+        subject=subject,
+        preheader=preheader,
+        text=text_layout.render(frame, body=text),
+        html=html_layout.render(frame, body=body),
+    )
+
+
+def _values(reader: Reader) -> dict[str, str]:
+    return {
+        "first_name": _inert(reader.first_name) or "there",
+        "company": _inert(reader.company) or "your team",
+        "topic": _inert(reader.topic).replace("-", " ") or "analytics",
+        "industry": _inert(reader.industry).replace("-", " ") or "your industry",
+    }
+
+
+def _inert(value: str | None) -> str:
+    """The value as one short line of visible characters; "" when it is none, or is a web or mail address.
+
+    Mail programs make a link of an address in plain text, so a form filled with one would have us send it.
+    """
+    if not value:
+        return ""
+    line = " ".join(value.split())
+    if not line.isprintable():
+        line = "".join(c for c in line if c in _JOINERS or unicodedata.category(c)[0] != "C").strip()
+    if _ADDRESS_LIKE.search(line):
+        return ""
+    return line if len(line) <= _LONGEST_VALUE else line[: _LONGEST_VALUE - 1].rstrip() + "…"

@@ -1,0 +1,1 @@
+"""The command line: `perennial.cli.app` registers the commands, one module a group of them."""

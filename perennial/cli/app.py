@@ -1,0 +1,145 @@
+"""The command line's commands, and the one place where an error becomes a line and an exit code.
+
+A command's module is imported when the command is run: the help of one need not wait for the libraries of all.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperGroup
+from typer.exceptions import Abort
+from typer.main import get_command, get_group
+
+from perennial.cli.shared import BUG, INTERRUPTED, err, failed
+from perennial.platform.settings import variable
+
+EXIT_CODES = "Exit codes: 0 done · 1 a bug of ours · 2 bad input · 3 refused by a rule · 4 settings or surroundings"
+START, LEADS, WATCH, STEER, KEEP = "Start", "Leads", "Watch and explain", "Steer", "Keep in order"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: under which heading it is listed, the function (or group) that is it, and an example of its use."""
+
+    panel: str
+    function: str
+    example: str
+
+    def load(self, name: str) -> Any:
+        """Import it, as the command line's library wants it."""
+        module, _, attribute = self.function.rpartition(".")
+        found = getattr(import_module(f"perennial.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            group = get_group(found)
+            group.name, group.rich_help_panel = name, self.panel
+            return group
+        told = "Example:" in (found.__doc__ or "")
+        alone = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+        epilog = None if told else f"Example: `starter.py {self.example}`"
+        alone.command(name, epilog=epilog, rich_help_panel=self.panel)(found)
+        return get_command(alone)
+
+
+COMMANDS = {
+    "demo": Entry(START, "demo.demo", "demo --leads 200 --months 6"),
+    "dev": Entry(START, "dev.dev", "dev --speed 12h/s"),
+    "worker": Entry(START, "upkeep.worker", "worker"),
+    "web": Entry(START, "web.web", "web --port 8000"),
+    "relay": Entry(START, "relay.relay", "relay"),
+    "mailbox": Entry(START, "mailbox.mailbox", "mailbox"),
+    "import": Entry(LEADS, "leads.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
+    "leads": Entry(LEADS, "leads.leads", 'leads --where "industry=retail score>=40"'),
+    "enrol": Entry(LEADS, "leads.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
+    "signal": Entry(LEADS, "leads.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
+    "renurture": Entry(LEADS, "leads.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
+    "tracks": Entry(WATCH, "support.tracks", "tracks"),
+    "show": Entry(WATCH, "show.show", "show ada@example.com"),
+    "why": Entry(WATCH, "support.why", "why ada@example.com welcome"),
+    "replay": Entry(WATCH, "replay.replay", "replay ada@example.com --at 2026-03-01 --set score=80"),
+    "mail": Entry(WATCH, "mail.mail", "mail ada@example.com --last 5"),
+    "alerts": Entry(WATCH, "mail.alerts", "alerts"),
+    "pause": Entry(STEER, "control.pause", 'pause --track new-lead --reason "office closed"'),
+    "resume": Entry(STEER, "control.resume", "resume --track new-lead"),
+    "refresh": Entry(STEER, "control.refresh", "refresh --track new-lead --rate 100/s"),
+    "exit": Entry(STEER, "control.exit_", 'exit --lead ada@example.com --reason "asked by phone"'),
+    "override": Entry(STEER, "control.override", "override ada@example.com --track new-lead"),
+    "check": Entry(KEEP, "upkeep.check", "check"),
+    "migrate": Entry(KEEP, "upkeep.migrate", "migrate"),
+    "suppress": Entry(KEEP, "privacy.suppress", "suppress ada@example.com --reason manual"),
+    "merge": Entry(KEEP, "privacy.merge", "merge ada@example.com ada@old.example.com"),
+    "export": Entry(KEEP, "privacy.export", "export ada@example.com"),
+    "erase": Entry(KEEP, "privacy.erase", "erase ada@example.com --yes"),
+    "keys": Entry(KEEP, "web.keys", "keys create website --scope ingest"),
+}
+
+
+class Commands(TyperGroup):
+    """The group of all commands: a user never sees a traceback for a mistake of theirs."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        names: dict[str, Any] = dict.fromkeys(COMMANDS)  # `get_command` loads what they name
+        self.commands.update(names)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - the library's signature
+        """The command, imported now; None if there is none of that name."""
+        entry = COMMANDS.get(cmd_name)
+        return None if entry is None else entry.load(cmd_name)
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run a command and exit with its code; the options of all commands may stand anywhere."""
+        given, debug = _hoisted(list(sys.argv[1:] if args is None else args))
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(given or ["--help"], *rest, **extra)
+        except Abort:
+            code = INTERRUPTED
+        except Exception as error:
+            if debug:
+                raise
+            code, said = failed(error)
+            err().print(f"[red]{'bug' if code == BUG else 'error'}:[/] {escape(said)}")
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _hoisted(args: list[str]) -> tuple[list[str], bool]:
+    """The arguments with `--data-dir` before the command, and without `--debug`; whether that was there."""
+    front: list[str] = []
+    rest: list[str] = []
+    given = iter(each for each in args if each != "--debug")
+    for each in given:
+        if each == "--data-dir":
+            front += [each, *islice(given, 1)]
+        else:
+            (front if each.startswith("--data-dir=") else rest).append(each)
+    return front + rest, "--debug" in args
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Perennial: durable lead-nurture journeys on Temporal.",
+    epilog=f"Start with: `starter.py dev`, then `starter.py --help` for the rest. {EXIT_CODES}.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+
+@app.callback()
+def root(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="The folder of the embedded engine and database; else PERENNIAL_DATA_DIR.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001 - main
+) -> None:
+    """Perennial: durable lead-nurture journeys on Temporal."""
+    if data_dir is not None:
+        os.environ[variable("data_dir")] = str(data_dir)  # as though it had been set: `dev` and `worker` read it too

@@ -1,0 +1,112 @@
+"""starter.py dev: everything embedded, in one process tree, until Ctrl-C."""
+
+import asyncio
+import os
+import shlex
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nurture.timing.clock import describe_speed, parse_speed
+from perennial.cli.shared import settings_of
+from perennial.dev.stack import Stack, embedded_stack
+from perennial.platform.settings import Settings, variable
+
+
+def dev(
+    ctx: typer.Context,
+    *,
+    speed: Annotated[
+        str | None,
+        typer.Option(help="How fast time passes: 1 (real time, the default), 1d/s, 12h/s. Fixed for a folder."),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The Temporal server's port. Default: the last run's, or any.")
+    ] = None,
+    ui_port: Annotated[
+        int | None, typer.Option(help="The Temporal UI's port. Default: the last run's, or any.")
+    ] = None,
+) -> None:
+    """Run everything here: Temporal and its UI, database, worker, inbox, web service. Ctrl-C stops; a start goes on."""
+    settings = settings_of(ctx)
+    if "provider" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"provider": "mailbox"})
+    if "log_level" not in settings.model_fields_set:
+        os.environ[variable("log_level")] = "warning"  # the programs' day's work would bury what is said here
+    factor = None if speed is None else parse_speed(speed)
+    run_until_stopped(_dev(settings, factor, port, ui_port))
+    say("stopped; the next start goes on from here")
+
+
+def run_until_stopped(work: Coroutine[Any, Any, None]) -> bool:
+    """Run `work` to its end, True; or until the first SIGINT or SIGTERM, False, once it has closed in order."""
+
+    async def main() -> bool:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(work)
+        stopped = False
+
+        def stop() -> None:
+            nonlocal stopped
+            if not stopped:  # a second one would only tear what is closing
+                stopped = True
+                task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not stopped:
+                raise
+        return not stopped
+
+    return asyncio.run(main())
+
+
+async def _dev(settings: Settings, speed: float | None, port: int | None, ui_port: int | None) -> None:
+    say(f"starting in {settings.data_dir} ...")
+    async with embedded_stack(settings, say, speed=speed, port=port, ui_port=ui_port) as stack:
+        await stack.run(stack.worker.ready())
+        _look(stack)
+        try:
+            await stack.run(asyncio.Event().wait())
+        finally:
+            say("stopping: what is in flight finishes first ...")
+
+
+def _look(stack: Stack) -> None:
+    """Where to look, and what to do next."""
+    settings, clock = stack.inst.settings, stack.inst.clock
+    here = "" if settings.data_dir == Path(".perennial") else f" --data-dir {shlex.quote(str(settings.data_dir))}"
+    first = "open the inbox, click a link in a mail, and see the journey react"
+    time = describe_speed(clock.speed)
+    if not clock.is_real_time:
+        time += f", also while stopped; for the journeys it is {stack.inst.moment.now():%a %d %b %Y %H:%M} UTC"
+    say(
+        f"""
+  Temporal UI    {stack.engine.ui_url}
+  Temporal       {stack.engine.address}
+  inbox          {stack.mailbox_url or f"none: mail goes out by {settings.provider}"}
+  web service    {stack.web_url}
+  data folder    {settings.data_dir.resolve()}
+  clock          {time}
+
+In another terminal:
+  python starter.py{here} import sample/leads.csv --map sample/mapping.toml
+  python starter.py{here} enrol new-lead --where Audience=new
+  python starter.py{here} tracks
+{f"Then {first}:" if stack.mailbox_url else "Then see how a journey goes:"}
+  python starter.py{here} show LEAD
+
+Ctrl-C stops everything.
+"""
+    )
+
+
+def say(line: str) -> None:
+    """A line for the person at the terminal, at once."""
+    print(line, flush=True)

@@ -1,0 +1,200 @@
+"""What a person may ask of us: `export`, `erase`, never to be mailed (`suppress`), and to be one lead (`merge`)."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.leads import Lead
+from nurture.errors import InputError, NotFoundError, RefusedError
+from nurture.people.addresses import normalise
+from perennial.cli.shared import books, lead_of, opened, out, print_json, run
+from perennial.leads.identity import kept
+from perennial.leads.suppression import REASONS, Reason, bar, lift, reason_of, suppressions, unbar
+from perennial.mailroom.client import MailboxClient
+from perennial.mailroom.serve import running_mailbox
+from perennial.mailroom.store import FILE as MAILBOX_FILE
+from perennial.mailroom.store import Store
+from perennial.platform.secrets import secret_of
+from perennial.platform.settings import Settings
+from perennial.privacy.erase import Erased, Eraser
+from perennial.privacy.export import export_lead
+from perennial.privacy.merge import Merged, merge_and_tell
+from perennial.privacy.suppressor import Suppressor
+
+Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+_A_PERSON = "a person"
+
+
+def erase(
+    lead: Named,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="It cannot be undone; say that it is meant.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Erase a lead: its journeys end and everything personal about it is deleted.
+
+    A keyed hash keeps its address from coming back by an import; opaque ids stay for statistics. Safe to repeat, also
+    after it was cut off.
+    """
+    if not yes:
+        raise InputError(f"that deletes what is known of {lead} for good; add --yes if it is meant")
+    erased = run(_erase(lead))
+    if as_json:
+        print_json({"leads": list(erased.leads), "journeys_ended": erased.journeys})
+        return
+    ended = f", and {erased.journeys:,} of its journeys ended" if erased.journeys else ""
+    out().print(f"[bold]Erased {erased.leads[0]}[/]{ended}. Its address will not be mailed, nor imported again.")
+
+
+async def _erase(name: str) -> Erased:
+    async with opened() as inst:
+        secret = secret_of(inst.settings)
+        async with inst.database.reading() as session:
+            lead = await _kept(session, name)
+        eraser = Eraser(inst.database, inst.client, secret, outside=partial(_forgotten, inst.settings))
+        return await eraser.erase(lead.id, inst.moment.now())
+
+
+async def _forgotten(settings: Settings, addresses: Sequence[str], touches: Sequence[str]) -> None:
+    """Have the local mailbox forget: the one that runs here, or its file. Raises SettingsError if none answers."""
+    if (url := running_mailbox(settings.data_dir)) is not None:
+        await asyncio.to_thread(MailboxClient(url).forget, addresses=addresses, touches=touches)
+    elif (settings.data_dir / MAILBOX_FILE).exists():
+        mailbox = Store(settings.data_dir)
+        try:
+            mailbox.forget(addresses, touches)
+        finally:
+            mailbox.close()
+    elif settings.provider == "mailbox" and "mailbox_url" in settings.model_fields_set:
+        await asyncio.to_thread(MailboxClient(settings.mailbox_url).forget, addresses=addresses, touches=touches)
+
+
+def export(
+    lead: Named,
+    *,
+    to: Annotated[Path | None, typer.Option("--out", help="A file to write, which only you can read.")] = None,
+) -> None:
+    """Export everything that is held about a lead, as one JSON document."""
+    document = json.dumps(run(_export(lead)), indent=2, ensure_ascii=False)
+    if to is None:
+        sys.stdout.write(f"{document}\n")
+        return
+    handle = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(f"{document}\n")
+    out().print(f"Written: [bold]{escape(str(to))}[/]")
+
+
+async def _export(name: str) -> dict[str, object]:
+    async with books() as here, here.database.reading() as session:
+        return await export_lead(session, (await _kept(session, name)).id, here.now())
+
+
+def suppress(
+    lead: Annotated[str, typer.Argument(help="A lead, or an address of nobody we know yet.", show_default=False)],
+    *,
+    reason: Annotated[str, typer.Option(help=f"One of {', '.join(REASONS)}.")] = "manual",
+    lifted: Annotated[bool, typer.Option("--lift", help="End the suppression for this reason; needs --why.")] = False,
+    why: Annotated[str, typer.Option(help="Why, in 64 characters; kept in the consent ledger.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Never mail a lead, from this moment on, and end its journeys.
+
+    --lift ends a suppression again. Whoever opted out or complained still has to re-subscribe by itself: lifting grants
+    no consent.
+    """
+    known = reason_of(reason)
+    if lifted and not why.strip():
+        raise InputError('say why it is lifted, such as --why "asked us to by phone"')
+    said, reasons = run(_lift(lead, known, why) if lifted else _suppress(lead, known, why or _A_PERSON))
+    if as_json:
+        print_json({"said": said, "suppressed": list(reasons)})
+        return
+    out().print(f"{escape(said)}[dim]{' Suppressed now: ' + ', '.join(reasons) if reasons else ''}[/]")
+
+
+async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[str, ...]]:
+    async with opened() as inst:
+        at = inst.moment.now()
+        async with inst.database.reading() as session:
+            lead = await _kept_or_none(session, name)
+        if lead is None:
+            async with inst.database.writing() as session:
+                new = await bar(session, secret_of(inst.settings), normalise(name), reason, at)
+            return f"No lead has this address{'' if new else ', as before'}; none will get it.", ()
+        new = await Suppressor(inst.database, inst.client, inst.ear).suppress(lead.id, reason, at, source=source)
+        async with inst.database.reading() as session:
+            return (
+                f"{lead.id} {'will not be mailed any more' if new else 'was suppressed for this before'}.",
+                await suppressions(session, lead.id),
+            )
+
+
+async def _lift(name: str, reason: Reason, why: str) -> tuple[str, tuple[str, ...]]:
+    async with books(to_write=True) as here, here.database.writing() as session:
+        lead = await _kept_or_none(session, name)
+        if lead is None:
+            if not await unbar(session, secret_of(here.settings), normalise(name)):
+                raise RefusedError("this address is not suppressed")
+            return "The address may be a lead's again.", ()
+        await lift(session, lead.id, reason, here.now(), why=why)
+        return f"{lead.id} is no longer suppressed for {reason}.", await suppressions(session, lead.id)
+
+
+def merge(
+    keep: Annotated[str, typer.Argument(help="The lead that goes on.", show_default=False)],
+    lose: Annotated[str, typer.Argument(help="The lead that becomes it.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Make two leads one, mid-journey.
+
+    The stricter consent holds; caps and score count both; a journey that both are on goes on once, and the story tells
+    both.
+    """
+    merged = run(_merge(keep, lose))
+    if as_json:
+        print_json({"kept": merged.kept, "exited": list(merged.exiting)})
+        return
+    over = f"; ended as double: {', '.join(merged.exiting)}" if merged.exiting else ""
+    out().print(f"[bold]{merged.kept}[/] goes on for both{escape(over)}")
+
+
+async def _merge(keep: str, lose: str) -> Merged:
+    async with opened() as inst:
+        async with inst.database.reading() as session:
+            kept_id, lost_id = (await _kept(session, keep)).id, await _own_id(session, lose)
+        at: datetime = inst.moment.now()
+        return await merge_and_tell(inst.database, inst.client, kept_id, lost_id, at=at, model=inst.scoring)
+
+
+async def _own_id(session: AsyncSession, name: str) -> str:
+    """The id of the lead that bears this name itself, be it merged into another by now."""
+    named = Lead.email_key == normalise(name) if "@" in name else or_(Lead.id == name, Lead.external_id == name)
+    return await session.scalar(select(Lead.id).where(named).limit(1)) or (await lead_of(session, name)).id
+
+
+async def _kept(session: AsyncSession, name: str) -> Lead:
+    """The lead of this name, or the one that goes on for it."""
+    found = await lead_of(session, name)
+    return await kept(session, found.id) or found
+
+
+async def _kept_or_none(session: AsyncSession, name: str) -> Lead | None:
+    try:
+        return await _kept(session, name)
+    except NotFoundError:
+        if "@" not in name:
+            raise
+        return None

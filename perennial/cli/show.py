@@ -1,0 +1,127 @@
+"""`show`: a lead's whole story, from the database, so Temporal may be away."""
+
+from datetime import UTC, datetime, tzinfo
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from nurture.bench.retrace import Ahead, ahead
+from nurture.journey.journal import Journal
+from nurture.journey.track import load_tracks
+from nurture.people.scoring import DEFAULT_MODEL
+from perennial.channels.render import load_catalogue
+from perennial.cli.shared import books, lead_of, out, print_json, run
+from perennial.journeys.story import Line, Standing, Story, journal_of, story_of
+
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
+Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
+InUtc = Annotated[bool, typer.Option("--utc", help="Times in UTC, not in the lead's own zone.")]
+
+STYLES = {
+    "sent": "green",
+    "refused": "yellow",
+    "deferred": "yellow",
+    "suppression": "red",
+    "exited": "red",
+    "graduated": "bold magenta",
+    "finished": "bold",
+    "enrolled": "bold",
+    "behaviour": "cyan",
+    "done": "magenta",
+}
+
+
+def show(lead: Named, *, utc: InUtc = False, as_json: Json = False) -> None:
+    """Tell a lead's whole story: where it stands, why, what comes next, what was.
+
+    Times are in the lead's own zone.
+    """
+    story, coming = run(_story(lead))
+    if as_json:
+        print_json({**{name: getattr(story, name) for name in Story.__dataclass_fields__}, "ahead": coming})
+        return
+    zone = UTC if utc else ZoneInfo(story.lead["time_zone"])
+    console = out()
+    _print_head(console, story)
+    console.print("\n[bold]Where it stands[/]" if story.standings else "\nOn no track yet.")
+    for standing in story.standings:
+        _print_standing(console, standing, coming.get(standing.enrolment_id), zone)
+    console.print(f"\n[bold]What happened[/]  [dim]times in {'UTC' if utc else story.lead['time_zone']}[/]")
+    many = len({standing.track for standing in story.standings}) > 1
+    day = ""
+    for line in story.lines:
+        day = _print_line(console, line, zone, day, many=many)
+    score = story.score
+    console.print(
+        f"\n[bold]Score {score.total}[/]  fit {score.fit} + engagement {score.engagement}; {score.stage}, {score.band}"
+    )
+    for points in story.ledger:
+        console.print(f"  {points.now:>+6.1f}  {escape(points.reason)}  [dim]{date_in(points.at, zone)}[/]")
+
+
+def _print_head(console: Console, story: Story) -> None:
+    lead = story.lead
+    name = " ".join(filter(None, (lead["first_name"], lead["last_name"]))) or lead["email"]
+    parts = [lead["email"] if name != lead["email"] else "", lead["company"], lead["time_zone"], lead["id"]]
+    console.print(f"[bold]{escape(name)}[/]  " + escape(" · ".join(filter(None, parts))))
+    traits = ", ".join(f"{key} {value}" for key, value in sorted(lead["traits"].items()))
+    console.print(f"[dim]{escape(traits or 'no traits')} · consent {story.consent}[/]")
+    if story.suppressed:
+        console.print(f"[red]Never mailed again: {', '.join(story.suppressed)}[/]")
+
+
+def _print_standing(console: Console, standing: Standing, coming: Ahead | None, zone: tzinfo) -> None:
+    if standing.status == "finished":
+        ended = date_in(standing.ended_at, zone) if standing.ended_at else ""
+        console.print(f"  {standing.track}: [bold]{escape(standing.outcome or 'finished')}[/] on {ended}")
+        return
+    until = f" until {time_in(standing.until, zone)}" if standing.until else ""
+    paused = "[yellow]paused[/], " if standing.status == "paused" and standing.step != "paused" else ""
+    console.print(f"  {standing.track}: {paused}[bold]{escape(standing.step)}[/]{until}")
+    if standing.because:
+        console.print(f"    [dim]because {escape('; '.join(standing.because))}[/]")
+    if coming is not None:
+        console.print(f"    then {escape(coming.what)}, {time_in(coming.at, zone)}, if the lead stays quiet")
+
+
+def _print_line(console: Console, line: Line, zone: tzinfo, day: str, *, many: bool) -> str:
+    today = f"{line.at.astimezone(zone):%a %d %b %Y}"
+    shown = today if today != day else " " * len(today)
+    style = STYLES.get(line.kind, "")
+    text = f"[{style}]{escape(line.text)}[/]" if style else escape(line.text)
+    points = f"  [dim]{line.points:+d}[/]" if line.points else ""
+    track = f"  [dim]{line.track}[/]" if many and line.track else ""
+    console.print(f"  {shown}  {line.at.astimezone(zone):%H:%M}  {text}{points}{track}")
+    return today
+
+
+async def _story(name: str) -> tuple[Story, dict[str, Ahead]]:
+    """The story, and for each running journey what comes next if the lead stays quiet."""
+    registry = load_tracks("workflows.tracks")
+    async with books() as here:
+        catalogue = load_catalogue(here.settings.content_dir)
+        async with here.database.reading() as session:
+            lead = await lead_of(session, name)
+            now = here.now()
+            story = await story_of(session, lead, DEFAULT_MODEL, now)
+            coming: dict[str, Ahead] = {}
+            for standing in story.standings:
+                if standing.status != "active" or standing.track not in registry:
+                    continue
+                facts = await journal_of(session, standing.enrolment_id)
+                if facts:
+                    journal = Journal(facts, len(facts))
+                    steps = ahead(registry[standing.track], journal, max(now, journal.last_at), catalogue, most=1)
+                    coming.update((standing.enrolment_id, step) for step in steps)
+            return story, coming
+
+
+def time_in(moment: datetime, zone: tzinfo) -> str:
+    return f"{moment.astimezone(zone):%a %d %b %Y %H:%M}"
+
+
+def date_in(moment: datetime, zone: tzinfo) -> str:
+    return f"{moment.astimezone(zone):%d %b %Y}"

@@ -1,0 +1,122 @@
+"""Who is where and why: `tracks` and `why`. They read the database, so Temporal may be away."""
+
+from collections import Counter
+from datetime import UTC, tzinfo
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from sqlalchemy import func, select
+
+from models.journeys import Enrolment
+from nurture.errors import NotFoundError
+from nurture.journey.track import Registry, load_tracks
+from nurture.journey.wording import say_key
+from perennial.cli.shared import books, lead_of, out, print_json, run
+from perennial.cli.show import InUtc, Json, Named, time_in
+from perennial.journeys.story import Ruling, present_ruling, rulings_on, stays_of, steps_of
+
+WIDEST_BAR = 24
+MOST_PLACES = 12
+
+
+def tracks(as_json: Json = False) -> None:
+    """Count who is where: the journeys of each track, by the step they stand at."""
+    registry = load_tracks("workflows.tracks")
+    found = run(_places(registry))
+    if as_json:
+        print_json(found)
+        return
+    console = out()
+    for name, place in found.items():
+        counts = place["journeys"]
+        said = " · ".join(f"{count:,} {status}" for status, count in counts.items()) or "nobody yet"
+        console.print(f"[bold]{name}[/]  {said}")
+        console.print(f"  [dim]{escape(place['story'])}[/]")
+        for title in ("standing", "ended"):
+            _print_bars(console, place[title], "ended: " if title == "ended" else "")
+        console.print()
+
+
+def _print_bars(console: Console, counts: dict[str, int], prefix: str) -> None:
+    ordered = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    most = max(counts.values(), default=1)
+    for step, count in ordered[:MOST_PLACES]:
+        bar = "█" * max(1, round(WIDEST_BAR * count / most))
+        console.print(f"  {count:>6,}  [cyan]{bar:<{WIDEST_BAR}}[/]  {escape(prefix + step)}")
+    if len(ordered) > MOST_PLACES:
+        rest = sum(count for _, count in ordered[MOST_PLACES:])
+        console.print(f"  {rest:>6,}  [dim]at {len(ordered) - MOST_PLACES} further places[/]")
+
+
+async def _places(registry: Registry) -> dict[str, dict[str, Any]]:
+    """By track: its story's first line, journeys by status, running ones by step, ended ones by outcome."""
+    columns = (Enrolment.track, Enrolment.status, Enrolment.step, Enrolment.outcome)
+    async with books() as here, here.database.reading() as session:
+        rows = (await session.execute(select(*columns, func.count()).group_by(*columns))).all()
+    found: dict[str, dict[str, Any]] = {}
+    for name in sorted({*registry, *(row.track for row in rows)}):
+        ours = [row for row in rows if row.track == name]
+        journeys: Counter[str] = Counter()
+        standing: Counter[str] = Counter()
+        ended: Counter[str] = Counter()
+        for _, status, step, outcome, count in ours:
+            journeys[status] += count
+            if status == "finished":
+                ended[outcome or "finished"] += count
+            else:
+                standing[_place(step) if step else "waiting for a worker"] += count
+        story = registry[name].story.partition("\n")[0] if name in registry else "no longer in workflows/tracks"
+        found[name] = {"story": story, "journeys": dict(journeys), "standing": dict(standing), "ended": dict(ended)}
+    return found
+
+
+def _place(key: str) -> str:
+    """A step's key in words, without the counts of a loop."""
+    return say_key("/".join(part.partition("~")[0] for part in key.split("/")))
+
+
+def why(
+    lead: Named,
+    step: Annotated[str | None, typer.Argument(help="A step: welcome, or send:welcome.", show_default=False)] = None,
+    *,
+    track: Annotated[str | None, typer.Option("--track", help="Only this track's journey.")] = None,
+    utc: InUtc = False,
+    as_json: Json = False,
+) -> None:
+    """Say why a lead got a mail, or stands where it stands.
+
+    The answer is the decision as it was recorded, and every fact it rests on.
+    """
+    zone, rulings = run(_rulings(lead, step, track))
+    if as_json:
+        print_json(rulings)
+        return
+    console = out()
+    for ruling in rulings:
+        shown = UTC if utc else zone
+        until = f" until {time_in(ruling.until, shown)}" if ruling.until else ""
+        when = f", {time_in(ruling.at, shown)}" if step is not None else ""
+        console.print(f"[bold]{escape(ruling.what)}[/]{until}{when}  [dim]{ruling.track}[/]")
+        for reason in ruling.because or ("no decision is recorded yet",):
+            console.print(f"  because {escape(reason)}")
+
+
+async def _rulings(name: str, step: str | None, track: str | None) -> tuple[tzinfo, list[Ruling]]:
+    wanted = None if track is None else load_tracks("workflows.tracks")[track].name
+    async with books() as here, here.database.reading() as session:
+        lead = await lead_of(session, name)
+        stays = [stay for stay in await stays_of(session, lead.id) if wanted in {None, stay.track}]
+        if not stays:
+            raise NotFoundError(f"{name} has never been on {wanted or 'a track'}")
+        zone = ZoneInfo(lead.time_zone)
+        if step is None:
+            running = [stay for stay in stays if stay.status != "finished"]
+            return zone, [present_ruling(stay, here.now()) for stay in running or stays[:1]]
+        rulings = await rulings_on(session, stays, step)
+        if not rulings:
+            known = ", ".join(await steps_of(session, stays)) or "none"
+            raise NotFoundError(f"{name} has not come to a step {step!r}; its steps so far: {known}")
+        return zone, rulings

@@ -1,0 +1,179 @@
+"""How a demo ends: what was sent and what was not, the funnel, where everyone stands, one lead's story, the checks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.journeys import Enrolment, FactRow, HandOff
+from models.leads import Lead
+from models.touches import Touch
+from nurture.journey.facts import AnyFact, Chosen, Enrolled, Graduated, Scored, Waited
+from nurture.journey.wording import say_fact
+from nurture.timing.clock import Clock
+from perennial.demo.view import BAR, bars
+from perennial.journeys.enrolling import workflow_id
+from perennial.journeys.read_model import FACT
+from perennial.reports.audit import Checks, share_within
+from perennial.reports.funnel import Tally
+
+_REASONS = 8
+_KEPT_UP = 2.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One lead's journey: who, on which track, and every fact of it."""
+
+    lead: Lead
+    track: str
+    facts: Sequence[AnyFact]
+
+
+def tell_counts(console: Console, counts: Tally, not_enrolled: Mapping[str, int]) -> None:
+    """Sent, deferred, refused, the funnel, and where everyone stands."""
+    console.print(f"\n[bold]{counts.sent:,} messages sent[/] to {counts.touched:,} leads")
+    _tell_reasons(console, "put off by the gate, sent later", counts.deferred)
+    _tell_reasons(console, "refused by the gate, never sent", counts.refused)
+    _tell_reasons(console, "not enrolled", not_enrolled)
+    left = counts.left
+    console.print(
+        f"{left.get('opt-out', 0)} opted out, {left.get('complaint', 0)} complained, "
+        f"{left.get('hard-bounce', 0)} bounced"
+    )
+    console.print("\n[bold]From lead to deal[/]")
+    console.print(_funnel(counts))
+    console.print("\n[bold]Where everyone stands[/]")
+    console.print(bars(counts.standing))
+    console.print(f"{counts.running:,} journeys are still under way; they stay as they are")
+
+
+def _tell_reasons(console: Console, title: str, reasons: Mapping[str, int]) -> None:
+    console.print(f"{sum(reasons.values()):,} {title}")
+    shown = sorted(reasons.items(), key=lambda item: -item[1])
+    for reason, count in shown[:_REASONS]:
+        console.print(Text(f"  {count:>6,}  {reason}", style="bright_black"))
+    if len(shown) > _REASONS:
+        console.print(f"  {sum(count for _, count in shown[_REASONS:]):>6,}  for {len(shown) - _REASONS} other reasons")
+
+
+def _funnel(counts: Tally) -> Table:
+    answers = counts.answers
+    rows = (
+        ("enrolled", counts.enrolled, "cyan"),
+        ("got a message", counts.touched, "cyan"),
+        ("clicked, visited, replied", counts.engaged, "cyan"),
+        ("marketing-qualified (75)", counts.mqls, "green"),
+        ("offered to sales", counts.offered, "green"),
+        ("accepted by sales", answers.get("sales.accepted", 0), "green"),
+        ("deal opened", answers.get("deal.opened", 0), "green"),
+        ("deal won", answers.get("deal.won", 0), "green"),
+        ("rejected by sales", answers.get("sales.rejected", 0), "yellow"),
+    )
+    table = Table.grid(padding=(0, 2))
+    for name, count, colour in rows:
+        table.add_row(
+            name, Text(f"{count:,}", justify="right"), Text("█" * round(BAR * count / max(1, counts.enrolled)), colour)
+        )
+    return table
+
+
+async def pick_story(session: AsyncSession) -> Story | None:
+    """The most telling journey: engaged, scored, graduated and handed over, and not too long to read."""
+    best: tuple[float, str] | None = None
+    for enrolment_id in await session.scalars(select(HandOff.enrolment_id).distinct().order_by(HandOff.enrolment_id)):
+        facts = await _facts(session, enrolment_id)
+        met = sum(1 for fact in facts if isinstance(fact, Waited) and fact.by == "behaviour")
+        value = met + 3 * any(isinstance(fact, Graduated) for fact in facts) - abs(len(facts) - 24) / 6
+        if best is None or value > best[0]:
+            best = value, enrolment_id
+    if best is None:
+        longest = await session.scalar(select(Touch.enrolment_id).order_by(Touch.at.desc()).limit(1))
+        if longest is None:
+            return None
+        best = 0.0, longest
+    enrolment = await session.get_one(Enrolment, best[1])
+    lead = await session.get_one(Lead, enrolment.lead_id)
+    return Story(lead, enrolment.track, await _facts(session, enrolment.id))
+
+
+async def _facts(session: AsyncSession, enrolment_id: str) -> list[AnyFact]:
+    rows = await session.scalars(select(FactRow.fact).where(FactRow.enrolment_id == enrolment_id).order_by(FactRow.seq))
+    return [FACT.validate_python(row) for row in rows]
+
+
+def tell_story(console: Console, story: Story) -> None:
+    """A line a fact; times are UTC, as in the Temporal UI."""
+    lead = story.lead
+    about = ", ".join(part for part in (lead.company, lead.country, lead.time_zone) if part)
+    console.print(
+        Text.assemble(("\nOne lead's story  ", "bold"), f"{lead.first_name or lead.email} ({about}), {story.track}")
+    )
+    table = Table.grid(padding=(0, 2))
+    last: datetime | None = None
+    for fact in story.facts:
+        if isinstance(fact, Waited) and fact.by == "behaviour":
+            continue  # the line before says it
+        day = "" if last is not None and fact.at.date() == last.date() else f"{fact.at:%a %d %b}"
+        last = fact.at
+        table.add_row(
+            Text(day, "bright_black"), Text(f"{fact.at:%H:%M}", "bright_black"), Text(_say(fact), _style(fact))
+        )
+    console.print(table)
+
+
+def _say(fact: AnyFact) -> str:
+    if isinstance(fact, Enrolled):
+        traits = ", ".join(f"{name} {value}" for name, value in fact.traits.items())
+        return f"{say_fact(fact)}, score {fact.score}" + (f" ({traits})" if traits else "")
+    return say_fact(fact)
+
+
+def _style(fact: AnyFact) -> str:
+    match fact.kind:
+        case "done" | "graduated" | "finished":
+            return "bold"
+        case "behaved":
+            return "green"
+        case "exited":
+            return "red"
+        case _:
+            return "bright_black" if isinstance(fact, Chosen | Scored | Waited) else ""
+
+
+def tell_checks(console: Console, checks: Checks, late: Sequence[float], clock: Clock) -> None:
+    """How punctual it was, and whether every rule held."""
+    within, median = share_within(late, 0.99), share_within(late, 0.5)
+    hours = within * clock.speed / 3600
+    verdict = "the engine kept up"
+    if median > _KEPT_UP:
+        verdict = "[yellow]too fast for this machine, try a lower --speed[/]"
+    elif within > _KEPT_UP:
+        verdict = "the engine kept up, but for bursts (windows open for many leads at once)"
+    console.print(
+        f"\n{verdict}: 99% of wakes within {within * 1000:,.0f} ms, half within {median * 1000:,.0f} ms "
+        f"(at this speed {hours:,.1f} hours of the journeys' time; {len(late):,} wakes read)"
+    )
+    if checks.violations:
+        for violation in checks.violations[:20]:
+            console.print(Text(f"violated: {violation}", "red"))
+        console.print(f"[red bold]{len(checks.violations)} violations in {checks.touches:,} touches[/]")
+        return
+    console.print(
+        f"[green]checked:[/] {checks.touches:,} touches, none over a lead's caps (24 hours, 7 and 30 days), none "
+        "outside its local window, on a weekend or a holiday, none after an opt-out; the mailbox agrees with the ledger"
+    )
+
+
+def tell_links(console: Console, ui_url: str, story: Story | None) -> None:
+    """Where to look further."""
+    console.print(f"\nTemporal UI  {ui_url}/namespaces/default/workflows")
+    if story is not None:
+        path = quote(workflow_id(story.track, story.lead.id), safe="")
+        console.print(f"this story   {ui_url}/namespaces/default/workflows/{path}", soft_wrap=True)

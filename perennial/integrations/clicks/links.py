@@ -1,0 +1,101 @@
+"""Our own tracked links and open pixels (`perennial.channels.tracking`), for providers that track nothing themselves.
+
+A click or an open is stored as an event, in the outbox of the relay, before the answer. What is no person's reading (a
+HEAD, a prefetch, a broken token) never counts. A person who clicks gets to the page even when the database is away:
+then the click is lost, and said so in the log.
+"""
+
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy import exc
+
+from nurture.errors import InputError
+from perennial.channels.envelope import From
+from perennial.intake.bots import HIDDEN_LINK
+from perennial.intake.outbox import Incoming, accept
+from perennial.platform.database import Database
+from perennial.platform.tokens import Tokens
+from perennial.web.pages import PageError, Pages
+
+SOURCE = "click"
+PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_LONGEST_AGENT = 255
+_LONGEST_TOUCH = 32
+_NEVER_KEPT = {"Cache-Control": "no-store, private", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Clicks:
+    """The redirect and the pixel over this database."""
+
+    database: Database
+    tokens: Tokens
+    sender: From
+    now: Callable[[], datetime]
+
+    def router(self) -> APIRouter:
+        """The routes: `/c/{token}`, `/o/{token}.gif`, and `/h/{touch}`, which only machines find."""
+        router = APIRouter(tags=["pages"], route_class=Pages(self.sender).route())
+
+        @router.api_route("/c/{token}", methods=["GET", "HEAD"], include_in_schema=False)
+        async def click(token: str, request: Request) -> Response:
+            touch_id, url = self._link(token)
+            await self._count(request, "click", touch_id, url)
+            return RedirectResponse(url, 302, headers=_NEVER_KEPT)
+
+        @router.api_route("/o/{token}.gif", methods=["GET", "HEAD"], include_in_schema=False)
+        async def opened(token: str, request: Request) -> Response:
+            try:
+                (touch_id,) = self.tokens.read("open", token)
+            except (InputError, ValueError):
+                return Response(status_code=404, headers=_NEVER_KEPT)
+            await self._count(request, "open", touch_id, "")
+            return Response(PIXEL, media_type="image/gif", headers=_NEVER_KEPT)
+
+        @router.api_route("/h/{touch_id}", methods=["GET", "HEAD"], include_in_schema=False)
+        async def hidden(touch_id: str, request: Request) -> Response:
+            await self._count(request, "click", touch_id[:_LONGEST_TOUCH], HIDDEN_LINK)
+            return Response(status_code=204, headers=_NEVER_KEPT)
+
+        return router
+
+    def _link(self, token: str) -> tuple[str, str]:
+        try:
+            touch_id, url = self.tokens.read("click", token)
+        except (InputError, ValueError):
+            url = ""
+        if not url.startswith(("https://", "http://")):
+            raise PageError(
+                404, "This link does not work", "It may have been cut off: please copy it whole from the mail."
+            )
+        return touch_id, url
+
+    async def _count(self, request: Request, kind: Literal["click", "open"], touch_id: str, url: str) -> None:
+        """Store the event; on one link it counts once a second, however many requests a browser makes."""
+        purpose = f"{request.headers.get('sec-purpose', '')} {request.headers.get('purpose', '')}".lower()
+        if request.method == "HEAD" or "prefetch" in purpose or "preview" in purpose:
+            return
+        at = self.now()
+        body: dict[str, Any] = {
+            "event": kind,
+            "touch_id": touch_id,
+            "url": url,
+            "useragent": request.headers.get("user-agent", "")[:_LONGEST_AGENT],
+            "at": at.isoformat(),
+        }
+        second = at.replace(microsecond=0).isoformat()
+        event = Incoming(SOURCE, None, (kind, touch_id, url, second), body, at)
+        try:
+            async with self.database.writing() as session:
+                await accept(session, [event])
+        except (exc.InterfaceError, exc.OperationalError, OSError) as error:
+            log.warning("a click is lost: the database does not answer", kind=type(error).__name__)

@@ -1,0 +1,115 @@
+"""What sales' system tells: deals and answers to hand-offs, signed as Standard Webhooks asks."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.leads import Lead
+from perennial.intake.outbox import Incoming
+from perennial.integrations.sendgrid.webhook import event_id
+from perennial.leads.identity import kept, known_as, with_address
+from perennial.web.bodies import inflate, parse_json, read_body, require_json
+from perennial.web.edge import Edge, edge_of
+from perennial.web.errors import TRY_AGAIN_SECONDS, RequestError, answers, explain
+
+MOST_BYTES = 64 * 1024
+SOURCE = "crm"
+AHEAD = timedelta(minutes=5)
+
+router = APIRouter(tags=["webhooks"])
+
+
+class CrmData(BaseModel):
+    """What happened, to whom."""
+
+    model_config = ConfigDict(extra="allow")
+
+    lead: str = Field(min_length=1, max_length=320, description="the lead's id, external id, CRM id or e-mail address")
+    reason: str | None = Field(default=None, max_length=200, description="why it was lost, rejected or disqualified")
+    at: AwareDatetime | None = Field(default=None, description="when, with a time zone; else when it is received")
+
+
+class CrmEvent(BaseModel):
+    """One event of a CRM, in Standard Webhooks' envelope."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "example": {"type": "deal.lost", "data": {"lead": "ada@example.com", "reason": "budget"}},
+        },
+    )
+
+    type: Literal["deal.opened", "deal.won", "deal.lost", "lead.disqualified", "sales.accepted", "sales.rejected"]
+    data: CrmData
+
+
+class Noted(BaseModel):
+    """The event is stored."""
+
+    new: bool = Field(description="False if an event with this webhook-id was stored before")
+
+
+def _schema() -> dict[str, Any]:
+    """CrmEvent's schema in one piece, as OpenAPI takes it in place."""
+    schema = CrmEvent.model_json_schema()
+    schema["properties"]["data"] = schema.pop("$defs")["CrmData"]
+    return schema
+
+
+_HEADERS = [
+    {"name": name, "in": "header", "required": True, "description": said, "schema": {"type": "string"}}
+    for name, said in (
+        ("webhook-id", "names the event for good: sent twice, it counts once"),
+        ("webhook-timestamp", "seconds since 1970 at which the call was signed"),
+        ("webhook-signature", "v1, and base64 of an HMAC-SHA256 over id, timestamp and body"),
+    )
+]
+
+
+@router.post(
+    "/webhooks/crm",
+    summary="Take one event of the CRM",
+    responses=answers(400, 401, 403, 404, 408, 413),
+    openapi_extra={
+        "parameters": _HEADERS,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": _schema()}},
+        },
+    },
+)
+async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Noted:
+    """Store one event about one lead. The lead's journeys hear of it within seconds."""
+    signature = request.app.state.crm_signature
+    if signature is None:
+        raise RequestError(503, "not_set_up", "PERENNIAL_CRM_WEBHOOK_SECRET is not set", retry_after=TRY_AGAIN_SECONDS)
+    raw = await read_body(request, MOST_BYTES)
+    if fault := signature.fault(request.headers, raw):
+        raise fault
+    require_json(request)
+    body = parse_json(inflate(request, raw, MOST_BYTES))
+    try:
+        said = CrmEvent.model_validate(body)
+    except ValidationError as error:
+        raise RequestError(
+            400, "input", "; ".join(explain(one["loc"], one["msg"]) for one in error.errors()[:5])
+        ) from None
+    now = edge.now()
+    if said.data.at is not None and said.data.at > now + AHEAD:
+        raise RequestError(400, "input", "data.at: it lies in the future")
+    async with edge.database.reading() as session:
+        lead = await find_lead(session, said.data.lead)
+    if lead is None:
+        raise RequestError(404, "unknown_lead", "data.lead: no lead has this id, external id or e-mail address")
+    name = event_id(request.headers["webhook-id"])
+    known = {"type": said.type, "data": said.data.model_dump(mode="json", include={"lead", "reason", "at"})}
+    new = await edge.store(SOURCE, [Incoming(SOURCE, name, (name,), known, now, lead_id=lead.id)])
+    return Noted(new=new == 1)
+
+
+async def find_lead(session: AsyncSession, name: str) -> Lead | None:
+    """The lead of this id, CRM id, external id or address; after a merge the one that goes on."""
+    return await kept(session, name) or await known_as(session, "crm", name) or await with_address(session, name)

@@ -1,0 +1,221 @@
+"""SendGrid: a provider over its v3 Mail Send, through its own package and in threads, which is how that package works.
+
+Sources: SendGrid's API reference, "Mail Send" (limits, status codes) and "Rate limits" (`X-RateLimit-Reset`).
+
+What an answer means, and what is then done:
+
+- 202, or 200 in sandbox mode: accepted; the id is `X-Message-Id`.
+- 400, 413 and other 4xx: surely not sent, and never will be; when it is all about the sender, sending stops.
+- 401, 403, 404, 405, 415, a redirect: key, sender, quota or host are wrong; sending stops, no lead's fault.
+- 408, 429, and all that fails before the whole request is handed over (refused, unknown host, unreachable): try later.
+- 5xx, a time-out or a lost connection while the answer is awaited: perhaps sent.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.message import Message
+from http.client import HTTPException
+from ssl import SSLCertVerificationError
+from typing import Any, NoReturn
+from urllib.error import URLError
+
+from python_http_client.exceptions import HTTPError  # type: ignore[import-untyped]
+from sendgrid import SendGridAPIClient  # type: ignore[import-untyped]
+
+from nurture.errors import SettingsError
+from perennial.channels.ports import (
+    Envelope,
+    Fate,
+    NotSentError,
+    SendError,
+    SendingStoppedError,
+    TryLaterError,
+    UnknownFateError,
+)
+
+SENDGRID = "https://api.sendgrid.com"
+TOUCH_ARGUMENT = "perennial_touch_id"
+"""The one custom argument: webhooks bring it back, flattened beside their own fields, hence the prefix."""
+
+AT_HEADER = "X-Perennial-At"
+"""Tells a local mailbox what time it is for the journeys."""
+
+_MOST_CATEGORIES, _LONGEST_CATEGORY = 10, 255
+_LONGEST_REASON = 200
+_LONGEST_PAUSE = timedelta(hours=1)
+_ADDRESS = re.compile(r"[^\s<>\[\](),;:\"']+@[^\s<>\[\](),;:\"']+")
+_UNSAFE_IN_NAME = re.compile(r"[,;\x00-\x1f\x7f\s]+")
+_SETTINGS_STATUS = {401, 403, 404, 405, 415}
+
+
+class SendGridProvider:
+    """Sends through SendGrid, or through what speaks its API at `host`.
+
+    `timeout` bounds each wait on the network and `deadline` the whole, queue included; both lie below the send
+    activity's minute. At most `at_once` requests are under way. With `sandbox` SendGrid checks and does not send.
+    With `tells_time` the envelope's time goes along, for a mailbox under a clock that runs fast.
+    Raises SettingsError for a key or a host that cannot be right.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        host: str = SENDGRID,
+        *,
+        timeout: timedelta = timedelta(seconds=15),
+        deadline: timedelta = timedelta(seconds=50),
+        at_once: int = 20,
+        sandbox: bool = False,
+        tells_time: bool = False,
+    ) -> None:
+        if not (api_key.isascii() and api_key.isprintable() and api_key and " " not in api_key):
+            raise SettingsError("the SendGrid key is not usable; set it to the key as SendGrid showed it, SG....")
+        if not re.fullmatch(r"https?://(\[[0-9a-fA-F:]+\]|[^\s/?#:@]+)(:\d{1,5})?/*", host):
+            raise SettingsError(f"{host!r} is no SendGrid host; set it to {SENDGRID}, or https://api.eu.sendgrid.com")
+        # At debug level the package writes the key and the whole mail.
+        logging.getLogger("python_http_client").setLevel(logging.WARNING)
+        self._api_key = api_key
+        self._host = host.rstrip("/")
+        self._timeout = timeout.total_seconds()
+        self._deadline = deadline.total_seconds()
+        self._sandbox = sandbox
+        self._tells_time = tells_time
+        self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="sendgrid")
+
+    async def send(self, envelope: Envelope) -> str:
+        """Send; SendGrid's id of the message, which begins the `sg_message_id` of its events."""
+        request = self._threads.submit(self._post, envelope)
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await asyncio.wrap_future(request)
+        except TimeoutError:
+            if request.cancel():
+                said = "SendGrid was not asked: too many requests were waiting already"
+                raise TryLaterError(said, code="queue") from None
+            raise UnknownFateError(f"SendGrid did not answer within {self._deadline:g} s", code="timeout") from None
+
+    async def fate(self, touch_id: str) -> Fate:  # noqa: ARG002 - the protocol's
+        """Unknown: SendGrid has no idempotency key and cannot be asked about a touch; its webhook tells."""
+        return "unknown"
+
+    def close(self) -> None:
+        """Let the threads end; requests that have not begun are dropped."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _post(self, envelope: Envelope) -> str:
+        # One client a request: the package keeps request headers in an object that all its calls share.
+        client = SendGridAPIClient(self._api_key, self._host).client
+        headers = {AT_HEADER: envelope.at.isoformat()} if self._tells_time else None
+        try:
+            answer = client.mail.send.post(
+                request_body=request_body(envelope, sandbox=self._sandbox),
+                request_headers=headers,
+                timeout=self._timeout,
+            )
+        except HTTPError as error:
+            raise _refusal(error) from None
+        except URLError as error:
+            # urllib wraps what fails up to the last byte of the request, and nothing after it: see
+            # AbstractHTTPHandler.do_open. A request that never was whole is never accepted.
+            _unreached(error)
+        except (OSError, HTTPException) as error:
+            said = f"SendGrid took the request and did not answer: {type(error).__name__}"
+            raise UnknownFateError(said, code="timeout" if isinstance(error, TimeoutError) else "dropped") from None
+        message_id = answer.headers.get("X-Message-Id")
+        if answer.status_code == 202 or (self._sandbox and answer.status_code == 200):
+            return str(message_id or envelope.touch_id)
+        status = int(answer.status_code)
+        raise UnknownFateError(f"the host answered {status}, which SendGrid does not; check it", code=str(status))
+
+
+def request_body(envelope: Envelope, *, sandbox: bool = False) -> dict[str, Any]:
+    """The body of a v3 Mail Send: one recipient, text before HTML, nothing personal in categories and arguments."""
+    body: dict[str, Any] = {
+        "personalizations": [{"to": [{"email": envelope.to}]}],
+        "from": {"email": envelope.sender_address, "name": _plain_name(envelope.sender_name)},
+        "reply_to": {"email": envelope.reply_to},
+        "subject": envelope.subject,
+        "content": [
+            {"type": "text/plain", "value": envelope.text},
+            {"type": "text/html", "value": envelope.html},
+        ],
+        "categories": [each[:_LONGEST_CATEGORY] for each in dict.fromkeys(envelope.categories)][:_MOST_CATEGORIES],
+        "custom_args": {TOUCH_ARGUMENT: envelope.touch_id},
+        "headers": dict(envelope.headers),
+        "tracking_settings": {
+            "click_tracking": {"enable": True, "enable_text": False},
+            "open_tracking": {"enable": True},
+            # Unsubscribing is ours, by our own headers and link: SendGrid's would know nothing of topics or consent.
+            "subscription_tracking": {"enable": False},
+        },
+    }
+    if not body["from"]["name"]:
+        del body["from"]["name"]
+    if sandbox:
+        body["mail_settings"] = {"sandbox_mode": {"enable": True}}
+    return body
+
+
+def _plain_name(name: str) -> str:
+    """A name without what SendGrid reads as the end of an address."""
+    return _UNSAFE_IN_NAME.sub(" ", name).strip()
+
+
+def _unreached(error: URLError) -> NoReturn:
+    cause = error.reason
+    if isinstance(cause, SSLCertVerificationError):
+        said = "the certificate of SendGrid's host cannot be trusted; check the host"
+        raise SendingStoppedError(said, code="certificate") from None
+    raise TryLaterError(f"SendGrid was not reached: {_why(cause)}", code="connect") from None
+
+
+def _why(cause: object) -> str:
+    said = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)
+    return _bounded(said or type(cause).__name__)
+
+
+def _refusal(error: HTTPError) -> SendError:
+    status, errors = int(error.status_code), _errors(error.body)
+    said = _bounded("; ".join(f"{field}: {message}" if field else message for field, message in errors))
+    reason = f"SendGrid answered {status}" + (f": {said}" if said else "")
+    if status >= 500:
+        return UnknownFateError(reason, code=str(status))
+    if status in {408, 429}:
+        return TryLaterError(reason, _pause(error.headers), code=str(status))
+    if status == 401 and "credits" in said.lower():
+        quota = f"SendGrid's quota is used up ({said}); raise the plan, or wait for its renewal"
+        return SendingStoppedError(quota, code="quota")
+    if status in _SETTINGS_STATUS or status < 400:
+        advice = "check the key, its permission to send mail, the sender and the host"
+        return SendingStoppedError(f"{reason}; {advice}", code=str(status))
+    if errors and all(field.split(".")[0] in {"from", "reply_to"} for field, _ in errors):
+        return SendingStoppedError(f"{reason}; check the sender and the reply address", code="sender")
+    return NotSentError(reason, code=str(status))
+
+
+def _errors(body: object) -> list[tuple[str, str]]:
+    """The field ("" for none) and message of each error that SendGrid names; none in a body that is not its own."""
+    try:
+        told = json.loads(body if isinstance(body, bytes | str) else b"")["errors"]
+        return [(str(each.get("field") or ""), str(each.get("message") or "")) for each in told]
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return []
+
+
+def _bounded(text: str) -> str:
+    """One line without mail addresses, short enough for a workflow's history."""
+    line = " ".join(_ADDRESS.sub("(address)", text).split())
+    return line if len(line) <= _LONGEST_REASON else line[: _LONGEST_REASON - 1] + "…"
+
+
+def _pause(headers: Message) -> timedelta | None:
+    """Until `X-RateLimit-Reset`, a Unix time; from a second to an hour."""
+    try:
+        reset = datetime.fromtimestamp(int(headers["X-RateLimit-Reset"]), UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None
+    return min(max(reset - datetime.now(UTC), timedelta(seconds=1)), _LONGEST_PAUSE)

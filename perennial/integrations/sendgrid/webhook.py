@@ -1,0 +1,184 @@
+"""SendGrid's Event Webhook: a signed batch of up to a thousand events, stored whole in one transaction.
+
+https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from perennial.intake.outbox import Incoming
+from perennial.intake.suppressing import Stop, suppress
+from perennial.intake.translate import TOUCH_ARGUMENT
+from perennial.integrations.sendgrid.bounces import bounce_of, dropped_means
+from perennial.web.bodies import LONGEST_ID, inflate, parse_json, read_body, require_json, too_deep
+from perennial.web.edge import Edge, edge_of
+from perennial.web.errors import TRY_AGAIN_SECONDS, RequestError, answers
+from perennial.web.signatures import SIGNATURE, TIMESTAMP
+
+MOST_BYTES = 5 * 1024 * 1024
+SOURCE = "sendgrid"
+_NAMES_IT = ("event", "sg_message_id", "email", "timestamp", "url", "url_offset", "attempt", "reason")
+
+router = APIRouter(tags=["webhooks"])
+
+
+class Taken(BaseModel):
+    """What became of a batch."""
+
+    events: int = Field(description="events that are stored, now or before")
+    new: int = Field(description="those that were not known before")
+    refused: int = Field(description="elements that are no event: no object, without a name, or nested too deeply")
+
+
+_HEADERS = [
+    {
+        "name": name,
+        "in": "header",
+        "required": True,
+        "description": said,
+        "schema": {"type": "string"},
+    }
+    for name, said in (
+        (SIGNATURE, "base64 of an ECDSA P-256 SHA-256 signature over the timestamp and the raw body"),
+        (TIMESTAMP, "seconds since 1970 at which the call was signed"),
+    )
+]
+_EVENT = {
+    "type": "object",
+    "required": ["event"],
+    "additionalProperties": True,
+    "properties": {
+        "event": {"type": "string", "minLength": 1, "description": "any type; unknown ones are stored and ignored"},
+        "sg_event_id": {"type": "string"},
+        "sg_message_id": {"type": "string"},
+        "email": {"type": "string"},
+        "timestamp": {"type": "integer", "description": "seconds since 1970"},
+        TOUCH_ARGUMENT: {"type": "string", "description": "the touch that the event is about; one of our custom_args"},
+    },
+    "example": {
+        "event": "click",
+        "email": "ada@example.com",
+        "timestamp": 1772366400,
+        "sg_event_id": "Y2xpY2stMQ",
+        "sg_message_id": "14c5d75ce93.dfd.64b469.filter0001.16648.5515E0B88.0",
+        "url": "https://example.com/guide",
+        TOUCH_ARGUMENT: "0f8fad5bd9cb469fa165708067728950",
+    },
+}
+
+
+@router.post(
+    "/webhooks/sendgrid",
+    summary="Take SendGrid's events",
+    responses=answers(400, 401, 403, 408, 413),
+    openapi_extra={
+        "parameters": _HEADERS,
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "array", "items": _EVENT}}},
+        },
+    },
+)
+async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Taken:
+    """Store a batch of events, each once, and suppress at once the leads who opted out, complained or bounced for good.
+
+    An element that is no event never fails its batch. Any event may come twice, late, and in any order. Everything
+    counted in the answer is committed; after any other answer send the same again.
+    """
+    signature = request.app.state.sendgrid_signature
+    if signature is None:
+        raise RequestError(
+            503, "not_set_up", "PERENNIAL_SENDGRID_WEBHOOK_KEY is not set", retry_after=TRY_AGAIN_SECONDS
+        )
+    raw = await read_body(request, MOST_BYTES)
+    if fault := signature.fault(request.headers, raw, edge.moment.wall()):
+        raise fault
+    require_json(request)
+    elements = parse_json(inflate(request, raw, MOST_BYTES))
+    if not isinstance(elements, list):
+        raise RequestError(400, "json", "the body is not an array of events")
+    now = edge.now()
+    incoming = [
+        Incoming(
+            source=SOURCE,
+            event_id=event_id(one.get("sg_event_id")),
+            identity=tuple([one.get(name) for name in _NAMES_IT]),
+            body=one,
+            received_at=now,
+        )
+        for one in elements
+        if is_event(one)
+    ]
+    stops = [
+        Stop(
+            number,
+            behaviour,
+            _moment(body.get("timestamp"), now),
+            _text(body.get(TOUCH_ARGUMENT)),
+            _text(body.get("email")),
+        )
+        for number, event in enumerate(incoming)
+        if (behaviour := stop_behaviour(body := event.body))
+    ]
+
+    async def stop(session: AsyncSession) -> None:
+        leads = await suppress(session, incoming, stops, source=SOURCE)
+        for number, lead_id in leads.items():
+            incoming[number] = replace(incoming[number], lead_id=lead_id)
+
+    new = await edge.store(SOURCE, incoming, stop if stops else None)
+    refused = len(elements) - len(incoming)
+    edge.metrics.events.labels(SOURCE, "refused").inc(refused)
+    return Taken(events=len(incoming), new=new, refused=refused)
+
+
+def is_event(element: Any) -> bool:
+    """Whether an element of the batch can be stored as an event."""
+    if not isinstance(element, dict):
+        return False
+    name = element.get("event")
+    return isinstance(name, str) and name != "" and not too_deep(element)
+
+
+def stop_behaviour(event: Mapping[str, Any]) -> str | None:
+    """What an event that forbids any further mail to its lead means; None if it does not forbid it.
+
+    A bounce that is soft, or a rejection of us, says nothing about the address: see `bounces` beside this module.
+    """
+    match event.get("event"):
+        case "unsubscribe" | "group_unsubscribe":
+            return "lead.opted_out"
+        case "spamreport":
+            return "email.complained"
+        case "bounce" if bounce_of(event) == "hard":
+            return "email.bounced"
+        case "dropped":
+            return dropped_means(event)
+        case _:
+            return None
+
+
+def event_id(value: Any) -> str | None:
+    """A source's own id for an event as it is stored; one too long for its column by its hash, None if unusable."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value if len(value) <= LONGEST_ID else sha256(value.encode()).hexdigest()
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _moment(seconds: Any, now: datetime) -> datetime:
+    """When an event happened, at the latest now; now if it does not say."""
+    try:
+        return min(datetime.fromtimestamp(float(seconds), UTC), now)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return now

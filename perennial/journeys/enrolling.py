@@ -1,0 +1,200 @@
+"""Enrolling a lead on a track: the row first, then the workflow, so that a crash between leaves something to resume."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from models.journeys import Enrolment
+from models.leads import Lead, Suppression
+from models.messages import Journey, Request
+from models.touches import Touch
+from models.visibility import at_start
+from nurture.errors import NotFoundError, RefusedError
+from nurture.journey.facts import Enrolled
+from nurture.journey.track import Registry, Track
+from nurture.timing.clock import Clock
+from perennial.leads.lock import lock_lead
+from perennial.platform.database import Database
+
+
+def workflow_id(track: str, lead_id: str) -> str:
+    """The id of a lead's journey on a track, in Temporal."""
+    return f"{track}/{lead_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An enrolment, and whether its journey was started now rather than by an earlier try."""
+
+    enrolment_id: str
+    at: datetime
+    started: bool
+
+
+@dataclass(frozen=True)
+class Enroller:
+    """Puts leads on tracks."""
+
+    database: Database
+    client: Client
+    tracks: Registry
+    task_queue: str
+    clock: Clock
+
+    async def enrol(self, track_name: str, lead_id: str, at: datetime, cause: str) -> str:
+        """Enrol one lead; the enrolment's id.
+
+        Raises NotFoundError for an unknown track or lead, RefusedError, with the reason, if a rule forbids it.
+        """
+        return (await self.begin(track_name, lead_id, at, cause)).enrolment_id
+
+    async def begin(
+        self, track_name: str, lead_id: str, at: datetime, cause: str, *, nudge: Request | None = None
+    ) -> Begun:
+        """As `enrol`; says also whether it started the journey, or a journey not yet taken up by a worker was there.
+
+        With `nudge` by signal-with-start.
+        """
+        track = self.tracks[track_name]
+        async with self.database.writing() as session:
+            enrolment, first = await self._admit(session, track, lead_id, at, cause)
+        return Begun(enrolment.id, enrolment.started_at, await self._start(enrolment, first, nudge))
+
+    async def renurture(self, track_name: str, lead_id: str, at: datetime, reason: str) -> bool:
+        """Marketing's trigger: start the journey by signal-with-start, or have a running one decide anew.
+
+        True if it was started. Raises as `enrol` does.
+        """
+        track = self.tracks[track_name]
+        request = Request(reason=reason)
+        async with self.database.reading() as session:
+            last = await _last_enrolment(session, track.name, lead_id)
+        if last is not None and last.status in {"active", "paused"}:
+            try:
+                await self.client.get_workflow_handle(workflow_id(track.name, lead_id)).signal("refresh", request)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                # It has ended since: whether it may start again is the re-entry rule's to say.
+            else:
+                return False
+        await self.begin(track_name, lead_id, at, reason, nudge=request)
+        return True
+
+    async def _admit(
+        self, session: AsyncSession, track: Track, lead_id: str, at: datetime, cause: str
+    ) -> tuple[Enrolment, Enrolled]:
+        await lock_lead(session, lead_id)
+        lead = await session.get(Lead, lead_id)
+        if lead is None:
+            raise NotFoundError(f"no lead {lead_id!r}")
+        if lead.erased_at is not None:
+            raise RefusedError("the lead has been erased")
+        suppressed = await session.scalar(select(Suppression.reason).where(Suppression.lead_id == lead_id).limit(1))
+        if suppressed is not None:
+            raise RefusedError(f"the lead is suppressed ({suppressed})")
+        last = await _last_enrolment(session, track.name, lead_id)
+        if last is None or last.status != "starting":
+            self._refuse_re_entry(track, last, at)
+        if last is not None and last.status == "starting":
+            enrolment = last
+        else:
+            number = 1 if last is None else last.number + 1
+            enrolment = Enrolment(
+                id=f"{track.name}/{lead_id}/{number}",
+                lead_id=lead_id,
+                track=track.name,
+                number=number,
+                status="starting",
+                cause=cause,
+                priority=track.priority,
+                started_at=at,
+            )
+            session.add(enrolment)
+        seen = await session.scalars(
+            select(Touch.piece).where(Touch.lead_id == lead_id, Touch.state != "refused").distinct()
+        )
+        first = Enrolled(
+            at=enrolment.started_at,
+            lead=lead_id,
+            cause=enrolment.cause,
+            score=lead.score,
+            stage=lead.stage,
+            traits={name: str(value) for name, value in lead.traits.items()},
+            seen=tuple(sorted(seen)),
+        )
+        return enrolment, first
+
+    def _refuse_re_entry(self, track: Track, last: Enrolment | None, at: datetime) -> None:
+        if last is None:
+            return
+        if last.status != "finished" or last.ended_at is None:
+            raise RefusedError(f"already on {track.name} since {last.started_at:%Y-%m-%d}")
+        after = track.re_entry.after
+        if after is None or at < last.ended_at + after:
+            raise RefusedError(f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({last.outcome}); {track.re_entry}")
+
+    async def _start(self, enrolment: Enrolment, first: Enrolled, nudge: Request | None) -> bool:
+        """Start the workflow (with `nudge`, by signal-with-start); False if it was running already.
+
+        The stay before may have ended in the database, and its workflow be about to: then once more, when it has.
+        """
+        journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=(first,), clock=self.clock)
+        conflict = WorkflowIDConflictPolicy.FAIL if nudge is None else WorkflowIDConflictPolicy.USE_EXISTING
+        id_ = workflow_id(enrolment.track, enrolment.lead_id)
+        while True:
+            try:
+                await self.client.start_workflow(
+                    enrolment.track,
+                    journey,
+                    id=id_,
+                    task_queue=self.task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                    id_conflict_policy=conflict,
+                    search_attributes=at_start(first.stage, first.score),
+                    static_summary=f"{enrolment.track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
+                    start_signal=None if nudge is None else "refresh",
+                    start_signal_args=[] if nudge is None else [nudge],
+                )
+            except WorkflowAlreadyStartedError as error:
+                if not await self._closes(id_, error.run_id, enrolment.id):
+                    # An earlier try started it and was cut off before its first decision.
+                    return False
+            else:
+                return True
+
+    async def _closes(self, id_: str, run_id: str | None, enrolment_id: str) -> bool:
+        """Wait for a workflow that has ended another stay to close; False if it is this stay's own."""
+        handle = self.client.get_workflow_handle(id_, run_id=run_id)
+        async for begun in handle.fetch_history_events(page_size=1):
+            payloads = begun.workflow_execution_started_event_attributes.input.payloads
+            (journey,) = await self.client.data_converter.decode(payloads, [Journey])
+            if journey.enrolment_id == enrolment_id:
+                return False
+            break
+        with suppress(WorkflowFailureError):
+            await handle.result()
+        return True
+
+    async def unfinished(self, session: AsyncSession) -> Sequence[Enrolment]:
+        """Enrolments that were admitted but perhaps never started; enrol them again to resume."""
+        found = await session.scalars(select(Enrolment).where(Enrolment.status == "starting"))
+        return found.all()
+
+
+async def _last_enrolment(session: AsyncSession, track: str, lead_id: str) -> Enrolment | None:
+    found: Enrolment | None = await session.scalar(
+        select(Enrolment)
+        .where(Enrolment.lead_id == lead_id, Enrolment.track == track)
+        .order_by(Enrolment.number.desc())
+        .limit(1)
+    )
+    return found

@@ -1,0 +1,258 @@
+"""A lead's story, from the database alone: where it stands, all that happened in order, and its score's ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.journeys import DecisionRow, Enrolment, FactRow, HandOff
+from models.leads import BehaviourRow, Consent, Lead, ScoreEntry, Suppression
+from models.touches import Message, Touch
+from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Scored
+from nurture.journey.matchers import say_behaviour
+from nurture.journey.wording import say_fact, say_key
+from nurture.people.scoring import Score, ScoringModel
+from perennial.journeys.read_model import FACT
+from perennial.leads.consent import current
+from perennial.leads.scores import entries_of
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that happened. `points`: what it added to the score then; `track`: empty for the lead itself."""
+
+    at: datetime
+    kind: str
+    text: str
+    track: str = ""
+    points: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a lead stands, or how it ended, on one track; `step` is in words, `until` when a wait ends by time."""
+
+    enrolment_id: str
+    track: str
+    status: str
+    step: str
+    until: datetime | None
+    because: tuple[str, ...]
+    outcome: str | None
+    started_at: datetime
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """One line of the score's ledger: what it is for, and what it is worth now."""
+
+    reason: str
+    now: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything that support wants to know about a lead."""
+
+    lead: dict[str, Any]
+    as_of: datetime
+    consent: str
+    suppressed: tuple[str, ...]
+    standings: tuple[Standing, ...]
+    lines: tuple[Line, ...]
+    score: Score
+    ledger: tuple[Points, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A decision about a step: what became of the step, when, and because of what it was come to."""
+
+    track: str
+    step: str
+    what: str
+    at: datetime
+    because: tuple[str, ...]
+    until: datetime | None = None
+
+
+async def story_of(session: AsyncSession, lead: Lead, model: ScoringModel, now: datetime) -> Story:
+    """The story of a lead as of `now`."""
+    stays = await stays_of(session, lead.id)
+    consent = await current(session, lead.id)
+    suppressed = await session.scalars(select(Suppression.reason).where(Suppression.lead_id == lead.id))
+    entries = await entries_of(session, lead.id)
+    placed: list[tuple[datetime, int, int, Line]] = []
+    for rank, lines in enumerate((await _own_lines(session, lead.id), await _fact_lines(session, lead.id, stays))):
+        placed += [(line.at, rank, number, line) for number, line in enumerate(lines)]
+    placed.sort(key=lambda each: each[:3])
+    hidden = {"email_key"}
+    return Story(
+        lead={column.key: getattr(lead, column.key) for column in Lead.__table__.columns if column.key not in hidden},
+        as_of=now,
+        consent=consent or "none",
+        suppressed=tuple(suppressed),
+        standings=tuple(_standing(stay, now) for stay in stays),
+        lines=tuple(line for *_, line in placed),
+        score=model.score(entries, now),
+        ledger=tuple(Points(reason, points, at) for reason, points, at in model.explain(entries, now) if points),
+    )
+
+
+async def stays_of(session: AsyncSession, lead_id: str) -> Sequence[Enrolment]:
+    """The lead's enrolments, the running ones first, then the latest."""
+    found = await session.scalars(
+        select(Enrolment)
+        .where(Enrolment.lead_id == lead_id)
+        .order_by(Enrolment.status == "finished", Enrolment.started_at.desc(), Enrolment.id)
+    )
+    return found.all()
+
+
+async def journal_of(session: AsyncSession, enrolment_id: str) -> list[AnyFact]:
+    """Every fact of a journal, in order, nothing compacted."""
+    rows = await session.scalars(select(FactRow.fact).where(FactRow.enrolment_id == enrolment_id).order_by(FactRow.seq))
+    return [FACT.validate_python(row) for row in rows]
+
+
+async def decisions_of(session: AsyncSession, enrolment_id: str) -> Sequence[DecisionRow]:
+    """Every recorded decision of a journal, in order."""
+    rows = await session.scalars(
+        select(DecisionRow).where(DecisionRow.enrolment_id == enrolment_id).order_by(DecisionRow.seq)
+    )
+    return rows.all()
+
+
+async def rulings_on(session: AsyncSession, stays: Sequence[Enrolment], step: str) -> list[Ruling]:
+    """The decisions that led to a step, by its key (`send:welcome`) or its subject (`welcome`), latest stay first."""
+    found: list[Ruling] = []
+    for stay in stays:
+        decisions = await decisions_of(session, stay.id)
+        for seq, fact in enumerate(await journal_of(session, stay.id)):
+            key = getattr(fact, "key", "")
+            if not key or step not in _names_of(key):
+                continue
+            taken = next((each for each in reversed(decisions) if each.seq <= seq), None)
+            because = tuple(map(str, taken.because)) if taken else ()
+            found.append(Ruling(stay.track, say_key(key), say_fact(fact), fact.at, because))
+    return found
+
+
+async def steps_of(session: AsyncSession, stays: Sequence[Enrolment]) -> list[str]:
+    """The keys of every step the lead has come to."""
+    wanted = select(FactRow.key).where(FactRow.enrolment_id.in_([stay.id for stay in stays]), FactRow.key != "")
+    return sorted(set(await session.scalars(wanted)))
+
+
+def present_ruling(stay: Enrolment, now: datetime) -> Ruling:
+    """The present decision of a journey, from its head."""
+    standing = _standing(stay, now)
+    what = standing.outcome if stay.status == "finished" else standing.step
+    at = stay.ended_at or stay.started_at
+    return Ruling(stay.track, standing.step, what or standing.status, at, standing.because, standing.until)
+
+
+def _names_of(key: str) -> set[str]:
+    last = key.rpartition("/")[2]
+    return {key, last, last.partition(":")[2], say_key(key)}
+
+
+def _standing(stay: Enrolment, now: datetime) -> Standing:
+    running = stay.status in {"active", "paused"}
+    waits = stay.step.rpartition("/")[2].startswith("wait")
+    until = stay.next_at if running and stay.next_at is not None and (waits or stay.next_at > now) else None
+    if not running:
+        step = "finished" if stay.ended_at else "waiting for a worker"
+    else:
+        step = say_key(stay.step) + ("" if waits or until is None else ", put off")
+    return Standing(
+        enrolment_id=stay.id,
+        track=stay.track,
+        status=stay.status,
+        step=step,
+        until=until,
+        because=tuple(map(str, stay.because)),
+        outcome=stay.outcome,
+        started_at=stay.started_at,
+        ended_at=stay.ended_at,
+    )
+
+
+async def _own_lines(session: AsyncSession, lead_id: str) -> list[Line]:
+    """What is about the lead and not about one of its journeys."""
+    consents = await session.scalars(select(Consent).where(Consent.lead_id == lead_id).order_by(Consent.id))
+    lines = [Line(each.at, "consent", f"consent {each.action} ({each.basis}, {each.source})") for each in consents]
+    gone = await session.scalars(select(Suppression).where(Suppression.lead_id == lead_id))
+    lines += [Line(each.at, "suppression", f"never to be mailed again: {each.reason} ({each.source})") for each in gone]
+    points: dict[str, float] = {}
+    earned = select(ScoreEntry.behaviour_id, ScoreEntry.points).where(
+        ScoreEntry.lead_id == lead_id, ScoreEntry.behaviour_id != ""
+    )
+    for behaviour_id, each in await session.execute(earned):
+        points[behaviour_id] = points.get(behaviour_id, 0) + each
+    behaved = select(BehaviourRow).where(BehaviourRow.lead_id == lead_id).order_by(BehaviourRow.at, BehaviourRow.id)
+    for row in await session.scalars(behaved):
+        earns = round(points[row.id]) if row.id in points else None
+        machine = " (a machine did: it counts for nothing)" if row.bot else ""
+        lines.append(Line(row.at, "behaviour", say_behaviour(row.name, row.subject) + machine, points=earns))
+    return lines
+
+
+async def _fact_lines(session: AsyncSession, lead_id: str, stays: Sequence[Enrolment]) -> list[Line]:
+    """What its journeys recorded; behaviours are told once, as the lead's own, and a score once for all journeys."""
+    subjects = {
+        (enrolment_id, key): subject
+        for enrolment_id, key, subject in await session.execute(
+            select(Touch.enrolment_id, Touch.step_key, Message.subject)
+            .join(Message, Message.touch_id == Touch.id)
+            .where(Touch.lead_id == lead_id)
+        )
+    }
+    offers = {
+        (offer.enrolment_id, offer.step_key): offer.reason
+        for offer in await session.scalars(select(HandOff).where(HandOff.lead_id == lead_id))
+    }
+    lines: list[Line] = []
+    scored: set[tuple[datetime, int]] = set()
+    for stay in sorted(stays, key=lambda each: (each.started_at, each.id)):
+        settled: set[str] = set()
+        for fact in await journal_of(session, stay.id):
+            settled.add(getattr(fact, "key", "") if isinstance(fact, Done) else "")
+            match fact:
+                case Behaved():
+                    continue
+                case Scored():
+                    if (fact.at, fact.score) in scored:
+                        continue
+                    scored.add((fact.at, fact.score))
+                    lines.append(Line(fact.at, "score", say_fact(fact)))
+                    continue
+            about = subjects.get((stay.id, getattr(fact, "key", ""))) or offers.get((stay.id, getattr(fact, "key", "")))
+            detail = f": {about}" if about and isinstance(fact, Done) and fact.result != "refused" else ""
+            lines.append(Line(fact.at, _kind_of(fact), say_fact(fact) + detail, stay.track))
+        open_touches = select(Touch).where(Touch.enrolment_id == stay.id, Touch.state == "sending")
+        lines += [
+            Line(touch.at, "sending", f"{touch.piece} is being sent", stay.track)
+            for touch in await session.scalars(open_touches)
+            if touch.step_key not in settled
+        ]
+    return lines
+
+
+def _kind_of(fact: AnyFact) -> str:
+    match fact:
+        case Done() if fact.result == "refused":
+            return "refused"
+        case Done():
+            return "sent" if fact.key.rpartition("/")[2].startswith("send:") else "done"
+        case Chosen():
+            return "chosen"
+        case Enrolled():
+            return "enrolled"
+        case _:
+            return fact.kind

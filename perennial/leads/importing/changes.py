@@ -1,0 +1,287 @@
+"""What a batch of imported leads changes, worked out against what is stored before anything is written."""
+
+import base64
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2s
+from typing import Any, TypeAlias
+
+from sqlalchemy import delete, insert, select, text, union, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.base import Base
+from models.leads import BehaviourRow, Consent, Lead, ScoreEntry, Suppression
+from nurture.people.scoring import Entry, ScoringModel
+from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject
+
+WITHDRAWN = frozenset({"opt-out", "complaint"})
+"""The suppressions by which a lead takes its consent back."""
+
+_Row: TypeAlias = dict[str, Any]
+
+
+def new_lead_id() -> str:
+    """A new opaque id: `ld` and 20 letters and digits of base 32, 100 bits from the system's random source."""
+    return "ld" + base64.b32encode(secrets.token_bytes(13)).decode().lower()[:20]
+
+
+def behaviour_id(lead_id: str, one: ImportedBehaviour) -> str:
+    """The same for the same behaviour in every import; one without a time of its own happened once."""
+    at = one.at.isoformat() if one.at else ""
+    told = f"{lead_id}\n{one.name}\n{one.subject}\n{at}"
+    return f"import-{blake2s(told.encode(), digest_size=16).hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """The stored leads that a batch may be about."""
+
+    by_key: dict[str, Lead]
+    by_external: dict[str, Lead]
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is stored about the leads of a batch, by lead id."""
+
+    scores: dict[str, list[tuple[int, Entry]]]
+    suppressed: dict[str, frozenset[str]]
+    consented: frozenset[str]
+    behaviours: frozenset[str]
+
+
+async def _here(session: AsyncSession, records: list[LeadRecord], *, lock: bool) -> _Here:
+    ids = [record.external_id for record in records if record.external_id]
+    keys = [record.email_key for record in records]
+    # In order of id, so that two imports wait for each other and do not deadlock.
+    found = union(select(Lead.id).where(Lead.email_key.in_(keys)), select(Lead.id).where(Lead.external_id.in_(ids)))
+    wanted = select(Lead).where(Lead.id.in_(found)).order_by(Lead.id)
+    leads = (await session.scalars(wanted.with_for_update(key_share=True) if lock else wanted)).all()
+    return _Here(
+        {lead.email_key: lead for lead in leads},
+        {lead.external_id: lead for lead in leads if lead.external_id},
+    )
+
+
+async def _stored(session: AsyncSession, met: list[tuple[Lead, LeadRecord]]) -> _Stored:
+    ids = [lead.id for lead, _ in met]
+    scores: dict[str, list[tuple[int, Entry]]] = {}
+    for row in await session.scalars(select(ScoreEntry).where(ScoreEntry.lead_id.in_(ids))):
+        entry = Entry(row.rule, int(row.points), row.reason, row.at, row.behaviour_id)
+        scores.setdefault(row.lead_id, []).append((row.id, entry))
+    suppressed: dict[str, frozenset[str]] = {}
+    of_leads = select(Suppression.lead_id, Suppression.reason).where(Suppression.lead_id.in_(ids))
+    for lead_id, reason in await session.execute(of_leads):
+        suppressed[lead_id] = suppressed.get(lead_id, frozenset()) | {reason}
+    consented = await session.scalars(select(Consent.lead_id).where(Consent.lead_id.in_(ids)).distinct())
+    told = [behaviour_id(lead.id, one) for lead, record in met for one in record.behaviours]
+    known = await session.scalars(select(BehaviourRow.id).where(BehaviourRow.id.in_(told)))
+    return _Stored(scores, suppressed, frozenset(consented), frozenset(known))
+
+
+@dataclass(slots=True)
+class SoFar:
+    """What the earlier rows of this import did, so that a dry run sees it too: lead id -> row, or new key."""
+
+    rows: dict[str, int] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+
+    def keep(self, changes: "Changes") -> None:
+        self.rows |= changes.rows
+        self.moved |= changes.moved
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one batch changes, worked out before anything is written."""
+
+    at: datetime
+    model: ScoringModel
+    so_far: SoFar
+    rejects: list[Reject] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
+    moved: dict[str, str] = field(default_factory=dict)
+    added: list[_Row] = field(default_factory=list)
+    changed: dict[str, _Row] = field(default_factory=dict)
+    stale_scores: list[int] = field(default_factory=list)
+    now_suppressed: list[str] = field(default_factory=list)
+    further: dict[type[Base], list[_Row]] = field(default_factory=dict)
+
+    async def work_out(self, session: AsyncSession, batch: list[LeadRecord | Reject], *, lock: bool = False) -> None:
+        """Compare the batch with what is stored; `lock` keeps the leads it meets as they are until the end."""
+        if session.get_bind().dialect.name == "postgresql":
+            # A plan made for any 500 keys compares each row with all of them: 0.5 s a batch and not 0.1 s.
+            await session.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+        records = [each for each in batch if isinstance(each, LeadRecord)]
+        self.rejects = [each for each in batch if isinstance(each, Reject)]
+        here = await _here(session, records, lock=lock)
+        met: list[tuple[Lead, LeadRecord]] = []
+        for record in records:
+            lead, wrong = self._find(record, here)
+            if wrong:
+                self.rejects.append(Reject(record.row, wrong, record.values))
+            elif lead is None:
+                self._add(record)
+            else:
+                self.rows[lead.id] = record.row
+                if record.email_key != lead.email_key:
+                    self.moved[lead.id] = record.email_key
+                met.append((lead, record))
+        self.rejects.sort(key=lambda reject: reject.row)
+        if met:
+            stored = await _stored(session, met)
+            for lead, record in met:
+                self._compare(lead, record, stored)
+
+    async def write(self, session: AsyncSession) -> None:
+        """Changes before additions, because a lead who changed its address leaves the old one free."""
+        if self.changed:
+            await session.execute(update(Lead), list(self.changed.values()))
+        if self.stale_scores:
+            await session.execute(delete(ScoreEntry).where(ScoreEntry.id.in_(self.stale_scores)))
+        if self.added:
+            await session.execute(insert(Lead), self.added)
+        for table, rows in self.further.items():
+            await session.execute(insert(table), rows)
+
+    def _find(self, record: LeadRecord, here: _Here) -> tuple[Lead | None, str]:
+        """The stored lead that a record is about, or what is wrong with it."""
+        by_id = here.by_external.get(record.external_id or "")
+        by_key = here.by_key.get(record.email_key)
+        if by_key and self._key_of(by_key) != record.email_key:
+            by_key = None
+        lead = by_id or by_key
+        if lead is None:
+            return None, ""
+        before = self.so_far.rows.get(lead.id) or self.rows.get(lead.id)
+        if before:
+            return None, f"the same lead as row {before}"
+        if by_id and by_key and by_id.id != by_key.id:
+            return None, "the id is one lead's and the address another's"
+        if record.external_id and lead.external_id not in {None, record.external_id}:
+            return None, "the address belongs to a lead with another id"
+        gone = "this lead was erased, and an import does not bring it back" if lead.erased_at else ""
+        if lead.merged_into:
+            gone = f"this lead was merged into {lead.merged_into}; import that one"
+        return (None if gone else lead), gone
+
+    def _key_of(self, lead: Lead) -> str:
+        """The lead's address key after the rows so far."""
+        return self.moved.get(lead.id) or self.so_far.moved.get(lead.id) or lead.email_key
+
+    def _add(self, record: LeadRecord) -> None:
+        lead_id = new_lead_id()
+        self.rows[lead_id] = record.row
+        entries = self.model.fit_entries(record.traits, self.at)
+        entries += self._behaviours(lead_id, record.behaviours, frozenset())
+        self.added.append(
+            {
+                "id": lead_id,
+                "email": record.email,
+                "email_key": record.email_key,
+                "external_id": record.external_id,
+                "first_name": record.first_name,
+                "last_name": record.last_name,
+                "company": record.company,
+                "country": record.country,
+                "time_zone": record.time_zone or record.default_time_zone,
+                "traits": record.traits,
+                "segment": record.segment,
+                "created_at": self.at,
+                **self._scored(entries),
+            }
+        )
+        self._scores(lead_id, entries)
+        self._consent(lead_id, record, frozenset(), consents=False)
+
+    def _compare(self, lead: Lead, record: LeadRecord, stored: _Stored) -> None:
+        given: _Row = {
+            "email": record.email,
+            "email_key": record.email_key,
+            "external_id": record.external_id,
+            "first_name": record.first_name,
+            "last_name": record.last_name,
+            "company": record.company,
+            "country": record.country,
+            "time_zone": record.time_zone,
+            "traits": lead.traits | record.traits,
+            "segment": lead.segment | record.segment,
+        }
+        differs = {name: value for name, value in given.items() if value is not None and value != getattr(lead, name)}
+        ledger = stored.scores.get(lead.id, [])
+        new = self._behaviours(lead.id, record.behaviours, stored.behaviours)
+        if "traits" in differs:
+            new += self._refit(differs["traits"], ledger)
+        scored: _Row = {}
+        if new or "traits" in differs:
+            stale = set(self.stale_scores)
+            kept = [entry for entry_id, entry in ledger if entry_id not in stale]
+            scored = self._scored([*kept, *new])
+            self._scores(lead.id, new)
+        suppressed = stored.suppressed.get(lead.id, frozenset())
+        told = self._consent(lead.id, record, suppressed, consents=lead.id in stored.consented)
+        if set(record.suppress) - suppressed:
+            self.now_suppressed.append(lead.id)
+        if differs or new or told:
+            now = {name: getattr(lead, name) for name in (*given, "score", "stage", "band")}
+            self.changed[lead.id] = {"id": lead.id, **now, **differs, **scored}
+
+    def _refit(self, traits: Mapping[str, str], ledger: list[tuple[int, Entry]]) -> list[Entry]:
+        """The fit entries that changed traits add; those they take away are noted as stale."""
+        fits = {entry.rule: entry for entry in self.model.fit_entries(traits, self.at)}
+        had = {entry.rule: (entry_id, entry.points) for entry_id, entry in ledger if not entry.behaviour_id}
+        for rule, (entry_id, points) in had.items():
+            if rule not in fits or fits[rule].points != points:
+                self.stale_scores.append(entry_id)
+        return [entry for rule, entry in fits.items() if rule not in had or had[rule][1] != entry.points]
+
+    def _behaviours(self, lead_id: str, told: Iterable[ImportedBehaviour], known: frozenset[str]) -> list[Entry]:
+        """Keep the behaviours that are not yet known, and give the score entries they earn."""
+        entries: list[Entry] = []
+        for one in told:
+            one_id = behaviour_id(lead_id, one)
+            if one_id in known:
+                continue
+            at = min(one.at, self.at) if one.at else self.at - one.before
+            row = {"id": one_id, "lead_id": lead_id, "name": one.name, "subject": one.subject}
+            self._further(BehaviourRow, row | {"props": {}, "at": at, "received_at": self.at})
+            entries += self.model.engagement_entries(one_id, one.name, one.subject, at)
+        return entries
+
+    def _scores(self, lead_id: str, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            self._further(
+                ScoreEntry,
+                {
+                    "lead_id": lead_id,
+                    "rule": entry.rule,
+                    "behaviour_id": entry.behaviour_id,
+                    "points": entry.points,
+                    "reason": entry.reason,
+                    "at": entry.at,
+                },
+            )
+
+    def _scored(self, entries: Iterable[Entry]) -> _Row:
+        score = self.model.score(entries, self.at)
+        return {"score": score.total, "stage": score.stage, "band": score.band}
+
+    def _consent(self, lead_id: str, record: LeadRecord, suppressed: frozenset[str], *, consents: bool) -> bool:
+        """Suppress and withdraw as the record says, or grant to a lead nobody has asked; whether that is news."""
+        new = [reason for reason in record.suppress if reason not in suppressed]
+        for reason in new:
+            self._further(Suppression, {"lead_id": lead_id, "reason": reason, "source": "import", "at": self.at})
+        action = ""
+        if WITHDRAWN & set(new):
+            action = "withdrawn"
+        elif not consents and not (WITHDRAWN & suppressed):
+            action = "granted"
+        if action:
+            row = {"lead_id": lead_id, "at": self.at, "action": action, "basis": record.basis}
+            self._further(Consent, row | {"source": f"import:{record.source}"[:64]})
+        return bool(new or action)
+
+    def _further(self, table: type[Base], row: _Row) -> None:
+        self.further.setdefault(table, []).append(row)

@@ -1,0 +1,118 @@
+"""Leads into the database, a batch a transaction; importing the same file again changes nothing.
+
+A lead is recognised by its external id, else by its address. What the file gives replaces what is stored; what it does
+not give stays. An import may opt a lead out; it lifts no opt-out, and brings no erased lead or barred address back.
+It tells about the past: it signals no journey, the gate refuses the next send of who opted out, and
+`ImportReport.now_suppressed` names the leads whose journeys the caller may want to end at once.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
+from perennial.leads.importing.changes import WITHDRAWN, Changes, SoFar
+from perennial.leads.importing.leads_file import LeadRecord, Reject
+from perennial.leads.suppression import barred
+from perennial.platform.database import Database
+
+BATCH = 500
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """How many rows were read and what became of them; read = added + changed + unchanged + rejected.
+
+    `opted_out` are the rows that say opt-out or complaint, `suppressed` those that say never to mail for any
+    reason. `now_suppressed` are the ids of leads who were here before and are suppressed by this import.
+    """
+
+    read: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    opted_out: int = 0
+    suppressed: int = 0
+    now_suppressed: tuple[str, ...] = ()
+
+
+async def import_leads(
+    database: Database,
+    records: Iterable[LeadRecord | Reject],
+    *,
+    at: datetime,
+    dry_run: bool = False,
+    on_progress: Callable[[int], None] = lambda _: None,
+    on_reject: Callable[[Reject], None] = lambda _: None,
+    model: ScoringModel = DEFAULT_MODEL,
+    secret: str | None = None,
+) -> ImportReport:
+    """Add or change the leads of `records` as of `at`, and say what happened; a dry run writes nothing.
+
+    `on_progress` gets the number of rows done after each batch is committed, `on_reject` each row that is left
+    out. Errors of the database pass through; the batches before it are committed and the next run goes on.
+    `secret` is the installation's, by which barred addresses are known; only a new one, that has none, does without.
+    """
+    report = ImportReport()
+    so_far = SoFar()
+    rows = iter(records)
+    while batch := list(islice(rows, BATCH)):
+        for attempt in range(1, _ATTEMPTS + 1):
+            changes = Changes(at, model, so_far)
+            try:
+                if dry_run:
+                    async with database.reading() as session:
+                        await changes.work_out(session, await _unbarred(session, batch, secret))
+                else:
+                    async with database.writing() as session:
+                        await changes.work_out(session, await _unbarred(session, batch, secret), lock=True)
+                        await changes.write(session)
+                break
+            except exc.IntegrityError:
+                # Someone else added one of these leads since we looked; look again.
+                if attempt == _ATTEMPTS:
+                    raise
+        so_far.keep(changes)
+        for reject in changes.rejects:
+            on_reject(reject)
+        report = _plus(report, changes, batch)
+        on_progress(report.read)
+    return report
+
+
+async def _unbarred(
+    session: AsyncSession, batch: list[LeadRecord | Reject], secret: str | None
+) -> list[LeadRecord | Reject]:
+    """The batch, with the rows of addresses that must not become a lead's (again) rejected."""
+    if secret is None:
+        return batch
+    keys = [each.email_key for each in batch if isinstance(each, LeadRecord)]
+    found = await barred(session, secret, keys)
+    return [
+        Reject(each.row, f"this address is never to be a lead's: {found[each.email_key]}", each.values)
+        if isinstance(each, LeadRecord) and each.email_key in found
+        else each
+        for each in batch
+    ]
+
+
+def _plus(report: ImportReport, changes: Changes, batch: list[LeadRecord | Reject]) -> ImportReport:
+    refused = {reject.row for reject in changes.rejects}
+    taken = [record for record in batch if isinstance(record, LeadRecord) and record.row not in refused]
+    return replace(
+        report,
+        read=report.read + len(batch),
+        added=report.added + len(changes.added),
+        changed=report.changed + len(changes.changed),
+        unchanged=report.unchanged + len(taken) - len(changes.added) - len(changes.changed),
+        rejected=report.rejected + len(changes.rejects),
+        opted_out=report.opted_out + sum(1 for record in taken if WITHDRAWN & set(record.suppress)),
+        suppressed=report.suppressed + sum(1 for record in taken if record.suppress),
+        now_suppressed=(*report.now_suppressed, *changes.now_suppressed),
+    )

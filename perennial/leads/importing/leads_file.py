@@ -1,0 +1,260 @@
+"""Leads read from a CSV file by a mapping: each row is a record, or a reject with its reason.
+
+Rows are numbered as a spreadsheet shows them: the header is row 1. A file is read through once before its
+first record is given, so that one that cannot be read to its end is refused before anything is imported.
+"""
+
+import csv
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from nurture.errors import ImportFileError, InputError
+from nurture.people.addresses import normalise
+from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
+from perennial.leads.importing.csv_rows import csv_rows
+from perennial.leads.importing.mapping import Behaviour, LeadMapping, Reason, close, read_mapping
+
+__all__ = [
+    "ImportedBehaviour",
+    "LeadMapping",
+    "LeadRecord",
+    "LeadsFile",
+    "Reject",
+    "check_file",
+    "read_leads",
+    "read_mapping",
+    "rejects_file",
+    "rejects_path",
+]
+
+_LONGEST = {"external_id": 128, "first_name": 128, "last_name": 128, "company": 200}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedBehaviour:
+    """What a lead did before the import: at `at`, or, where the file does not say, `before` the import."""
+
+    name: str
+    subject: str
+    at: datetime | None
+    before: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRecord:
+    """One good row. A field that was not given is None, and no key of `traits` or `segment`."""
+
+    row: int
+    values: tuple[str, ...]
+    email: str
+    email_key: str
+    external_id: str | None
+    first_name: str | None
+    last_name: str | None
+    company: str | None
+    country: str | None
+    time_zone: str | None
+    default_time_zone: str
+    traits: dict[str, str]
+    segment: dict[str, str]
+    source: str
+    basis: str
+    suppress: tuple[Reason, ...]
+    behaviours: tuple[ImportedBehaviour, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One row that is left out, its own values, and why."""
+
+    row: int
+    reason: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeadsFile:
+    """A file that reads to its end: its columns and how many rows follow the header."""
+
+    columns: tuple[str, ...]
+    rows: int
+
+
+def check_file(path: Path, mapping: LeadMapping) -> LeadsFile:
+    """Read the file through; raises ImportFileError for what cannot be a file of leads by this mapping."""
+    rows = csv_rows(path, mapping.delimiter)
+    columns = tuple(column.strip() for column in next(rows, []))
+    if not columns:
+        raise ImportFileError(f"{path}: the first row is empty: it must name the columns")
+    wanted = mapping.columns()
+    if missing := [column for column in wanted if column not in columns]:
+        hint = _separator(columns, mapping.delimiter) or close(missing[0], list(columns))
+        more = f"; also missing: {', '.join(map(repr, missing[1:]))}" if len(missing) > 1 else ""
+        raise ImportFileError(f"{path}: no column {missing[0]!r} (mapping: {wanted[missing[0]]}){hint}{more}")
+    if twice := next((column for column in wanted if columns.count(column) > 1), None):
+        raise ImportFileError(f"{path}: two columns are called {twice!r}: rename one of them")
+    return LeadsFile(columns, sum(1 for row in rows if row))
+
+
+def read_leads(path: Path, mapping: LeadMapping) -> Iterator[LeadRecord | Reject]:
+    """The rows of a `.csv` or `.csv.gz` file in UTF-8, in order; empty lines are passed over.
+
+    Raises ImportFileError, before the first row is given, as `check_file` does.
+    """
+    return _read(path, mapping, check_file(path, mapping).columns)
+
+
+def _read(path: Path, mapping: LeadMapping, columns: tuple[str, ...]) -> Iterator[LeadRecord | Reject]:
+    seen: dict[tuple[str, str], int] = {}
+    not_given = {text.strip().casefold() for text in mapping.not_given}
+    for row, values in enumerate(csv_rows(path, mapping.delimiter), start=1):
+        if row == 1 or not values:
+            continue
+        try:
+            record = _record(row, tuple(values), columns, mapping, not_given)
+        except InputError as error:
+            yield Reject(row, str(error), tuple(values))
+            continue
+        keys = [("address", record.email_key)]
+        keys += [("id", record.external_id)] if record.external_id else []
+        if twice := next((f"the same {key[0]} as row {seen[key]}" for key in keys if key in seen), None):
+            yield Reject(row, twice, tuple(values))
+            continue
+        seen.update(dict.fromkeys(keys, row))
+        yield record
+
+
+def _record(
+    row: int, values: tuple[str, ...], columns: tuple[str, ...], mapping: LeadMapping, not_given: set[str]
+) -> LeadRecord:
+    """The record of a row; raises InputError with the reason why there is none."""
+    if len(values) != len(columns):
+        raise InputError(f"has {len(values)} fields, the header has {len(columns)}")
+    if any("\0" in value for value in values):
+        raise InputError("holds a NUL character, which is not text")
+    lead = mapping.lead
+    given = {
+        column: "" if (text := value.strip()).casefold() in not_given else text
+        for column, value in zip(columns, values, strict=True)
+    }
+    named = {field: given[column] for field in _LONGEST if (column := getattr(lead, field))}
+    for field, text in named.items():
+        if len(text) > _LONGEST[field]:
+            raise InputError(f"{getattr(lead, field)} is {len(text)} letters long, at most {_LONGEST[field]} fit")
+    if lead.external_id and not named["external_id"]:
+        raise InputError(f"{lead.external_id} is empty")
+    email = lead.address(given)
+    key = normalise(email)
+    country, zone = _place(given, mapping)
+    traits = {name: trait.read(given[trait.column]) for name, trait in mapping.traits.items()}
+    return LeadRecord(
+        row=row,
+        values=values,
+        email=email,
+        email_key=key,
+        external_id=named.get("external_id") or None,
+        first_name=named.get("first_name") or None,
+        last_name=named.get("last_name") or None,
+        company=named.get("company") or None,
+        country=country,
+        time_zone=zone,
+        default_time_zone=lead.default_time_zone,
+        traits={name: text for name, text in traits.items() if text},
+        segment={column: text for column in mapping.segment if (text := given[column])},
+        source=mapping.source,
+        basis=mapping.basis,
+        suppress=tuple(dict.fromkeys(_suppressions(values, columns, given, mapping))),
+        behaviours=tuple(_behaviours(given, mapping.behaviours)),
+    )
+
+
+def _place(given: dict[str, str], mapping: LeadMapping) -> tuple[str | None, str | None]:
+    """(country code, time zone) of a row; a zone that is not given is the country's."""
+    lead = mapping.lead
+    written = given[lead.country] if lead.country else ""
+    country = country_code(written)
+    if written and country is None:
+        raise InputError(f"unknown {lead.country} {written!r}: mend it, or list it under not_given")
+    if lead.time_zone and given[lead.time_zone]:
+        return country, valid_time_zone(given[lead.time_zone])
+    city = given[lead.city] if lead.city else None
+    return country, time_zone_for(country, city) if country else None
+
+
+def _suppressions(
+    values: tuple[str, ...], columns: tuple[str, ...], given: dict[str, str], mapping: LeadMapping
+) -> list[Reason]:
+    return [
+        rule.reason
+        for rule in mapping.suppress
+        # As written, because "None" may be not given elsewhere and an answer here.
+        if rule.applies(values[columns.index(rule.column)], given=bool(given[rule.column]))
+    ]
+
+
+def _behaviours(given: dict[str, str], rules: Iterable[Behaviour]) -> Iterator[ImportedBehaviour]:
+    for rule in rules:
+        name = rule.values.get(given[rule.column])
+        text = given[rule.time] if rule.time else ""
+        if name and (text or rule.days_before is not None):
+            at = rule.moment(text) if text else None
+            yield ImportedBehaviour(name, rule.subject, at, timedelta(days=rule.days_before or 0))
+
+
+def _separator(columns: tuple[str, ...], delimiter: str) -> str:
+    """A hint, if the header looks as though another character separates its columns."""
+    other = next((mark for mark in ";\t|," if mark != delimiter and mark in columns[0]), None)
+    if len(columns) > 1 or other is None:
+        return ""
+    return f": the columns seem to be separated by {other!r}; write delimiter = {other!r} in the mapping"
+
+
+def rejects_path(path: Path) -> Path:
+    """Where the rejects of a file go: beside it, as `FILE.rejects.csv`."""
+    return path.with_name(f"{path.name}.rejects.csv")
+
+
+@contextmanager
+def rejects_file(path: Path, columns: tuple[str, ...]) -> Iterator[Callable[[Reject], None]]:
+    """Give a function that keeps rejects in `path`: row, reason and the row's own columns.
+
+    The file appears, readable by its owner only, when the block ends well; with no rejects one of an earlier
+    import goes. Raises ImportFileError if it cannot be written.
+    """
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    kept = 0
+    try:
+        with _writing(path):
+            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - it is a descriptor
+            writer = csv.writer(file)
+            writer.writerow(["row", "reason", *columns])
+
+            def keep(reject: Reject) -> None:
+                nonlocal kept
+                kept += 1
+                with _writing(path):
+                    writer.writerow([reject.row, reject.reason, *reject.values])
+
+            yield keep
+            with _writing(path):
+                file.flush()
+        with _writing(path):
+            if kept:
+                unfinished.replace(path)
+            else:
+                path.unlink(missing_ok=True)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ImportFileError(f"{path}: cannot write the rejects: {error.strerror or error}") from None

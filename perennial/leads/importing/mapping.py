@@ -1,0 +1,216 @@
+"""How the columns of a file become leads: a TOML mapping. sample/mapping.toml explains every key."""
+
+import re
+import tomllib
+import unicodedata
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nurture.errors import ImportFileError, InputError
+from nurture.people.behaviours import behaviour_kind
+from perennial.leads.countries import valid_time_zone
+
+Reason: TypeAlias = Literal["opt-out", "complaint", "hard-bounce", "invalid-address"]
+
+_PLACE = re.compile(r"\{([^{}]+)\}")
+
+
+def slug(text: str) -> str:
+    """Lower case, ASCII, words joined by `-`: `Banking, Investment` becomes `banking-investment`."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return "-".join(re.findall(r"[a-z0-9]+", plain.lower()))
+
+
+def _zone(name: str) -> str:
+    try:
+        return valid_time_zone(name)
+    except InputError as error:
+        raise ValueError(error) from None
+
+
+def _behaviour(name: str) -> str:
+    try:
+        return behaviour_kind(name).name
+    except InputError as error:
+        raise ValueError(error) from None
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Person(_Part):
+    """Which column is which field; `email` is a column, or a template with columns in braces."""
+
+    email: str
+    external_id: str | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    country: str | None = None
+    city: str | None = None
+    time_zone: str | None = None
+    default_time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    def address(self, row: dict[str, str]) -> str:
+        """The address of a row, empty if a column that makes it is."""
+        if "{" not in self.email:
+            return row[self.email]
+        if not all(row[column] for column in _PLACE.findall(self.email)):
+            return ""
+        return _PLACE.sub(lambda place: row[place[1]], self.email)
+
+
+class Trait(_Part):
+    """A slug of the profile: the column's text by the `values` table, other texts slugged or dropped."""
+
+    column: str
+    values: dict[str, str] = Field(default_factory=dict)
+    others: Literal["slug", "drop"] = "slug"
+
+    @model_validator(mode="after")
+    def _holds_slugs(self) -> "Trait":
+        if wrong := [value for value in self.values.values() if value != slug(value)]:
+            raise ValueError(f"a trait is a slug: write {slug(wrong[0])!r}, not {wrong[0]!r}")
+        return self
+
+    def read(self, text: str) -> str:
+        """The slug of a column's text; empty for none."""
+        if text in self.values:
+            return self.values[text]
+        return slug(text) if self.others == "slug" else ""
+
+
+class Suppress(_Part):
+    """The texts of a column that mean, in any case: never mail this lead, for `reason`.
+
+    With `harmless`, a text that is in neither list is an error: a misspelt "yes" must not be mailed.
+    """
+
+    column: str
+    values: tuple[str, ...] = Field(min_length=1)
+    reason: Reason = "opt-out"
+    harmless: tuple[str, ...] | None = None
+
+    def applies(self, text: str, *, given: bool) -> bool:
+        """Whether a column's text suppresses; raises InputError for one that the mapping does not know."""
+        folded = text.strip().casefold()
+        if folded in {value.casefold() for value in self.values}:
+            return True
+        if given and self.harmless is not None and folded not in {one.casefold() for one in self.harmless}:
+            raise InputError(f"{self.column} {text.strip()!r} is in neither list of the mapping (reason {self.reason})")
+        return False
+
+
+class Behaviour(_Part):
+    """A column that tells what a lead did before the import: its text, the behaviour, and when that was."""
+
+    column: str
+    values: dict[str, Annotated[str, AfterValidator(_behaviour)]] = Field(min_length=1)
+    subject: str = Field(default="", max_length=255)
+    time: str | None = None
+    time_format: str | None = None
+    days_before: float | None = Field(default=None, ge=0, le=36_500)
+
+    @model_validator(mode="after")
+    def _has_a_time(self) -> "Behaviour":
+        if self.time is None and self.days_before is None:
+            raise ValueError("say when: `time` (a column) or `days_before` (days before the import)")
+        return self
+
+    def moment(self, text: str) -> datetime:
+        """The time in a column's text, read as UTC unless it says otherwise; raises InputError."""
+        try:
+            at = (
+                datetime.strptime(text, self.time_format)  # noqa: DTZ007 - given UTC below
+                if self.time_format
+                else datetime.fromisoformat(text)
+            )
+            return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
+            form = self.time_format or "2026-03-31 or 2026-03-31T09:30:00+02:00"
+            raise InputError(f"{self.time} {text!r} is no time; expected {form}") from None
+
+
+class LeadMapping(_Part):
+    """The whole mapping; `source` and `basis` go into the consent ledger."""
+
+    source: str = Field(min_length=1, max_length=64)
+    basis: Literal["consent", "legitimate-interest", "contract"]
+    lead: Person
+    not_given: tuple[str, ...] = ("",)
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    segment: tuple[str, ...] = ()
+    traits: dict[str, Trait] = Field(default_factory=dict)
+    suppress: tuple[Suppress, ...] = ()
+    behaviours: tuple[Behaviour, ...] = ()
+
+    def columns(self) -> dict[str, str]:
+        """Every column that is read, and the key of the mapping that names it."""
+        email = _PLACE.findall(self.lead.email) or [self.lead.email]
+        fields = ("external_id", "first_name", "last_name", "company", "country", "city", "time_zone")
+        named = [(column, "lead.email") for column in email]
+        named += [(column, f"lead.{field}") for field in fields if (column := getattr(self.lead, field))]
+        named += [(trait.column, f"traits.{name}") for name, trait in self.traits.items()]
+        named += [(column, "segment") for column in self.segment]
+        named += [(rule.column, "suppress") for rule in self.suppress]
+        named += [(rule.column, "behaviours") for rule in self.behaviours]
+        named += [(rule.time, "behaviours.time") for rule in self.behaviours if rule.time]
+        columns: dict[str, str] = {}
+        for column, key in named:
+            columns.setdefault(column, key)
+        return columns
+
+
+def read_mapping(path: Path) -> LeadMapping:
+    """The mapping in a TOML file; raises ImportFileError that names the file, the key and the remedy."""
+    try:
+        text = path.read_text("utf-8-sig")
+        return LeadMapping.model_validate(tomllib.loads(text))
+    except OSError as error:
+        raise ImportFileError(f"{path}: cannot read the mapping: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ImportFileError(f"{path}: byte {error.start} is not UTF-8: save the mapping as UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ImportFileError(f"{path}: not TOML: {error}") from None
+    except ValidationError as error:
+        raise ImportFileError(f"{path}: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong, and how many more are."""
+    wrong = error.errors(include_url=False)
+    at = ".".join(str(part) for part in wrong[0]["loc"])
+    said = wrong[0]["msg"].removeprefix("Value error, ")
+    match wrong[0]["type"]:
+        case "extra_forbidden":
+            said = "unknown key" + close(str(wrong[0]["loc"][-1]), _keys(wrong[0]["loc"]))
+        case "missing":
+            said = "is missing; sample/mapping.toml shows how it is written"
+        case _:
+            said = said[:1].lower() + said[1:]
+    more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+    return f"{at}: {said}{more}"
+
+
+def _keys(loc: tuple[int | str, ...]) -> list[str]:
+    parts: dict[str, type[BaseModel]] = {
+        "lead": Person,
+        "traits": Trait,
+        "suppress": Suppress,
+        "behaviours": Behaviour,
+    }
+    part = parts.get(str(loc[0])) if len(loc) > 1 else None
+    return list((part or LeadMapping).model_fields)
+
+
+def close(name: str, known: list[str]) -> str:
+    """`; did you mean 'Email'?`, or what there is."""
+    lowered = {each.lower(): each for each in known}
+    if near := get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6):
+        return f"; did you mean {lowered[near[0]]!r}?"
+    return "; there are " + ", ".join(map(repr, known[:40])) + (", ..." if len(known) > 40 else "")

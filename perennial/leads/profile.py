@@ -1,0 +1,85 @@
+"""What an identify event says about a person, in the words of a lead's profile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nurture.errors import InputError
+from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
+from perennial.leads.importing.mapping import slug
+
+# Segment's reserved traits are in camel case; many senders use snake case.
+_TRAITS = {
+    "industry": "industry",
+    "topic": "topic",
+    "seniority": "seniority",
+    "occupation": "occupation",
+    "source": "source",
+    "companySize": "company-size",
+    "company_size": "company-size",
+    "company-size": "company-size",
+}
+_LONGEST_SLUG = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Names and places as given, traits as slugs; None and missing for what was not said."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    company: str | None = None
+    country: str | None = None
+    time_zone: str | None = None
+    traits: Mapping[str, str] = field(default_factory=dict)
+
+    def names(self) -> dict[str, str | None]:
+        """The columns of a lead that say who and where a person is."""
+        return {
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "company": self.company,
+            "country": self.country,
+        }
+
+
+def profile_of(traits: Mapping[str, Any]) -> Profile:
+    """Read Segment's traits (https://segment.com/docs/connections/spec/identify); what is not usable is left out."""
+    address = traits.get("address")
+    place = address if isinstance(address, Mapping) else {}
+    company = traits.get("company")
+    first, last = _text(traits, 128, "firstName", "first_name"), _text(traits, 128, "lastName", "last_name")
+    whole = _text(traits, 256, "name")
+    if whole and not (first or last):
+        first, _, last = (part[:128] for part in whole.partition(" "))
+    country = country_code(_text(traits, 64, "country") or _text(place, 64, "country") or "")
+    slugs = {ours: slug(str(traits[theirs])) for theirs, ours in _TRAITS.items() if _sayable(traits.get(theirs))}
+    return Profile(
+        first_name=first or None,
+        last_name=last or None,
+        company=_text(company, 200, "name") if isinstance(company, Mapping) else _text(traits, 200, "company"),
+        country=country,
+        time_zone=_zone(_text(traits, 64, "timezone", "timeZone", "time_zone"), country),
+        traits={name: value[:_LONGEST_SLUG] for name, value in slugs.items() if value},
+    )
+
+
+def _text(said: Mapping[str, Any], longest: int, *names: str) -> str | None:
+    for name in names:
+        value = said.get(name)
+        if isinstance(value, str) and (text := " ".join(value.split())):
+            return text[:longest]
+    return None
+
+
+def _sayable(value: Any) -> bool:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def _zone(said: str | None, country: str | None) -> str | None:
+    if said is not None:
+        try:
+            return valid_time_zone(said)
+        except InputError:
+            pass
+    return time_zone_for(country) if country else None

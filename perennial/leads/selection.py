@@ -1,0 +1,157 @@
+"""`--where` filters: `industry=retail score>=40`, read into conditions and put to the database.
+
+A condition is NAME=VALUE, NAME!=VALUE, or for numbers and dates also NAME>=VALUE, <=, >, <; several are joined by
+spaces or AND, and all must hold. A name is a column of the leads, one of their traits, or one of their segment.
+"""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from models.leads import Lead
+from nurture.errors import InputError
+
+TEXTS: dict[str, InstrumentedAttribute[Any]] = {
+    "id": Lead.id,
+    "email": Lead.email,
+    "external_id": Lead.external_id,
+    "first_name": Lead.first_name,
+    "last_name": Lead.last_name,
+    "company": Lead.company,
+    "time_zone": Lead.time_zone,
+    "country": Lead.country,
+    "stage": Lead.stage,
+    "band": Lead.band,
+}
+ORDERED: dict[str, InstrumentedAttribute[Any]] = {"score": Lead.score, "created_at": Lead.created_at}
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+_QUOTED = r""""[^"]*"|'[^']*'"""
+_JOINED = re.compile(r"\s*(?:AND\b\s*)?", re.IGNORECASE)
+_CONDITION = re.compile(rf"(?P<name>{_QUOTED}|[\w-]+)\s*(?P<op>!=|>=|<=|=|>|<)\s*(?P<value>{_QUOTED}|[^\s\"'=<>!]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition: a name, an operator and a value, as they were written (without quotation marks)."""
+
+    name: str
+    op: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.op}{self.value}"
+
+
+def parse_where(text: str) -> tuple[Condition, ...]:
+    """The conditions of a filter. Raises InputError that shows where it stops making sense."""
+    found: list[Condition] = []
+    at = 0
+    while at < len(text) and (at := _joint(text, at)) < len(text):
+        match = _CONDITION.match(text, at)
+        if match is None:
+            raise InputError(
+                f"--where is not understood from {text[at:]!r} on; write NAME=VALUE, NAME!=VALUE or score>=40, "
+                "with quotation marks around what holds spaces"
+            )
+        found.append(Condition(_plain(match["name"]), match["op"], _plain(match["value"])))
+        at = match.end()
+        if at < len(text) and not text[at].isspace():
+            raise InputError(f"--where is not understood at {text[at:]!r}; put a space between conditions")
+    if not found:
+        raise InputError("--where is empty; write a condition such as industry=retail, or use --all")
+    return tuple(found)
+
+
+async def where_clause(session: AsyncSession, conditions: tuple[Condition, ...]) -> ColumnElement[bool]:
+    """The conditions as SQL over `Lead`, erased and merged leads left out; InputError lists the names there are."""
+    clauses: list[ColumnElement[bool]] = [Lead.erased_at.is_(None), Lead.merged_into.is_(None)]
+    clauses += [await _clause(session, condition) for condition in conditions]
+    return and_(true(), *clauses)
+
+
+async def _clause(session: AsyncSession, condition: Condition) -> ColumnElement[bool]:
+    name = condition.name.lower()
+    if name in ORDERED:
+        value = _number(condition) if name == "score" else _moment(condition)
+        compared: ColumnElement[bool] = OPERATORS[condition.op](ORDERED[name], value)
+        return compared
+    if condition.op not in {"=", "!="}:
+        raise InputError(f"--where {condition}: only {' and '.join(ORDERED)} can be compared by {condition.op}")
+    wanted = condition.value.lower()
+    if name in TEXTS:
+        held = func.lower(func.coalesce(TEXTS[name], "")) == wanted
+    else:
+        stored = await _stored_name(session, condition.name)
+        held = or_(*(func.lower(part[stored].as_string()) == wanted for part in (Lead.traits, Lead.segment)))
+        held = func.coalesce(held, False)
+    return held if condition.op == "=" else ~held
+
+
+async def _stored_name(session: AsyncSession, name: str) -> str:
+    """A trait's or segment's name as it is stored, whatever its case."""
+    exact = or_(*(part[name].as_string().is_not(None) for part in (Lead.traits, Lead.segment)))
+    if await session.scalar(select(Lead.id).where(exact).limit(1)):
+        return name
+    known = await names_of(session)
+    for each in known:
+        if each.lower() == name.lower():
+            return each
+    everything = [*TEXTS, *ORDERED, *known]
+    close = get_close_matches(name.lower(), everything, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(_quoted, everything))}"
+    raise InputError(f"--where {name}: leads have nothing of that name; {hint}")
+
+
+async def names_of(session: AsyncSession) -> list[str]:
+    """The names of every trait, then of every segment column, that any lead has."""
+    keys = func.json_each if session.get_bind().dialect.name == "sqlite" else func.jsonb_each
+    names: dict[str, None] = {}
+    for part in (Lead.traits, Lead.segment):
+        each = keys(part).table_valued("key", name="each")
+        found = select(each.c.key).select_from(Lead).join(each, true()).distinct().order_by("key")
+        names |= dict.fromkeys(await session.scalars(found))
+    return list(names)
+
+
+def _number(condition: Condition) -> int:
+    try:
+        return int(condition.value)
+    except ValueError:
+        raise InputError(f"--where {condition}: a score is a whole number from 0 to 100") from None
+
+
+def _moment(condition: Condition) -> datetime:
+    try:
+        moment = datetime.fromisoformat(condition.value)
+    except ValueError:
+        raise InputError(f"--where {condition}: write the date as 2026-03-01") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _joint(text: str, at: int) -> int:
+    match = _JOINED.match(text, at)
+    return match.end() if match else at
+
+
+def _plain(text: str) -> str:
+    return text[1:-1] if text[:1] in {'"', "'"} else text
+
+
+def _quoted(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name) else f'"{name}"'

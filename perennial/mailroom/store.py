@@ -1,0 +1,259 @@
+"""What the mailbox keeps, in one SQLite file: the requests, the accepted letters, what happened to them.
+
+`accepted` is the record that tests judge by: a row for each letter, committed before the request is answered,
+numbered without gaps, and by triggers neither changed nor removed; only what is personal in it can be emptied.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from perennial.mailroom.events import Stamp
+from perennial.mailroom.letters import Letter, letters
+from perennial.mailroom.mail_send import MailSend
+from perennial.mailroom.schema import SCHEMA
+
+FILE = "mailbox.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A letter in the mailbox. `at` is the journeys' time of it; `answer` says how the request was answered."""
+
+    seq: int
+    stamp: Stamp
+    at: datetime
+    real: datetime
+    answer: str
+    letter: Letter
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event of a letter. `told` says whether the webhook took it."""
+
+    seq: int
+    name: str
+    at: datetime
+    body: dict[str, Any]
+    tries: int
+    told: bool
+
+
+class Store:
+    """The file, opened by one process and used by one thread."""
+
+    def __init__(self, data_dir: Path) -> None:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(data_dir / FILE, isolation_level=None)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode = wal")
+        self._db.execute("PRAGMA synchronous = normal")
+        self._db.execute("PRAGMA foreign_keys = on")
+        self._db.execute("PRAGMA secure_delete = on")
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def keep(self, name: str, value: str) -> str:
+        """Keep a value unless there is one; the one that is kept."""
+        self._db.execute("INSERT INTO kept VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
+        return str(self._db.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()[0])
+
+    def accept(self, mail: MailSend, message_id: str, at: datetime, answer: str) -> list[Kept]:
+        """Commit a request and its letters."""
+        real = datetime.now(UTC)
+        kept = []
+        with self._transaction():
+            body = mail.model_dump_json(by_alias=True, exclude_unset=True)
+            row = (message_id, at.isoformat(), real.isoformat(), answer, body)
+            self._db.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?)", row)
+            for number, letter in enumerate(letters(mail)):
+                stamp = Stamp(message_id, f"{message_id}.filter0001.16648.5515E0B88.{number}")
+                row_of = (message_id, number, stamp.sg_message_id, letter.touch_id, letter.to.lower(), letter.subject)
+                seq = self._db.execute(
+                    "INSERT INTO accepted (message_id, number, sg_message_id, touch_id, email, subject)"
+                    " VALUES (?, ?, ?, ?, ?, ?)",
+                    row_of,
+                ).lastrowid
+                kept.append(Kept(int(seq or 0), stamp, at, real, answer, letter))
+        return kept
+
+    def accepted(self, after: int, limit: int, touch_id: str | None) -> list[dict[str, Any]]:
+        """The record, in its order."""
+        rows = self._db.execute(
+            "SELECT seq, touch_id, email, sg_message_id, message_id, at, real, answer"
+            " FROM accepted JOIN requests USING (message_id)"
+            " WHERE seq > :after AND (:touch IS NULL OR touch_id = :touch) ORDER BY seq LIMIT :limit",
+            {"after": after, "limit": limit, "touch": touch_id},
+        )
+        return [dict(row) for row in rows]
+
+    def totals(self) -> dict[str, int]:
+        """How many letters were accepted, of how many touches, and how many touches were accepted twice or more."""
+        row = self._db.execute(
+            "SELECT coalesce(sum(n), 0) AS total, count(*) AS touches, coalesce(sum(n > 1), 0) AS doubled"
+            " FROM (SELECT count(*) AS n FROM accepted GROUP BY CASE touch_id WHEN '' THEN seq ELSE touch_id END)"
+        ).fetchone()
+        return dict(row)
+
+    def find(self, *, words: str = "", to: str = "", before: int | None = None, limit: int = 50) -> list[Kept]:
+        """The newest letters first; `words` may stand in address, subject or body."""
+        like = "%" + words.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+        rows = self._db.execute(
+            "SELECT seq FROM accepted JOIN requests USING (message_id)"
+            " WHERE body <> '' AND (:before IS NULL OR seq < :before) AND (:to = '' OR email = :to)"
+            " AND (:like = '%%' OR email LIKE :like ESCAPE '\\' OR subject LIKE :like ESCAPE '\\'"
+            " OR body LIKE :like ESCAPE '\\') ORDER BY seq DESC LIMIT :limit",
+            {"before": before, "to": to.strip().lower(), "like": like, "limit": limit},
+        )
+        return [kept for row in rows.fetchall() if (kept := self.letter(row["seq"]))]
+
+    def letter(self, seq: int) -> Kept | None:
+        """A letter by its number; None also for a forgotten one."""
+        row = self._db.execute(
+            "SELECT seq, number, message_id, sg_message_id, at, real, answer, body"
+            " FROM accepted JOIN requests USING (message_id) WHERE seq = ? AND body <> ''",
+            (seq,),
+        ).fetchone()
+        if row is None:
+            return None
+        letter = list(letters(MailSend.model_validate_json(row["body"])))[row["number"]]
+        at, real = datetime.fromisoformat(row["at"]), datetime.fromisoformat(row["real"])
+        return Kept(row["seq"], Stamp(row["message_id"], row["sg_message_id"]), at, real, row["answer"], letter)
+
+    def number_of(self, name: str) -> int | None:
+        """The letter of this number, `sg_message_id`, `X-Message-Id` or touch; the last of several."""
+        row = self._db.execute(
+            "SELECT max(seq) FROM accepted WHERE sg_message_id = :name OR message_id = :name"
+            " OR (touch_id = :name AND touch_id <> '') OR seq = :number",
+            {"name": name, "number": int(name) if name.isdecimal() and len(name) < 19 else -1},
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
+
+    def happen(self, seq: int, bodies: Sequence[tuple[dict[str, Any], datetime]], *, told: bool) -> None:
+        """Commit events of a letter. `told` at once where no webhook is called."""
+        with self._transaction():
+            self._db.executemany(
+                "INSERT INTO events (letter, name, at, body, told) VALUES (?, ?, ?, ?, ?)",
+                [(seq, body["event"], at.isoformat(), json.dumps(body), told) for body, at in bodies],
+            )
+
+    def forget(self, addresses: Sequence[str], touches: Sequence[str]) -> int:
+        """Empty every letter to these addresses, or to those that letters of these touches went to; how many.
+
+        That they were accepted stays, with their times and touches. A request is emptied whole, whoever else it names.
+        Events that the webhook was not told yet go too.
+        """
+        names = {"addresses": json.dumps([each.lower() for each in addresses]), "touches": json.dumps(list(touches))}
+        with self._transaction():
+            rows = self._db.execute(
+                "SELECT seq, message_id FROM accepted WHERE email <> '' AND (email IN (SELECT value FROM json_each("
+                ":addresses)) OR email IN (SELECT email FROM accepted WHERE touch_id <> '' AND touch_id IN "
+                "(SELECT value FROM json_each(:touches))))",
+                names,
+            ).fetchall()
+            letters_ = [(row["seq"],) for row in rows]
+            for table in ("events", "asked"):
+                self._db.executemany(f"DELETE FROM {table} WHERE letter = ?", letters_)  # noqa: S608 - a name of ours
+            self._db.executemany("UPDATE accepted SET email = '', subject = '' WHERE seq = ?", letters_)
+            self._db.executemany(
+                "UPDATE requests SET body = '' WHERE message_id = ?", [(row["message_id"],) for row in rows]
+            )
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what was written before is in that file too
+        return len(rows)
+
+    def eventless(self) -> list[Kept]:
+        """Letters to which nothing happened yet: the mailbox was killed right after it accepted them."""
+        rows = self._db.execute("SELECT seq FROM accepted WHERE seq NOT IN (SELECT letter FROM events) ORDER BY seq")
+        return [kept for row in rows.fetchall() if (kept := self.letter(row["seq"]))]
+
+    def events_of(self, seq: int) -> list[Happened]:
+        """A letter's events, as they came."""
+        rows = self._db.execute("SELECT * FROM events WHERE letter = ? ORDER BY seq", (seq,))
+        return [_happened(row) for row in rows]
+
+    def last_events(self, seqs: Sequence[int]) -> dict[int, set[str]]:
+        """The names of the events that happened to each of these letters."""
+        rows = self._db.execute(
+            "SELECT letter, name FROM events WHERE letter IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(seqs)),),
+        )
+        found: dict[int, set[str]] = {seq: set() for seq in seqs}
+        for row in rows:
+            found[row["letter"]].add(row["name"])
+        return found
+
+    def shuts_out(self, email: str) -> str | None:
+        """Why SendGrid drops mail to an address by its own lists; None if it does not."""
+        rows = self._db.execute(
+            "SELECT body FROM events JOIN accepted ON accepted.seq = events.letter"
+            " WHERE email = ? AND name IN ('bounce', 'spamreport', 'unsubscribe') ORDER BY events.seq",
+            (email.lower(),),
+        )
+        for row in rows:
+            body = json.loads(row["body"])
+            reason = _DROPS.get((body["event"], body.get("type")))
+            if reason:
+                return reason
+        return None
+
+    def untold(self, now: float, limit: int) -> list[Happened]:
+        """Events that the webhook has yet to take and that are due (seconds of the real clock)."""
+        rows = self._db.execute("SELECT * FROM events WHERE told = 0 AND due <= ? ORDER BY seq LIMIT ?", (now, limit))
+        return [_happened(row) for row in rows]
+
+    def waiting(self) -> tuple[int, float | None]:
+        """How many events the webhook has yet to take, and when the first is due."""
+        row = self._db.execute("SELECT count(*), min(due) FROM events WHERE told = 0").fetchone()
+        return int(row[0]), row[1]
+
+    def told(self, seqs: Sequence[int]) -> None:
+        """The webhook took these."""
+        with self._transaction():
+            self._db.executemany("UPDATE events SET told = 1 WHERE seq = ?", [(seq,) for seq in seqs])
+
+    def put_off(self, seqs: Sequence[int], due: float) -> None:
+        """The webhook did not take these; they are due again later."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE events SET tries = tries + 1, due = ? WHERE seq = ?", [(due, seq) for seq in seqs]
+            )
+
+    def ask(self, seq: int, at: datetime, what: str) -> None:
+        """Note what a person did with a letter that is no event of SendGrid's."""
+        self._db.execute("INSERT INTO asked (letter, at, what) VALUES (?, ?, ?)", (seq, at.isoformat(), what))
+
+    def asked_of(self, seq: int) -> list[tuple[datetime, str]]:
+        """What a person did with a letter, besides."""
+        rows = self._db.execute("SELECT at, what FROM asked WHERE letter = ? ORDER BY seq", (seq,))
+        return [(datetime.fromisoformat(row["at"]), row["what"]) for row in rows]
+
+
+_DROPS = {
+    ("bounce", "bounce"): "Bounced Address",
+    ("spamreport", None): "Spam Reporting Address",
+    ("unsubscribe", None): "Unsubscribed Address",
+}
+
+
+def _happened(row: sqlite3.Row) -> Happened:
+    at = datetime.fromisoformat(row["at"])
+    return Happened(row["seq"], row["name"], at, json.loads(row["body"]), row["tries"], bool(row["told"]))

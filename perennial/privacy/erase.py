@@ -1,0 +1,219 @@
+"""Erasing a lead (GDPR article 17): what says who it was goes, opaque ids and times stay for statistics.
+
+In this order, so that it can stop anywhere and be done again: in one transaction the gate is closed for good, the
+address is barred by a keyed hash, and everything personal is deleted; then the journeys are told to exit; once they are
+closed, whatever they wrote meanwhile is deleted too.
+
+Then whoever keeps mail outside, as the local mailbox does, is asked to forget it. A real provider is not: its logs of
+recent mail end by themselves, and its contract says when.
+
+Temporal's histories need no deletion: they hold opaque ids and end by the namespace's retention. PostgreSQL keeps dead
+rows until it vacuums, and backups their copies until they are rotated: that is the operator's to set.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.client import Client
+
+from models.base import Base
+from models.intake import Event
+from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOff, Unheard
+from models.leads import BehaviourRow, Consent, Identity, Lead, Preference, ScoreEntry, Suppression
+from models.touches import Message, Touch
+from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Exited, Waited
+from perennial.journeys.handles import await_closed, exit_journeys, running
+from perennial.journeys.read_model import FACT
+from perennial.leads import consent
+from perennial.leads.lock import lock_lead
+from perennial.leads.suppression import bar
+from perennial.platform.database import Database
+from perennial.privacy.export import Traces, traces_of
+
+ERASED = "erased"
+REASON = "erased at the lead's request"
+CLOSED_WITHIN = timedelta(seconds=60)
+_NO_SYNC = {"synchronize_session": False}
+
+DELETED: tuple[type[Base], ...] = (Message, ScoreEntry, Preference, Identity)
+"""Rows of a lead that serve nothing without it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The leads that were erased (one, and those merged into it), and how many journeys had to end."""
+
+    leads: tuple[str, ...]
+    journeys: int
+
+
+Outside = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
+"""Erases what is held outside of the database: of these addresses, and of where the mail of these touches went.
+
+Touches outlive their lead, so that it can be told again after a crash, when no address is known any more.
+"""
+
+
+@dataclass(frozen=True)
+class Eraser:
+    """Erases leads. `secret` is the installation's: it keys the hash by which the address is known again."""
+
+    database: Database
+    client: Client
+    secret: str
+    within: timedelta = CLOSED_WITHIN
+    outside: Outside | None = None
+
+    async def erase(self, lead_id: str, at: datetime) -> Erased:
+        """Erase a lead; safe to repeat, and to be repeated after a crash anywhere.
+
+        Raises NotFoundError for an unknown lead, SettingsError if a journey does not end in time (no worker): all that
+        is personal is gone by then, and nothing is sent; do it again once a worker runs.
+        """
+        async with self.database.writing() as session:
+            await _overwrite(session)
+            traces = await erase(session, lead_id, at, secret=self.secret)
+            left = await running(session, traces.leads)
+        await exit_journeys(self.client, left, REASON)
+        await await_closed(self.client, left, within=self.within)
+        async with self.database.writing() as session:
+            await _overwrite(session)
+            since = await traces_of(session, lead_id)
+            names = {"addresses": traces.addresses, "anonymous": traces.anonymous, "users": traces.users}
+            await scrub(session, replace(since, **names))  # events that came meanwhile still say them
+            touches = (await session.scalars(select(Touch.id).where(Touch.lead_id.in_(traces.leads)))).all()
+        if self.outside is not None:
+            await self.outside(traces.addresses, touches)
+        return Erased(traces.leads, len(left))
+
+
+async def erase(session: AsyncSession, lead_id: str, at: datetime, *, secret: str) -> Traces:
+    """Close the gate, bar the address, delete what is personal. The journeys are the caller's to end."""
+    leads = (await traces_of(session, lead_id)).leads
+    for each in sorted(leads):
+        await lock_lead(session, each)
+    traces = await traces_of(session, lead_id)
+    for lead in await session.scalars(select(Lead).where(Lead.id.in_(traces.leads))):
+        if lead.erased_at is None:
+            await bar(session, secret, lead.email_key, ERASED, at)
+            await consent.withdraw(session, lead.id, at, source=ERASED)
+            lead.erased_at = at
+    await session.flush()
+    await scrub(session, traces)
+    return traces
+
+
+async def scrub(session: AsyncSession, traces: Traces) -> None:
+    """Delete everything personal about leads that are erased; also what came after their erasure."""
+    await _scrub_events(session, traces)
+    for table in DELETED:
+        await session.execute(
+            delete(table).where(table.__table__.c.lead_id.in_(traces.leads)), execution_options=_NO_SYNC
+        )
+    await _scrub_leads(session, traces.leads)
+    await _scrub_words(session, traces.leads)
+    await _scrub_journals(session, traces.enrolments)
+
+
+async def _scrub_leads(session: AsyncSession, leads: Iterable[str]) -> None:
+    for lead_id in leads:
+        await session.execute(
+            update(Lead)
+            .where(Lead.id == lead_id)
+            .values(
+                email=ERASED,
+                email_key=f"{ERASED}:{lead_id}",
+                external_id=None,
+                first_name=None,
+                last_name=None,
+                company=None,
+                country=None,
+                time_zone="UTC",
+                traits={},
+                segment={},
+                mail_paused_until=None,
+                soft_bounces=0,
+                score=0,
+            ),
+            execution_options=_NO_SYNC,
+        )
+
+
+async def _scrub_words(session: AsyncSession, leads: tuple[str, ...]) -> None:
+    """Columns in which a person, a provider or a page's address may have said anything."""
+    for table, values in (
+        (Consent, {"source": ERASED, "wording": None}),
+        (Suppression, {"source": ERASED}),
+        (BehaviourRow, {"props": {}}),
+        (Touch, {"reason": "", "provider_id": None}),
+        (HandOff, {"reason": ""}),
+        (Alert, {"text": ""}),
+        (Enrolment, {"because": [], "cause": "", "listens": None}),
+    ):
+        await session.execute(
+            update(table).where(table.__table__.c.lead_id.in_(leads)).values(values), execution_options=_NO_SYNC
+        )
+    await session.execute(
+        update(BehaviourRow)
+        .where(BehaviourRow.lead_id.in_(leads), ~BehaviourRow.name.startswith("email.", autoescape=True))
+        .values(subject=""),
+        execution_options=_NO_SYNC,
+    )
+    await session.execute(
+        update(Enrolment)
+        .where(Enrolment.lead_id.in_(leads), Enrolment.outcome.startswith("exited: ", autoescape=True))
+        .values(outcome=f"exited: {REASON}"),
+        execution_options=_NO_SYNC,
+    )
+
+
+async def _scrub_journals(session: AsyncSession, enrolments: tuple[str, ...]) -> None:
+    for table in (DecisionRow, Unheard):
+        await session.execute(
+            delete(table).where(table.__table__.c.enrolment_id.in_(enrolments)), execution_options=_NO_SYNC
+        )
+    for row in await session.scalars(select(FactRow).where(FactRow.enrolment_id.in_(enrolments))):
+        fact = FACT.validate_python(row.fact)
+        kept = scrubbed(fact)
+        if kept != fact:
+            row.fact = FACT.dump_python(kept, mode="json", exclude_defaults=True) | {"kind": kept.kind}
+    await session.flush()
+
+
+def scrubbed(fact: AnyFact) -> AnyFact:
+    """A fact without words: what happened and when stays, what was said, and what the lead looked at, goes.
+
+    A piece of ours is no secret of the lead's; a page's path may hold anything.
+    """
+    match fact:
+        case Enrolled():
+            return replace(fact, cause="", traits={})
+        case Behaved() | Waited():
+            return fact if fact.name.startswith("email.") else replace(fact, subject="")
+        case Done():
+            return replace(fact, reason="", value=None)
+        case Deferred():
+            return replace(fact, reason=ERASED)
+        case Exited():
+            return replace(fact, reason=REASON)
+        case _:
+            return fact
+
+
+async def _scrub_events(session: AsyncSession, traces: Traces) -> None:
+    """The fingerprint stays, and the event with it: one that is sent again is not stored anew."""
+    await session.execute(
+        update(Event)
+        .where(traces.events())
+        .values(body={}, anonymous_id=None, lead_id=traces.leads[0], state="ignored", note=ERASED),
+        execution_options=_NO_SYNC,
+    )
+
+
+async def _overwrite(session: AsyncSession) -> None:
+    """Have SQLite write zeros over what is deleted, and not only forget where it was."""
+    if session.get_bind().dialect.name == "sqlite":
+        await session.execute(text("PRAGMA secure_delete = ON"))

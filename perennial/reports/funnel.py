@@ -1,0 +1,133 @@
+"""What has happened in an installation so far, counted from its database in one snapshot."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, distinct, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.journeys import Enrolment, FactRow, HandOff
+from models.leads import BehaviourRow, Lead, Suppression
+from models.touches import Touch
+from perennial.leads.suppression import SUPPRESSES
+
+NURTURE, SALES = "in nurture", "with sales"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counts. `deferred` and `refused` are by reason, `standing` by track and place or outcome."""
+
+    leads: int
+    enrolled: int
+    running: int
+    sent: int
+    deferred: Mapping[str, int]
+    refused: Mapping[str, int]
+    touched: int
+    engaged: int
+    mqls: int
+    offered: int
+    answers: Mapping[str, int]
+    left: Mapping[str, int]
+    standing: Mapping[str, Mapping[str, int]]
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain dictionaries and numbers."""
+        return {name: _plain(getattr(self, name)) for name in self.__slots__}
+
+
+async def tally(session: AsyncSession, qualified_at: int) -> Tally:
+    """Count; a lead is marketing-qualified once its score has been `qualified_at` or more."""
+    states = dict((await session.execute(select(Touch.state, func.count()).group_by(Touch.state))).all())
+    score = FactRow.fact["score"].as_integer()
+    qualified = select(func.count(distinct(Enrolment.lead_id))).where(
+        Enrolment.id == FactRow.enrolment_id, FactRow.kind.in_(("scored", "graduated")), score >= qualified_at
+    )
+    standing, running = await _standing(session)
+    return Tally(
+        leads=await _count(session, select(func.count()).select_from(Lead)),
+        enrolled=sum(sum(places.values()) for places in standing.values()),
+        running=running,
+        sent=sum(count for state, count in states.items() if state in ("accepted", "sending", "unknown")),
+        deferred=await _deferred(session),
+        refused=await _reasons(session, select(Touch.reason, func.count()).where(Touch.state == "refused")),
+        touched=await _count(session, select(func.count(distinct(Touch.lead_id))).where(Touch.state == "accepted")),
+        engaged=await _count(session, _engaged()),
+        mqls=await _count(session, qualified),
+        offered=await _count(session, select(func.count(distinct(HandOff.lead_id)))),
+        answers=await _answers(session),
+        left=await _left(session),
+        standing=standing,
+    )
+
+
+def _engaged() -> Select[int]:
+    # What an import tells of the past has an id that says so.
+    return select(func.count(distinct(BehaviourRow.lead_id))).where(
+        BehaviourRow.name.in_(("email.clicked", "email.replied", "page.viewed", "form.submitted", "demo.requested")),
+        BehaviourRow.id.not_like("import-%"),
+    )
+
+
+async def _deferred(session: AsyncSession) -> dict[str, int]:
+    reason = FactRow.fact["reason"].as_string()
+    rows = select(reason, func.count()).where(FactRow.kind == "deferred")
+    return await _reasons(session, rows)
+
+
+async def _reasons(session: AsyncSession, rows: Select[str, int]) -> dict[str, int]:
+    """By reason, commonest first; a reason's details (a clock's time, a city) are left out where they differ."""
+    reasons: Counter[str] = Counter()
+    for reason, count in await session.execute(rows.group_by(rows.selected_columns[0])):
+        name, _, details = reason.partition(":")
+        reasons[f"{name}:{details}" if name in ("cap", "priority", "exited", "suppressed") else name] += count
+    return dict(reasons.most_common())
+
+
+async def _answers(session: AsyncSession) -> dict[str, int]:
+    names = ("sales.accepted", "sales.rejected", "deal.opened", "deal.won")
+    offered = select(HandOff.lead_id)
+    rows = await session.execute(
+        select(BehaviourRow.name, func.count(distinct(BehaviourRow.lead_id)))
+        .where(BehaviourRow.name.in_(names), BehaviourRow.lead_id.in_(offered), BehaviourRow.id.not_like("import-%"))
+        .group_by(BehaviourRow.name)
+    )
+    return dict(rows.all())
+
+
+async def _left(session: AsyncSession) -> dict[str, int]:
+    rows = await session.execute(
+        select(Suppression.reason, func.count())
+        .where(or_(*(Suppression.source == name for name in SUPPRESSES)))
+        .group_by(Suppression.reason)
+    )
+    return dict(rows.all())
+
+
+async def _standing(session: AsyncSession) -> tuple[dict[str, dict[str, int]], int]:
+    places: dict[str, Counter[str]] = defaultdict(Counter)
+    running = 0
+    rows = await session.execute(
+        select(Enrolment.track, Enrolment.status, Enrolment.step, Enrolment.outcome, func.count()).group_by(
+            Enrolment.track, Enrolment.status, Enrolment.step, Enrolment.outcome
+        )
+    )
+    for track, status, step, outcome, count in rows:
+        if status == "finished":
+            places[track][outcome or "finished"] += count
+        else:
+            running += count
+            with_sales = "hand_off:" in step or "alert:" in step
+            places[track][SALES if with_sales else NURTURE] += count
+    return {track: dict(places[track].most_common()) for track in sorted(places)}, running
+
+
+async def _count(session: AsyncSession, rows: Select[int]) -> int:
+    return int(await session.scalar(rows) or 0)
+
+
+def _plain(value: Any) -> Any:
+    return {name: _plain(one) for name, one in value.items()} if isinstance(value, Mapping) else value

@@ -1,0 +1,140 @@
+"""Whether the process lives, whether it can take events, and what it has counted."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cache
+from typing import Annotated, Literal
+
+import structlog
+from alembic.script import ScriptDirectory
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select, text
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from models.intake import Event
+from nurture.errors import SettingsError
+from perennial.platform.database_errors import MIGRATE, explain_database_error
+from perennial.platform.migrations import SCRIPTS
+from perennial.platform.temporal import connect
+from perennial.web.edge import Edge, edge_of
+from perennial.web.errors import TRY_AGAIN_SECONDS, Problem, RequestError, answers
+from perennial.web.keys import Needs
+
+PATIENCE = timedelta(seconds=2)
+
+router = APIRouter(tags=["health"])
+log = structlog.get_logger(__name__)
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class Ready(BaseModel):
+    """The service can take events."""
+
+    database: Literal["ok"] = "ok"
+    temporal: Literal["ok", "absorbing"] = Field(
+        description="absorbing: Temporal is away, and the outbox keeps what comes in until it is back"
+    )
+    outbox: int = Field(description="events that no journey has heard of yet")
+    outbox_age_seconds: float = Field(description="how long the oldest of them waits")
+
+
+@dataclass(slots=True)
+class TemporalProbe:
+    """Asks the Temporal server whether it is well, over one connection that is made when it first answers."""
+
+    address: str | None = None
+    _client: Client | None = field(default=None, repr=False)
+
+    async def answers(self) -> bool:
+        """Whether it does, within two seconds."""
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                if self._client is None:
+                    self._client = await connect(self.address)
+                return await self._client.service_client.check_health(retry=False, timeout=PATIENCE)
+        except (SettingsError, RPCError, TimeoutError):
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the relay has yet to pass on."""
+
+    events: int
+    age_seconds: float
+
+
+async def backlog(edge: Edge) -> Backlog:
+    """The outbox as it stands; the age is by the installation's clock. Raises what the database raises."""
+    async with edge.database.reading() as session:
+        query = select(func.count(), func.min(Event.received_at)).where(Event.state == "new")
+        count, oldest = (await session.execute(query)).one()
+    age = 0.0 if oldest is None else max(0.0, (edge.now() - oldest).total_seconds())
+    return Backlog(count, age)
+
+
+@cache
+def head_revision() -> str | None:
+    """The revision that this version of the code needs."""
+    return ScriptDirectory(str(SCRIPTS)).get_current_head()
+
+
+@router.get("/healthz", summary="Does the process live")
+async def healthz() -> Alive:
+    """Always ok: it looks at nothing but itself, so that an outage elsewhere restarts no web process."""
+    return Alive()
+
+
+@router.get("/readyz", summary="Can it take events", responses={503: {"model": Problem, "description": "It cannot."}})
+async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Ready:
+    """Ready means that the database answers and is migrated. Temporal may be away: the outbox absorbs that."""
+    try:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            async with edge.database.reading() as session:
+                revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
+            waiting = await backlog(edge)
+    except Exception as error:  # noqa: BLE001 - whatever keeps the database from answering is one answer here
+        log.warning("not ready", why=str(explain_database_error(error)))
+        raise RequestError(
+            503, "database", "the database does not answer or is not set up", retry_after=TRY_AGAIN_SECONDS
+        ) from None
+    if revision != head_revision():
+        raise RequestError(
+            503, "migrations", f"the database is not at this version: {MIGRATE}", retry_after=TRY_AGAIN_SECONDS
+        )
+    temporal = await edge.temporal.answers()
+    return Ready(
+        temporal="ok" if temporal else "absorbing", outbox=waiting.events, outbox_age_seconds=waiting.age_seconds
+    )
+
+
+@router.get(
+    "/metrics",
+    summary="What it has counted, for Prometheus",
+    dependencies=[Depends(Needs("support"))],
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **answers(401, 403, 429)},
+)
+async def metrics(edge: Annotated[Edge, Depends(edge_of)]) -> Response:
+    """Requests, events by source and fate, and the outbox, in Prometheus' text format."""
+    counted = edge.metrics
+    try:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            waiting = await backlog(edge)
+    except Exception as error:  # noqa: BLE001 - the other figures are wanted most when this one cannot be had
+        log.warning("the outbox cannot be counted", why=str(explain_database_error(error)))
+        counted.database.set(0)
+    else:
+        counted.database.set(1)
+        counted.outbox.set(waiting.events)
+        counted.outbox_age.set(waiting.age_seconds)
+    counted.temporal.set(await edge.temporal.answers())
+    return Response(counted.text(), media_type="text/plain; version=0.0.4")

@@ -1,1 +1,0 @@
-"""The way in from the world: signed webhooks, Segment's API, health; one FastAPI application, made by `web.app`."""

@@ -1,1 +1,0 @@
-"""The one place that builds settings, database, clients and worker."""
