@@ -2,9 +2,9 @@
 
     python worker.py
 
-It needs a migrated database and waits for a Temporal server; both are named by the settings
-(`perennial.platform.settings`, `temporalio.envconfig`). `--address` names an embedded engine, `--child` ends it with the
-process that started it.
+It needs a migrated database and waits for a Temporal server; the settings name both
+(`perennial.platform.settings`, `temporalio.envconfig`). `--address` names an embedded engine, `--child` ends it with
+the process that started it.
 """
 
 import argparse
