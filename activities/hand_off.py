@@ -6,8 +6,8 @@ from secrets import token_hex
 from sqlalchemy import select
 from temporalio import activity
 
-from models.journeys import Alert, HandOff
-from models.leads import Lead
+from models.journeys import Alert, HandOffRow
+from models.leads import LeadRow
 from models.messages import StepOrder, StepOutcome
 from nurture.journey.decision import AlertStep
 from nurture.journey.decision import HandOff as HandOffStep
@@ -32,7 +32,7 @@ class PeopleActivities:
             raise TypeError(f"hand_off got a {step.kind}")
         at = self.moment.of(order.now)
         async with self.database.writing() as session:
-            score = await session.scalar(select(Lead.score).where(Lead.id == order.lead_id))
+            score = await session.scalar(select(LeadRow.score).where(LeadRow.id == order.lead_id))
             row = {
                 "id": f"ho{token_hex(12)}",
                 "enrolment_id": order.enrolment_id,
@@ -43,7 +43,7 @@ class PeopleActivities:
                 "score": score or 0,
                 "at": at,
             }
-            await session.execute(upsert_ignore(HandOff, row))
+            await session.execute(upsert_ignore(HandOffRow, row))
             await write_facts(session, order.enrolment_id, order.seq, [Done(at, step.key, "done")])
         return StepOutcome(at=at)
 

@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from models.journeys import FactRow
 from models.messages import StepOrder, StepOutcome
 from nurture.content.catalogue import Catalogue
-from nurture.gate import Allow, Ask, Defer, Refuse, judge
+from nurture.gate import Allow, Defer, Refuse, SendRequest, judge
 from nurture.journey.decision import Send
 from nurture.journey.facts import Done
 from nurture.journey.track import Registry
@@ -32,10 +32,10 @@ from perennial.channels.ports import (
     UnknownFateError,
 )
 from perennial.journeys import ledger
-from perennial.journeys.ledger import Entry
+from perennial.journeys.ledger import TouchEntry
 from perennial.journeys.read_model import FACT, write_decision, write_facts, write_head
 from perennial.journeys.standing import Addressee, Place, place_of, standing_of
-from perennial.leads.identity import hold
+from perennial.leads.identity import lock_current_lead
 from perennial.platform.database import Database
 from perennial.platform.moment import Moment
 from perennial.platform.tokens import Tokens
@@ -89,7 +89,7 @@ class SendActivity:
             raise TypeError(f"send got a {step.kind}")
         now = self.moment.of(order.now)
         opened = await self._open(order, step, now)
-        if isinstance(opened, Entry):
+        if isinstance(opened, TouchEntry):
             opened = await self._resume(order, step, opened, now)
         if isinstance(opened, StepOutcome):
             return opened
@@ -113,18 +113,22 @@ class SendActivity:
             raise ApplicationError(said, type="SendingStopped", next_retry_delay=STOPPED_FOR) from None
         return await self._close(order, touch.id, "accepted", provider_id=provider_id)
 
-    async def _open(self, order: StepOrder, step: Send, now: datetime) -> StepOutcome | tuple[Entry, Addressee] | Entry:
+    async def _open(
+        self, order: StepOrder, step: Send, now: datetime
+    ) -> StepOutcome | tuple[TouchEntry, Addressee] | TouchEntry:
         """Judge, and commit a new touch as `sending`; or the touch that an earlier try left, or what became of it."""
         async with self.database.transaction() as connection:
             place = await self._place(connection, order)
             touch = place.touch
             if touch is not None:
                 return touch if self._is_open(touch, order) else await _told(connection, order, touch)
-            return await self._judge(connection, order, step, place, Entry(f"tc{token_hex(12)}", NEW, "", now), now)
+            return await self._judge(
+                connection, order, step, place, TouchEntry(f"tc{token_hex(12)}", NEW, "", now), now
+            )
 
     async def _resume(
-        self, order: StepOrder, step: Send, touch: Entry, now: datetime
-    ) -> StepOutcome | tuple[Entry, Addressee]:
+        self, order: StepOrder, step: Send, touch: TouchEntry, now: datetime
+    ) -> StepOutcome | tuple[TouchEntry, Addressee]:
         """Settle what an earlier try left; if it is to be sent again, judge anew: the lead may have opted out."""
         if touch.state != "deferred":
             match await self.provider.fate(touch.id):
@@ -138,7 +142,7 @@ class SendActivity:
                     pass
         async with self.database.transaction() as connection:
             place = await self._place(connection, order)
-            touch = await ledger.hold(connection, touch.id)
+            touch = await ledger.lock(connection, touch.id)
             if not self._is_open(touch, order):
                 return await _told(connection, order, touch)
             return await self._judge(connection, order, step, place, touch, now)
@@ -146,13 +150,13 @@ class SendActivity:
     async def _place(self, connection: AsyncConnection, order: StepOrder) -> Place:
         return await place_of(connection, order.enrolment_id, order.step.key, self.tracks[order.track].exits)
 
-    def _is_open(self, touch: Entry, order: StepOrder) -> bool:
+    def _is_open(self, touch: TouchEntry, order: StepOrder) -> bool:
         return touch.state in OPEN or (touch.state == "unknown" and self._insists(order))
 
     def _insists(self, order: StepOrder) -> bool:
         return self.tracks[order.track].delivery == "at_least_once"
 
-    def _settles_in(self, touch: Entry) -> timedelta:
+    def _settles_in(self, touch: TouchEntry) -> timedelta:
         """How much longer, in real time, a webhook may take to tell of a touch of unknown fate."""
         return self.moment.clock.real_at(touch.at) + self._patience - self.moment.wall()
 
@@ -161,11 +165,11 @@ class SendActivity:
         return max(self.moment.clock.real_duration(SETTLES_WITHIN), SETTLES_NO_SOONER)
 
     async def _judge(  # noqa: PLR0917 - of whom, what, and when
-        self, connection: AsyncConnection, order: StepOrder, step: Send, place: Place, touch: Entry, now: datetime
-    ) -> StepOutcome | tuple[Entry, Addressee]:
+        self, connection: AsyncConnection, order: StepOrder, step: Send, place: Place, touch: TouchEntry, now: datetime
+    ) -> StepOutcome | tuple[TouchEntry, Addressee]:
         track, piece, lead = self.tracks[order.track], self.catalogue.get(step.piece), place.lead
         standing = await standing_of(connection, place, now, but=touch.id)
-        ask = Ask(now, lead.id, track.name, track.priority, lead.time_zone, lead.country, piece.topic)
+        ask = SendRequest(now, lead.id, track.name, track.priority, lead.time_zone, lead.country, piece.topic)
         lost = touch.state == "unknown"
         match verdict := judge(ask, standing, track.gate_rules):
             case Defer():
@@ -173,11 +177,11 @@ class SendActivity:
                     await ledger.change(connection, replace(touch, state="deferred", reason=verdict.reason))
                 return StepOutcome(at=now, result="deferred", reason=verdict.reason, until=verdict.until)
             case Allow():
-                judged = replace(touch, at=now) if lost else Entry(touch.id, "sending", "", now)
+                judged = replace(touch, at=now) if lost else TouchEntry(touch.id, "sending", "", now)
             case Refuse() if lost:
                 judged = replace(touch, reason=f"{UNKNOWN}, and it is not sent again: {verdict.reason}")
             case Refuse():
-                judged = Entry(touch.id, "refused", verdict.reason, now)
+                judged = TouchEntry(touch.id, "refused", verdict.reason, now)
             case _:
                 assert_never(verdict)
         if touch.state == NEW:
@@ -199,14 +203,14 @@ class SendActivity:
         await _record(connection, order, outcome)
         return outcome
 
-    def _envelope(self, order: StepOrder, step: Send, touch: Entry, lead: Addressee) -> Envelope:
+    def _envelope(self, order: StepOrder, step: Send, touch: TouchEntry, lead: Addressee) -> Envelope:
         piece = self.catalogue.get(step.piece)
         return envelope_of(touch, order.track, lead, piece, step.variant, sender=self.sender, tokens=self.tokens)
 
     async def _put_off(self, touch_id: str, said: str, told: str) -> None:
         """Note that a touch surely did not leave: the next try need not ask, and judges it anew."""
         async with self.database.transaction() as connection:
-            touch = await ledger.hold(connection, touch_id)
+            touch = await ledger.lock(connection, touch_id)
             if touch.state == "sending":
                 await ledger.change(connection, replace(touch, state="deferred", reason=_lines(said, told)))
 
@@ -216,7 +220,7 @@ class SendActivity:
         if not self._insists(order):
             return await self._close(order, touch_id, "unknown", said, told)
         async with self.database.transaction() as connection:
-            touch = await ledger.hold(connection, touch_id)
+            touch = await ledger.lock(connection, touch_id)
             enough = touch.state == "unknown" and attempt >= MOST_TRIES
             if touch.state == "sending":
                 touch = replace(touch, state="unknown", reason=_lines(said, told))
@@ -238,8 +242,8 @@ class SendActivity:
     ) -> StepOutcome:
         """Settle a touch, unless a webhook was quicker."""
         async with self.database.transaction() as connection:
-            await hold(connection, order.enrolment_id)
-            touch = await ledger.hold(connection, touch_id)
+            await lock_current_lead(connection, order.enrolment_id)
+            touch = await ledger.lock(connection, touch_id)
             if touch.state in OPEN or (touch.state == "unknown" and state == "accepted"):
                 touch = replace(touch, state=state, reason=_lines(said, told))
                 await ledger.change(connection, touch, provider_id=provider_id)
@@ -262,12 +266,12 @@ def _ask_again(said: str, after: timedelta) -> ApplicationError:
     return ApplicationError(_first_line(said), type="FateUnknown", next_retry_delay=after)
 
 
-def _outcome_of(touch: Entry) -> StepOutcome:
+def _outcome_of(touch: TouchEntry) -> StepOutcome:
     result = touch.state if touch.state in ("refused", "unknown") else "sent"
     return StepOutcome(at=touch.at, result=result, reason=_first_line(touch.reason))
 
 
-async def _told(connection: AsyncConnection, order: StepOrder, touch: Entry) -> StepOutcome:
+async def _told(connection: AsyncConnection, order: StepOrder, touch: TouchEntry) -> StepOutcome:
     """What became of a settled touch; as an earlier try recorded it, if one did, whatever webhooks said since."""
     recorded = await connection.scalar(
         select(FactRow.fact).where(

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from models.messages import Behaviour, StepOrder, StepOutcome
     from nurture.journey.decision import Park, Send
     from nurture.journey.matchers import hears
-    from nurture.people.scoring import DEFAULT_MODEL, Entry
+    from nurture.people.scoring import DEFAULT_MODEL, ScoreLine
     from nurture.timing.clock import Clock
 
 RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
@@ -102,7 +102,7 @@ class Optimised:
     def __init__(self) -> None:
         self.inbox: deque[Behaviour] = deque()
         self.heard: set[str] = set()
-        self.entries: list[Entry] = []
+        self.entries: list[ScoreLine] = []
         self.score = 0
         self.seq = 1
 

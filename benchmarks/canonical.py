@@ -18,7 +18,7 @@ from nurture.journey.matchers import disqualified, hears, link_clicked, opted_ou
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.plan import plan
 from nurture.journey.track import track
-from nurture.people.scoring import DEFAULT_MODEL, Entry
+from nurture.people.scoring import DEFAULT_MODEL, ScoreLine
 from nurture.timing.calendar import SendWindow
 
 LESSONS = 11
@@ -110,7 +110,7 @@ def timetable() -> tuple[Leg, ...]:
     """The thirteen waits, rehearsed with `plan`."""
     start = datetime(2026, 1, 5, 10, tzinfo=UTC)
     legs: list[Leg] = []
-    entries: list[Entry] = []
+    entries: list[ScoreLine] = []
     journal = Journal([first_fact("rehearsal", start)])
     now, piece, number = start, "", 0
     waiting: tuple[timedelta, Park, list[Act]] | None = None
@@ -161,7 +161,7 @@ def first_fact(lead: str, at: datetime) -> Enrolled:
     return Enrolled(at=at, lead=lead, cause="benchmark", traits=TRAITS)
 
 
-def _scored(entries: list[Entry], journal: Journal, now: datetime) -> list[AnyFact]:
+def _scored(entries: list[ScoreLine], journal: Journal, now: datetime) -> list[AnyFact]:
     score = DEFAULT_MODEL.score(entries, now)
     last = journal.facts[journal.scores[-1]]
     assert isinstance(last, Scored | Enrolled)

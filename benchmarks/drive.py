@@ -17,7 +17,7 @@ from models.journeys import Enrolment
 from models.leads import BehaviourRow, ScoreEntry
 from models.messages import Behaviour
 from nurture.people.scoring import DEFAULT_MODEL
-from perennial.intake.behaviours import Happening
+from perennial.intake.behaviours import Report
 from perennial.platform.database import upsert_ignore
 
 Variant = Literal["ours", "naive", "optimised"]
@@ -195,7 +195,7 @@ class Driver:
 
     async def _through_ear(self, lead_id: str, id_: str, at: datetime, act: Act) -> None:
         props = {} if act.subject == "" else {_property(act.name): act.subject}
-        await self.stand.inst.ear.hear(Happening(id_, lead_id, act.name, props, at))
+        await self.stand.inst.ear.hear(Report(id_, lead_id, act.name, props, at))
 
     async def _record(self, lead_id: str, start: datetime) -> None:
         """All that the lead will do, in the ledger at once; entries ahead of their time count nothing."""

@@ -17,7 +17,7 @@ import psutil
 
 from benchmarks.canonical import TRAITS
 from benchmarks.worker import installed
-from models.leads import Consent, Lead
+from models.leads import Consent, LeadRow
 from models.shared import ClockRow
 from perennial.app.installation import Installation
 from perennial.dev.embedded import Engine, embedded_engine
@@ -168,9 +168,9 @@ class _Ear(asyncio.DatagramProtocol):
         self.heard.append(Sent(lead_id, piece, float(at)))
 
 
-def _lead(lead_id: str, at: datetime) -> Lead:
+def _lead(lead_id: str, at: datetime) -> LeadRow:
     address = f"{lead_id}@leads.example"
-    return Lead(
+    return LeadRow(
         id=lead_id, email=address, email_key=address, first_name="Ada", time_zone="UTC", traits=TRAITS, created_at=at
     )
 

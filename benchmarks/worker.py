@@ -26,7 +26,7 @@ from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
 from perennial.app.installation import Installation
 from perennial.app.worker import build_worker, step_activities
-from perennial.channels.database_mail import Mailbox
+from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Envelope, Fate
 from perennial.journeys.read_model import write_decision, write_head
 from perennial.leads.scores import rescore
@@ -42,7 +42,7 @@ TRACKS = Registry((canonical,))
 class Telling:
     """The mailbox, that also tells the driver of each send."""
 
-    mailbox: Mailbox
+    mailbox: DatabaseProvider
     port: int
     socket: socket.socket
 
@@ -95,7 +95,7 @@ async def installed(address: str, settings: Settings) -> Installation:
 
 def worker_of(inst: Installation, variant: str, port: int) -> Worker:
     """The project's own worker for `ours`, else one with the same settings for the journeys written by hand."""
-    provider = Telling(Mailbox(inst.database), port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    provider = Telling(DatabaseProvider(inst.database), port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     if variant == "ours":
         return build_worker(inst, provider=provider)
     settings, hand = inst.settings, HandActivities(inst.database)

@@ -64,7 +64,7 @@ class DecisionRow(Base):
     because: Mapped[list[Any]] = mapped_column(default=list)
 
 
-class HandOff(Base):
+class HandOffRow(Base):
     """A lead offered to sales, once a step; sales' answer arrives as a behaviour."""
 
     __tablename__ = "hand_offs"

@@ -12,7 +12,7 @@ from models.base import Base, refers_to
 from models.types import BIG_ID
 
 
-class Lead(Base):
+class LeadRow(Base):
     """A person a company keeps in touch with. Names and addresses are here and in messages only."""
 
     __tablename__ = "leads"

@@ -77,7 +77,7 @@ class Rival:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SendRequest:
     """The send that is asked for; `time_zone` is an IANA name, `country` an ISO 3166 alpha-2 code or None.
 
     `topic` is what the piece is about (a slug), or `any`.
@@ -93,7 +93,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LeadState:
     """Where the lead stands at that moment: `exited` is the reason the lead left this track, or None.
 
     `break_until` is when the break ends that the lead asked for; `unwanted` are the topics it wants nothing on.
@@ -134,7 +134,7 @@ Verdict: TypeAlias = Allow | Defer | Refuse
 _ALLOW = Allow()
 
 
-def judge(ask: Ask, standing: Standing, rules: GateRules) -> Verdict:
+def judge(ask: SendRequest, standing: LeadState, rules: GateRules) -> Verdict:
     """Whether this touch may go out now; raises InputError for an unknown time zone or a naive time."""
     refused = (
         check_erasure(standing)
@@ -153,17 +153,17 @@ def judge(ask: Ask, standing: Standing, rules: GateRules) -> Verdict:
     return check_window(ask, rules) or _ALLOW
 
 
-def check_erasure(standing: Standing) -> Refuse | None:
+def check_erasure(standing: LeadState) -> Refuse | None:
     """An erased lead is never written to."""
     return Refuse("erased at the lead's request") if standing.erased else None
 
 
-def check_suppression(standing: Standing) -> Refuse | None:
+def check_suppression(standing: LeadState) -> Refuse | None:
     """A suppressed lead (opt-out, complaint, hard bounce) is never written to."""
     return Refuse(f"suppressed: {', '.join(standing.suppressions)}") if standing.suppressions else None
 
 
-def check_consent(standing: Standing) -> Refuse | None:
+def check_consent(standing: LeadState) -> Refuse | None:
     """Only consent that is granted and not withdrawn allows a touch."""
     match standing.consent:
         case "granted":
@@ -176,7 +176,7 @@ def check_consent(standing: Standing) -> Refuse | None:
             assert_never(standing.consent)
 
 
-def check_exit(standing: Standing) -> Refuse | None:
+def check_exit(standing: LeadState) -> Refuse | None:
     """A lead who has left the track gets nothing more from it."""
     return None if standing.exited is None else Refuse(f"exited: {standing.exited}")
 
@@ -216,7 +216,7 @@ def check_caps(now: datetime, touches: tuple[PastTouch, ...], caps: Caps) -> Def
     return held
 
 
-def check_priority(ask: Ask, rivals: tuple[Rival, ...]) -> Defer | None:
+def check_priority(ask: SendRequest, rivals: tuple[Rival, ...]) -> Defer | None:
     """Give way for a day to a track of strictly higher priority that is due now or within the hour.
 
     A rival more than 7 days overdue is stuck and holds nobody back, else a lead could wait for ever.
@@ -232,7 +232,7 @@ def check_priority(ask: Ask, rivals: tuple[Rival, ...]) -> Defer | None:
     return Defer(ask.now + _GIVES_WAY_FOR, f"priority: {first.track} goes first")
 
 
-def check_window(ask: Ask, rules: GateRules) -> Defer | None:
+def check_window(ask: SendRequest, rules: GateRules) -> Defer | None:
     """Hold the touch until the window opens on the lead's own clock, on an open day of its country."""
     local = local_time(ask.now, ask.time_zone)
     if local.weekday() not in rules.window.weekdays:
@@ -253,7 +253,7 @@ def _later(one: Defer | None, other: Defer | None) -> Defer | None:
     return max(one, other, key=lambda held: held.until)
 
 
-def _into_window(moment: datetime, ask: Ask, rules: GateRules) -> datetime:
+def _into_window(moment: datetime, ask: SendRequest, rules: GateRules) -> datetime:
     """`moment` if the window is open then; else its next opening, plus the lead's own share of the spread."""
     country = ask.country if rules.holidays else None
     opening = next_open(moment, ask.time_zone, rules.window, country)

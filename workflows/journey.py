@@ -52,7 +52,7 @@ LOCAL_PATIENCE = timedelta(seconds=5)
 
 
 @workflow.defn(dynamic=True)
-class Nurture:
+class JourneyWorkflow:
     """One lead's journey on one track."""
 
     @workflow.init  # signals can come before `run`: the inbox must know by then what was heard

@@ -19,7 +19,7 @@ from nurture.journey.plan import NO_CONTENT, plan
 from nurture.journey.track import Track
 from nurture.journey.wording import say_next
 from nurture.people.behaviours import behaviour_kind
-from nurture.people.scoring import DEFAULT_MODEL, Entry, ScoringModel, stage_of
+from nurture.people.scoring import DEFAULT_MODEL, ScoreLine, ScoringModel, stage_of
 
 MONDAY_MORNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -47,7 +47,7 @@ class Rehearsal:
         self._catalogue = catalogue
         self._scoring = scoring
         self._answers = answers or {}
-        self._entries: list[Entry] = scoring.fit_entries(traits or {}, at)
+        self._entries: list[ScoreLine] = scoring.fit_entries(traits or {}, at)
         score = scoring.score(self._entries, at)
         enrolled = Enrolled(at, "rehearsed", "rehearsal", score.total, score.stage, dict(traits or {}), seen)
         self.journal = Journal([enrolled])

@@ -16,14 +16,14 @@ from typing import Protocol
 from nurture.bench.behaviour_model import PlannedBehaviour
 from nurture.content.catalogue import Catalogue
 from nurture.errors import InputError
-from nurture.gate import Allow, Ask, Defer, GateRules, PastTouch, Refuse, Standing, judge
+from nurture.gate import Allow, Defer, GateRules, LeadState, PastTouch, Refuse, SendRequest, judge
 from nurture.journey.decision import AnyStep, Finish, HandOff, Park, Send
 from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Graduated, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.matchers import hears, opted_out
 from nurture.journey.plan import plan
 from nurture.journey.track import Track
-from nurture.people.scoring import DEFAULT_MODEL, Entry, ScoringModel
+from nurture.people.scoring import DEFAULT_MODEL, ScoreLine, ScoringModel
 
 MONTH = timedelta(days=30)
 
@@ -133,7 +133,7 @@ class _Life:
         self.decisions = 0
         self.touches: list[PastTouch] = []
         self.consents = True
-        self.entries: list[Entry] = scoring.fit_entries(lead.traits, start)
+        self.entries: list[ScoreLine] = scoring.fit_entries(lead.traits, start)
         self.score = scoring.score(self.entries, start)
         self.ahead: list[tuple[datetime, str, PlannedBehaviour]] = []
         self._foresee(model.after_enrolment(lead.id, track.name, start))
@@ -193,8 +193,8 @@ class _Life:
     def _send(self, step: Send) -> AnyFact:
         lead, track = self.lead, self.track
         topic = self.catalogue.get(step.piece).topic
-        ask = Ask(self.now, lead.id, track.name, track.priority, lead.time_zone, lead.country, topic)
-        standing = Standing("granted" if self.consents else "withdrawn", touches=tuple(self.touches))
+        ask = SendRequest(self.now, lead.id, track.name, track.priority, lead.time_zone, lead.country, topic)
+        standing = LeadState("granted" if self.consents else "withdrawn", touches=tuple(self.touches))
         match judge(ask, standing, self.rules):
             case Allow():
                 self.touches.append(PastTouch(self.now, track.name))

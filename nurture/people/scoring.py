@@ -49,7 +49,7 @@ class EngagementRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ScoreLine:
     """One row of the score ledger: the points a rule gave, why, and when it happened.
 
     `behaviour_id` is empty for fit. An entry whose rule is no longer in the model counts nothing.
@@ -107,27 +107,29 @@ class ScoringModel:
         object.__setattr__(self, "_fades", fades)
         object.__setattr__(self, "_fits", frozenset(rule.name for rule in self.fit))
 
-    def fit_entries(self, traits: Mapping[str, str], at: datetime) -> list[Entry]:
+    def fit_entries(self, traits: Mapping[str, str], at: datetime) -> list[ScoreLine]:
         """One entry for each fit rule that the profile meets as of `at`."""
         return [
-            Entry(rule.name, rule.points, rule.reason, at) for rule in self.fit if traits.get(rule.trait) in rule.values
+            ScoreLine(rule.name, rule.points, rule.reason, at)
+            for rule in self.fit
+            if traits.get(rule.trait) in rule.values
         ]
 
-    def engagement_entries(self, behaviour_id: str, name: str, subject: str | None, at: datetime) -> list[Entry]:
+    def engagement_entries(self, behaviour_id: str, name: str, subject: str | None, at: datetime) -> list[ScoreLine]:
         """The entry of the first rule that matches the behaviour that happened at `at`; none if none does."""
         for rule in self.engagement:
             if rule.behaviour == name and fnmatchcase(subject or "", rule.subject_glob):
                 reason = f"{behaviour_kind(name).says} {subject or ''}".strip()
-                return [Entry(rule.name, rule.points, reason, at, behaviour_id)]
+                return [ScoreLine(rule.name, rule.points, reason, at, behaviour_id)]
         return []
 
-    def score(self, entries: Iterable[Entry], as_of: datetime) -> Score:
+    def score(self, entries: Iterable[ScoreLine], as_of: datetime) -> Score:
         """The score as of a moment: fit + sum of points * 0.5 ** (age / half-life), each rule within its cap.
 
         Entries after `as_of` are ignored. Negative points do not fade, else a lead would gain by doing
         nothing. Of several entries of one fit rule the latest counts: a changed profile may be entered again.
         """
-        fits: dict[str, Entry] = {}
+        fits: dict[str, ScoreLine] = {}
         sums: dict[str, list[float]] = {}
         fades = self._fades
         for entry in entries:
@@ -150,7 +152,7 @@ class ScoringModel:
         total = min(100, max(0, fit + engagement))
         return Score(total, fit, engagement, stage_of(total), self.band_of(total))
 
-    def explain(self, entries: Iterable[Entry], as_of: datetime) -> list[tuple[str, float, datetime]]:
+    def explain(self, entries: Iterable[ScoreLine], as_of: datetime) -> list[tuple[str, float, datetime]]:
         """(reason, points now, when it happened) for each entry that counts, newest first.
 
         The points add up to fit + engagement before rounding: where a cap binds, the older get what is left.
@@ -189,7 +191,7 @@ def _bounded(points: float, cap: float) -> float:
     return min(cap, max(-cap, points))
 
 
-def _newest(entry: Entry) -> tuple[datetime, int, str]:
+def _newest(entry: ScoreLine) -> tuple[datetime, int, str]:
     return entry.at, entry.points, entry.reason
 
 

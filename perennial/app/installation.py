@@ -12,7 +12,7 @@ from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from nurture.timing.clock import Clock
 from perennial.channels.envelope import From
 from perennial.channels.render import load_catalogue
-from perennial.intake.behaviours import Ear
+from perennial.intake.behaviours import Listener
 from perennial.journeys.enrolling import Enroller
 from perennial.platform.clock import read_clock
 from perennial.platform.database import Database
@@ -44,9 +44,9 @@ class Installation:
         return Enroller(self.database, self.client, self.tracks, self.settings.task_queue, self.clock)
 
     @property
-    def ear(self) -> Ear:
+    def ear(self) -> Listener:
         """Takes in behaviours."""
-        return Ear(self.database, self.client, self.enroller, self.scoring)
+        return Listener(self.database, self.client, self.enroller, self.scoring)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import assert_never
 
 from nurture.errors import SettingsError
-from perennial.channels.database_mail import Mailbox
+from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Provider
 from perennial.integrations.sendgrid.provider import SendGridProvider
 from perennial.integrations.smtp.provider import SmtpProvider, SmtpServer
@@ -47,6 +47,6 @@ def provider_of(settings: Settings, database: Database) -> Provider:
             )
             return SmtpProvider(server, tokens_of(settings), settings.public_url)
         case "database":
-            return Mailbox(database)
+            return DatabaseProvider(database)
         case _:
             assert_never(settings.provider)

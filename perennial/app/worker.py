@@ -19,7 +19,7 @@ from perennial.app.providers import provider_of
 from perennial.channels.ports import Provider
 from perennial.platform.quiet_errors import QuietErrors
 from perennial.platform.secrets import tokens_of
-from workflows.journey import Nurture
+from workflows.journey import JourneyWorkflow
 
 PASSED_THROUGH = (
     "models",
@@ -44,7 +44,7 @@ def build_worker(
     return Worker(
         inst.client,
         task_queue=settings.task_queue,
-        workflows=[Nurture],
+        workflows=[JourneyWorkflow],
         activities=[
             *step_activities(inst, provider or provider_of(settings, inst.database)),
             *(own_activities() if own is None else own),

@@ -12,7 +12,7 @@ _INSERT = upsert_ignore(Message)
 
 
 @dataclass(frozen=True)
-class Mailbox:
+class DatabaseProvider:
     """Keeps each message once, by its touch."""
 
     database: Database

@@ -26,7 +26,7 @@ START, LEADS, WATCH, STEER, KEEP = "Start", "Leads", "Watch and explain", "Steer
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Command:
     """A command: under which heading it is listed, the function (or group) that is it, and an example of its use."""
 
     panel: str
@@ -49,35 +49,35 @@ class Entry:
 
 
 COMMANDS = {
-    "demo": Entry(START, "demo.demo", "demo --leads 200 --months 6"),
-    "dev": Entry(START, "dev.dev", "dev --speed 12h/s"),
-    "worker": Entry(START, "upkeep.worker", "worker"),
-    "web": Entry(START, "web.web", "web --port 8000"),
-    "relay": Entry(START, "relay.relay", "relay"),
-    "mailbox": Entry(START, "mailbox.mailbox", "mailbox"),
-    "import": Entry(LEADS, "leads.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
-    "leads": Entry(LEADS, "leads.leads", 'leads --where "industry=retail score>=40"'),
-    "enrol": Entry(LEADS, "leads.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
-    "signal": Entry(LEADS, "leads.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
-    "renurture": Entry(LEADS, "leads.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
-    "tracks": Entry(WATCH, "support.tracks", "tracks"),
-    "show": Entry(WATCH, "show.show", "show ada@example.com"),
-    "why": Entry(WATCH, "support.why", "why ada@example.com welcome"),
-    "replay": Entry(WATCH, "replay.replay", "replay ada@example.com --at 2026-03-01 --set score=80"),
-    "mail": Entry(WATCH, "mail.mail", "mail ada@example.com --last 5"),
-    "alerts": Entry(WATCH, "mail.alerts", "alerts"),
-    "pause": Entry(STEER, "control.pause", 'pause --track new-lead --reason "office closed"'),
-    "resume": Entry(STEER, "control.resume", "resume --track new-lead"),
-    "refresh": Entry(STEER, "control.refresh", "refresh --track new-lead --rate 100/s"),
-    "exit": Entry(STEER, "control.exit_", 'exit --lead ada@example.com --reason "asked by phone"'),
-    "override": Entry(STEER, "control.override", "override ada@example.com --track new-lead"),
-    "check": Entry(KEEP, "upkeep.check", "check"),
-    "migrate": Entry(KEEP, "upkeep.migrate", "migrate"),
-    "suppress": Entry(KEEP, "privacy.suppress", "suppress ada@example.com --reason manual"),
-    "merge": Entry(KEEP, "privacy.merge", "merge ada@example.com ada@old.example.com"),
-    "export": Entry(KEEP, "privacy.export", "export ada@example.com"),
-    "erase": Entry(KEEP, "privacy.erase", "erase ada@example.com --yes"),
-    "keys": Entry(KEEP, "web.keys", "keys create website --scope ingest"),
+    "demo": Command(START, "demo.demo", "demo --leads 200 --months 6"),
+    "dev": Command(START, "dev.dev", "dev --speed 12h/s"),
+    "worker": Command(START, "upkeep.worker", "worker"),
+    "web": Command(START, "web.web", "web --port 8000"),
+    "relay": Command(START, "relay.relay", "relay"),
+    "mailbox": Command(START, "mailbox.mailbox", "mailbox"),
+    "import": Command(LEADS, "leads.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
+    "leads": Command(LEADS, "leads.leads", 'leads --where "industry=retail score>=40"'),
+    "enrol": Command(LEADS, "leads.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
+    "signal": Command(LEADS, "leads.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
+    "renurture": Command(LEADS, "leads.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
+    "tracks": Command(WATCH, "support.tracks", "tracks"),
+    "show": Command(WATCH, "show.show", "show ada@example.com"),
+    "why": Command(WATCH, "support.why", "why ada@example.com welcome"),
+    "replay": Command(WATCH, "replay.replay", "replay ada@example.com --at 2026-03-01 --set score=80"),
+    "mail": Command(WATCH, "mail.mail", "mail ada@example.com --last 5"),
+    "alerts": Command(WATCH, "mail.alerts", "alerts"),
+    "pause": Command(STEER, "control.pause", 'pause --track new-lead --reason "office closed"'),
+    "resume": Command(STEER, "control.resume", "resume --track new-lead"),
+    "refresh": Command(STEER, "control.refresh", "refresh --track new-lead --rate 100/s"),
+    "exit": Command(STEER, "control.exit_", 'exit --lead ada@example.com --reason "asked by phone"'),
+    "override": Command(STEER, "control.override", "override ada@example.com --track new-lead"),
+    "check": Command(KEEP, "upkeep.check", "check"),
+    "migrate": Command(KEEP, "upkeep.migrate", "migrate"),
+    "suppress": Command(KEEP, "privacy.suppress", "suppress ada@example.com --reason manual"),
+    "merge": Command(KEEP, "privacy.merge", "merge ada@example.com ada@old.example.com"),
+    "export": Command(KEEP, "privacy.export", "export ada@example.com"),
+    "erase": Command(KEEP, "privacy.erase", "erase ada@example.com --yes"),
+    "keys": Command(KEEP, "web.keys", "keys create website --scope ingest"),
 }
 
 

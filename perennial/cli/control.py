@@ -130,7 +130,7 @@ def _control(
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class RunningJourney:
     """A running journey."""
 
     id: str
@@ -138,11 +138,13 @@ class Stay:
     track: str
 
 
-async def tell(inst: Installation, verb: Verb, stays: Sequence[Stay], reason: str, rate: float | None) -> Counter[str]:
+async def tell(
+    inst: Installation, verb: Verb, stays: Sequence[RunningJourney], reason: str, rate: float | None
+) -> Counter[str]:
     """Signal journeys; how many were `told`, and how many were `over` already."""
     request = Request(reason=reason)
 
-    async def one(stay: Stay) -> str:
+    async def one(stay: RunningJourney) -> str:
         try:
             await inst.client.get_workflow_handle(workflow_of(stay.id)).signal(verb, request)
         except RPCError as error:
@@ -154,14 +156,14 @@ async def tell(inst: Installation, verb: Verb, stays: Sequence[Stay], reason: st
     return await for_each(stays, one, label=verb, rate=rate)
 
 
-async def _stays(inst: Installation, lead: str | None, track: str | None) -> list[Stay]:
+async def _stays(inst: Installation, lead: str | None, track: str | None) -> list[RunningJourney]:
     wanted = select(Enrolment.id, Enrolment.lead_id, Enrolment.track).where(Enrolment.status != "finished")
     if track is not None:
         wanted = wanted.where(Enrolment.track == inst.tracks[track].name)
     async with inst.database.reading() as session:
         if lead is not None:
             wanted = wanted.where(Enrolment.lead_id == (await lead_of(session, lead)).id)
-        found = [Stay(*row) for row in await session.execute(wanted.order_by(Enrolment.id))]
+        found = [RunningJourney(*row) for row in await session.execute(wanted.order_by(Enrolment.id))]
     if not found and lead is not None:
         on = f" on {track}" if track is not None else ""
         raise RefusedError(f"{lead} has no running journey{on}; `starter.py show {lead}` tells its story")
@@ -204,7 +206,7 @@ async def end_suppressed(here: Books, lead_ids: Sequence[str]) -> int:
                 Enrolment.lead_id.in_(lead_ids), Enrolment.status != "finished"
             )
         )
-        stays = [Stay(*row) for row in rows]
+        stays = [RunningJourney(*row) for row in rows]
     if not stays:
         return 0
     engine = running_engine(here.settings.data_dir)

@@ -13,7 +13,7 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from models.journeys import Enrolment
-from models.leads import Lead
+from models.leads import LeadRow
 from nurture.errors import InputError, RefusedError
 from nurture.people.behaviours import behaviour_kind
 from perennial.cli.control import end_suppressed
@@ -32,7 +32,7 @@ from perennial.cli.shared import (
     run,
     tell_refusals,
 )
-from perennial.intake.behaviours import Happening, Heard
+from perennial.intake.behaviours import Receipt, Report
 from perennial.leads.importing.importer import ImportReport, import_leads
 from perennial.leads.importing.leads_file import check_file, read_leads, read_mapping, rejects_file, rejects_path
 from perennial.leads.selection import parse_where, where_clause
@@ -154,12 +154,12 @@ def leads(
     console.print(f"{total:,} leads" + (f", {len(found)} shown (--limit)" if total > len(found) else ""))
 
 
-async def _leads(where: str | None, limit: int) -> tuple[int, list[Lead], dict[str, list[str]]]:
+async def _leads(where: str | None, limit: int) -> tuple[int, list[LeadRow], dict[str, list[str]]]:
     async with books() as here, here.database.reading() as session:
         clause = await where_clause(session, parse_where(where) if where is not None else ())
-        total = await session.scalar(select(func.count()).select_from(Lead).where(clause)) or 0
+        total = await session.scalar(select(func.count()).select_from(LeadRow).where(clause)) or 0
         found = list(
-            await session.scalars(select(Lead).where(clause).order_by(Lead.score.desc(), Lead.id).limit(limit))
+            await session.scalars(select(LeadRow).where(clause).order_by(LeadRow.score.desc(), LeadRow.id).limit(limit))
         )
         on: dict[str, list[str]] = {}
         stays = select(Enrolment.lead_id, Enrolment.track).where(
@@ -170,9 +170,9 @@ async def _leads(where: str | None, limit: int) -> tuple[int, list[Lead], dict[s
         return total, found, on
 
 
-def _profile(lead: Lead) -> dict[str, object]:
+def _profile(lead: LeadRow) -> dict[str, object]:
     hidden = {"email_key", "erased_at"}
-    return {column.key: getattr(lead, column.key) for column in Lead.__table__.columns if column.key not in hidden}
+    return {column.key: getattr(lead, column.key) for column in LeadRow.__table__.columns if column.key not in hidden}
 
 
 def enrol(
@@ -257,7 +257,7 @@ def signal(
     kind = behaviour_kind(behaviour)
     props = dict(pair_of(each, "--prop") for each in prop or ())
     when = None if at is None else moment_of(at, "--at")
-    told = Happening(id=id_ or f"cli-{token_hex(8)}", lead_id=lead, name=kind.name, props=props, at=when or ASAP)
+    told = Report(id=id_ or f"cli-{token_hex(8)}", lead_id=lead, name=kind.name, props=props, at=when or ASAP)
     happening, before, heard = run(_signal(told))
     if as_json:
         became = {"new": heard.new, "score_before": before, "score": heard.score, "heard_by": heard.running}
@@ -277,7 +277,7 @@ def signal(
         console.print(f"Enters: {', '.join(heard.entering)}")
 
 
-async def _signal(told: Happening) -> tuple[Happening, int, Heard]:
+async def _signal(told: Report) -> tuple[Report, int, Receipt]:
     """What was heard, with the lead looked up and the time filled in; the score before; what became of it."""
     async with opened() as inst:
         now = inst.moment.now()

@@ -11,7 +11,7 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from models.journeys import Alert
-from models.leads import Lead
+from models.leads import LeadRow
 from models.touches import Message
 from nurture.errors import InputError, NotFoundError
 from perennial.cli.shared import books, lead_of, out, print_json, run
@@ -82,7 +82,7 @@ async def _mailbox(name: str | None, last: int) -> tuple[int, Sequence[Message]]
         return total, newest.all()[::-1]
 
 
-def _of_mailbox(mailbox: MailboxClient, lead: Lead | None, last: int) -> tuple[int, Sequence[Message]]:
+def _of_mailbox(mailbox: MailboxClient, lead: LeadRow | None, last: int) -> tuple[int, Sequence[Message]]:
     """The mail of the mailbox that runs, as if it were in the database."""
     found = mailbox.messages(limit=last) if lead is None else mailbox.messages(limit=last, to=lead.email)
     total = mailbox.totals()["total"] if lead is None else len(found)
@@ -139,7 +139,10 @@ def alerts(
 async def _alerts(last: int) -> tuple[list[tuple[Alert, str]], list[tuple[datetime, str]]]:
     async with books() as here, here.database.reading() as session:
         rows = await session.execute(
-            select(Alert, Lead.email).join(Lead, Lead.id == Alert.lead_id).order_by(Alert.id.desc()).limit(last)
+            select(Alert, LeadRow.email)
+            .join(LeadRow, LeadRow.id == Alert.lead_id)
+            .order_by(Alert.id.desc())
+            .limit(last)
         )
         found = [(alert, email) for alert, email in rows][::-1]
         return found, (await our_rejections(session, here.now() - LATELY))[:last][::-1]

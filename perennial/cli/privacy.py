@@ -15,11 +15,11 @@ from rich.markup import escape
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import Lead
+from models.leads import LeadRow
 from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.people.addresses import normalise
 from perennial.cli.shared import books, lead_of, opened, out, print_json, run
-from perennial.leads.identity import kept
+from perennial.leads.identity import current_lead
 from perennial.leads.suppression import REASONS, Reason, bar, lift, reason_of, suppressions, unbar
 from perennial.mailroom.client import MailboxClient
 from perennial.mailroom.serve import running_mailbox
@@ -181,17 +181,19 @@ async def _merge(keep: str, lose: str) -> Merged:
 
 async def _own_id(session: AsyncSession, name: str) -> str:
     """The id of the lead that bears this name itself, be it merged into another by now."""
-    named = Lead.email_key == normalise(name) if "@" in name else or_(Lead.id == name, Lead.external_id == name)
-    return await session.scalar(select(Lead.id).where(named).limit(1)) or (await lead_of(session, name)).id
+    named = (
+        LeadRow.email_key == normalise(name) if "@" in name else or_(LeadRow.id == name, LeadRow.external_id == name)
+    )
+    return await session.scalar(select(LeadRow.id).where(named).limit(1)) or (await lead_of(session, name)).id
 
 
-async def _kept(session: AsyncSession, name: str) -> Lead:
+async def _kept(session: AsyncSession, name: str) -> LeadRow:
     """The lead of this name, or the one that goes on for it."""
     found = await lead_of(session, name)
-    return await kept(session, found.id) or found
+    return await current_lead(session, found.id) or found
 
 
-async def _kept_or_none(session: AsyncSession, name: str) -> Lead | None:
+async def _kept_or_none(session: AsyncSession, name: str) -> LeadRow | None:
     try:
         return await _kept(session, name)
     except NotFoundError:

@@ -25,7 +25,7 @@ from perennial.dev.embedded import running_engine
 from perennial.journeys.handles import workflow_of
 from perennial.journeys.histories import Lived, fetch, lived, read_history
 from perennial.journeys.read_model import FACT
-from perennial.journeys.story import decisions_of, journal_of, stays_of
+from perennial.journeys.story import decisions_of, enrolments_of, journal_of
 from perennial.platform.settings import load_settings
 from perennial.platform.temporal import connect
 
@@ -116,7 +116,7 @@ async def _from_installation(name: str, track: str | None, catalogue: Catalogue)
     async with books() as here:
         async with here.database.reading() as session:
             lead = await lead_of(session, name)
-            stays = await stays_of(session, lead.id)
+            stays = await enrolments_of(session, lead.id)
             stay = next((each for each in stays if wanted in {None, each.track}), None)
             if stay is None:
                 was = ", ".join(sorted({each.track for each in stays})) or "no track"

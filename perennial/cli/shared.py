@@ -26,13 +26,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError
 from typer.exceptions import TyperException
 
-from models.leads import Lead
+from models.leads import LeadRow
 from nurture.errors import InputError, NotFoundError, PerennialError, RefusedError, SettingsError
 from nurture.people.addresses import normalise
 from nurture.timing.clock import Clock
 from perennial.app.installation import Installation, installation
 from perennial.dev.embedded import running_engine
-from perennial.leads.identity import kept
+from perennial.leads.identity import current_lead
 from perennial.leads.selection import parse_where, where_clause
 from perennial.platform.clock import read_clock
 from perennial.platform.database import Database
@@ -158,25 +158,25 @@ def failed(error: Exception) -> tuple[int, str]:  # noqa: PLR0911 - one return a
 # What is named
 
 
-async def lead_of(session: AsyncSession, name: str) -> Lead:
+async def lead_of(session: AsyncSession, name: str) -> LeadRow:
     """The lead with this id, e-mail address or external id, or the one it was merged into. Raises NotFoundError."""
-    wanted: list[ColumnElement[bool]] = [Lead.id == name, Lead.external_id == name]
+    wanted: list[ColumnElement[bool]] = [LeadRow.id == name, LeadRow.external_id == name]
     if "@" in name:
         with suppress(InputError):
-            wanted.append(Lead.email_key == normalise(name))
-    found = (await session.scalars(select(Lead).where(or_(*wanted)).limit(2))).all()
+            wanted.append(LeadRow.email_key == normalise(name))
+    found = (await session.scalars(select(LeadRow).where(or_(*wanted)).limit(2))).all()
     if not found:
         raise NotFoundError(
             f"no lead {name!r}; name one by its id, e-mail address or external id (`starter.py leads` lists them)"
         )
     lead = next((each for each in found if each.id == name), found[0])
-    return await kept(session, lead.id) or lead
+    return await current_lead(session, lead.id) or lead
 
 
 async def leads_where(session: AsyncSession, where: str | None) -> list[str]:
     """The ids of the leads that a filter finds (None: all but the erased), oldest first."""
     clause = await where_clause(session, parse_where(where) if where is not None else ())
-    return list(await session.scalars(select(Lead.id).where(clause).order_by(Lead.created_at, Lead.id)))
+    return list(await session.scalars(select(LeadRow.id).where(clause).order_by(LeadRow.created_at, LeadRow.id)))
 
 
 def moment_of(text: str, option: str) -> datetime:

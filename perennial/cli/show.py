@@ -14,7 +14,7 @@ from nurture.journey.track import load_tracks
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.channels.render import load_catalogue
 from perennial.cli.shared import books, lead_of, out, print_json, run
-from perennial.journeys.story import Line, Standing, Story, journal_of, story_of
+from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
 
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
@@ -41,7 +41,7 @@ def show(lead: Named, *, utc: InUtc = False, as_json: Json = False) -> None:
     """
     story, coming = run(_story(lead))
     if as_json:
-        print_json({**{name: getattr(story, name) for name in Story.__dataclass_fields__}, "ahead": coming})
+        print_json({**{name: getattr(story, name) for name in LeadStory.__dataclass_fields__}, "ahead": coming})
         return
     zone = UTC if utc else ZoneInfo(story.lead["time_zone"])
     console = out()
@@ -62,7 +62,7 @@ def show(lead: Named, *, utc: InUtc = False, as_json: Json = False) -> None:
         console.print(f"  {points.now:>+6.1f}  {escape(points.reason)}  [dim]{date_in(points.at, zone)}[/]")
 
 
-def _print_head(console: Console, story: Story) -> None:
+def _print_head(console: Console, story: LeadStory) -> None:
     lead = story.lead
     name = " ".join(filter(None, (lead["first_name"], lead["last_name"]))) or lead["email"]
     parts = [lead["email"] if name != lead["email"] else "", lead["company"], lead["time_zone"], lead["id"]]
@@ -73,7 +73,7 @@ def _print_head(console: Console, story: Story) -> None:
         console.print(f"[red]Never mailed again: {', '.join(story.suppressed)}[/]")
 
 
-def _print_standing(console: Console, standing: Standing, coming: Ahead | None, zone: tzinfo) -> None:
+def _print_standing(console: Console, standing: JourneyLine, coming: Ahead | None, zone: tzinfo) -> None:
     if standing.status == "finished":
         ended = date_in(standing.ended_at, zone) if standing.ended_at else ""
         console.print(f"  {standing.track}: [bold]{escape(standing.outcome or 'finished')}[/] on {ended}")
@@ -98,7 +98,7 @@ def _print_line(console: Console, line: Line, zone: tzinfo, day: str, *, many: b
     return today
 
 
-async def _story(name: str) -> tuple[Story, dict[str, Ahead]]:
+async def _story(name: str) -> tuple[LeadStory, dict[str, Ahead]]:
     """The story, and for each running journey what comes next if the lead stays quiet."""
     registry = load_tracks("workflows.tracks")
     async with books() as here:

@@ -16,7 +16,7 @@ from nurture.journey.track import Registry, load_tracks
 from nurture.journey.wording import say_key
 from perennial.cli.shared import books, lead_of, out, print_json, run
 from perennial.cli.show import InUtc, Json, Named, time_in
-from perennial.journeys.story import Ruling, present_ruling, rulings_on, stays_of, steps_of
+from perennial.journeys.story import Ruling, enrolments_of, present_ruling, rulings_on, steps_of
 
 WIDEST_BAR = 24
 MOST_PLACES = 12
@@ -108,7 +108,7 @@ async def _rulings(name: str, step: str | None, track: str | None) -> tuple[tzin
     wanted = None if track is None else load_tracks("workflows.tracks")[track].name
     async with books() as here, here.database.reading() as session:
         lead = await lead_of(session, name)
-        stays = [stay for stay in await stays_of(session, lead.id) if wanted in {None, stay.track}]
+        stays = [stay for stay in await enrolments_of(session, lead.id) if wanted in {None, stay.track}]
         if not stays:
             raise NotFoundError(f"{name} has never been on {wanted or 'a track'}")
         zone = ZoneInfo(lead.time_zone)

@@ -15,14 +15,14 @@ from typing import Any, TypeAlias
 from sqlalchemy import BindParameter, Row, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.journeys import DecisionRow, Enrolment, HandOff
+from models.journeys import DecisionRow, Enrolment, HandOffRow
 from models.touches import Touch
 from models.types import UtcDateTime
 from nurture.bench.behaviour_model import BehaviourModel, PlannedBehaviour
 from nurture.errors import RefusedError
 from nurture.people.behaviours import behaviour_kind
 from perennial.app.installation import Installation
-from perennial.intake.behaviours import Happening
+from perennial.intake.behaviours import Report
 
 POLL = 0.15
 """Real seconds between two looks at the ledger."""
@@ -36,12 +36,12 @@ AT_ONCE = 8
 _SINCE = bindparam("since", type_=UtcDateTime())
 _NEW: BindParameter[list[str]] = bindparam("new", expanding=True)
 _TOUCH_IDS = select(Touch.id).where(Touch.at >= _SINCE, Touch.state == "accepted")
-_OFFER_IDS = select(HandOff.id).where(HandOff.at >= _SINCE)
+_OFFER_IDS = select(HandOffRow.id).where(HandOffRow.at >= _SINCE)
 _TOUCHES = select(Touch.id, Touch.lead_id, Touch.enrolment_id, Touch.step_key, Touch.piece, Touch.at).where(
     Touch.id.in_(_NEW)
 )
-_OFFERS = select(HandOff.id, HandOff.lead_id, HandOff.enrolment_id, HandOff.step_key, HandOff.at).where(
-    HandOff.id.in_(_NEW)
+_OFFERS = select(HandOffRow.id, HandOffRow.lead_id, HandOffRow.enrolment_id, HandOffRow.step_key, HandOffRow.at).where(
+    HandOffRow.id.in_(_NEW)
 )
 _JOURNEYS = select(
     select(func.max(DecisionRow.at)).where(DecisionRow.enrolment_id == Enrolment.id).scalar_subquery(),
@@ -170,7 +170,7 @@ class Driver:
         subject = behaviour_kind(planned.name).subject
         props = {subject: planned.subject} if subject and planned.subject else {}
         at = await self._moment_of(deed)
-        await self.inst.ear.hear(Happening(planned.id, deed.lead_id, planned.name, props, at, deed.touch_id))
+        await self.inst.ear.hear(Report(planned.id, deed.lead_id, planned.name, props, at, deed.touch_id))
         self.heard += 1
 
     async def _moment_of(self, planned: Deed) -> datetime:

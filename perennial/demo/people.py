@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import Lead
+from models.leads import LeadRow
 from nurture.errors import InputError
 from perennial.demo.driver import Entrance
 from perennial.leads.importing.leads_file import LeadRecord, Reject, read_leads
@@ -93,7 +93,9 @@ async def entrances(
 ) -> Sequence[Entrance]:
     """When which lead, once imported, enters which track; the same for the same seed."""
     rows = await session.execute(
-        select(Lead.email_key, Lead.id).where(Lead.email_key.in_(list(cast.audiences))).order_by(Lead.email_key)
+        select(LeadRow.email_key, LeadRow.id)
+        .where(LeadRow.email_key.in_(list(cast.audiences)))
+        .order_by(LeadRow.email_key)
     )
     draw = random.Random(seed)
     acts: list[Entrance] = []

@@ -11,8 +11,8 @@ from rich.text import Text
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.journeys import Enrolment, FactRow, HandOff
-from models.leads import Lead
+from models.journeys import Enrolment, FactRow, HandOffRow
+from models.leads import LeadRow
 from models.touches import Touch
 from nurture.journey.facts import AnyFact, Chosen, Enrolled, Graduated, Scored, Waited
 from nurture.journey.wording import say_fact
@@ -28,10 +28,10 @@ _KEPT_UP = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class SampleLead:
     """One lead's journey: who, on which track, and every fact of it."""
 
-    lead: Lead
+    lead: LeadRow
     track: str
     facts: Sequence[AnyFact]
 
@@ -84,10 +84,12 @@ def _funnel(counts: Tally) -> Table:
     return table
 
 
-async def pick_story(session: AsyncSession) -> Story | None:
+async def pick_story(session: AsyncSession) -> SampleLead | None:
     """The most telling journey: engaged, scored, graduated and handed over, and not too long to read."""
     best: tuple[float, str] | None = None
-    for enrolment_id in await session.scalars(select(HandOff.enrolment_id).distinct().order_by(HandOff.enrolment_id)):
+    for enrolment_id in await session.scalars(
+        select(HandOffRow.enrolment_id).distinct().order_by(HandOffRow.enrolment_id)
+    ):
         facts = await _facts(session, enrolment_id)
         met = sum(1 for fact in facts if isinstance(fact, Waited) and fact.by == "behaviour")
         value = met + 3 * any(isinstance(fact, Graduated) for fact in facts) - abs(len(facts) - 24) / 6
@@ -99,8 +101,8 @@ async def pick_story(session: AsyncSession) -> Story | None:
             return None
         best = 0.0, longest
     enrolment = await session.get_one(Enrolment, best[1])
-    lead = await session.get_one(Lead, enrolment.lead_id)
-    return Story(lead, enrolment.track, await _facts(session, enrolment.id))
+    lead = await session.get_one(LeadRow, enrolment.lead_id)
+    return SampleLead(lead, enrolment.track, await _facts(session, enrolment.id))
 
 
 async def _facts(session: AsyncSession, enrolment_id: str) -> list[AnyFact]:
@@ -108,7 +110,7 @@ async def _facts(session: AsyncSession, enrolment_id: str) -> list[AnyFact]:
     return [FACT.validate_python(row) for row in rows]
 
 
-def tell_story(console: Console, story: Story) -> None:
+def tell_story(console: Console, story: SampleLead) -> None:
     """A line a fact; times are UTC, as in the Temporal UI."""
     lead = story.lead
     about = ", ".join(part for part in (lead.company, lead.country, lead.time_zone) if part)
@@ -171,7 +173,7 @@ def tell_checks(console: Console, checks: Checks, late: Sequence[float], clock: 
     )
 
 
-def tell_links(console: Console, ui_url: str, story: Story | None) -> None:
+def tell_links(console: Console, ui_url: str, story: SampleLead | None) -> None:
     """Where to look further."""
     console.print(f"\nTemporal UI  {ui_url}/namespaces/default/workflows")
     if story is not None:

@@ -25,10 +25,10 @@ from nurture.people.behaviours import behaviour_kind
 from nurture.people.scoring import ScoringModel
 from perennial.intake.outbox import Incoming, accept
 from perennial.journeys.enrolling import Enroller
-from perennial.leads.identity import kept_id
+from perennial.leads.identity import current_lead_id
 from perennial.leads.lock import lock_lead
 from perennial.leads.scores import rescore
-from perennial.leads.suppression import heed
+from perennial.leads.suppression import apply_behaviour
 from perennial.platform.database import Database, upsert_ignore
 
 LONGEST_SUBJECT = 200
@@ -50,7 +50,7 @@ _DONE = update(Event).where(Event.source == OWN, Event.event_id == bindparam("to
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class Report:
     """A behaviour as it is reported. `id` names it for good: reported twice, it counts once."""
 
     id: str
@@ -72,7 +72,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class ListeningJourney:
     """What hearing needs to know of an enrolment."""
 
     id: str
@@ -82,7 +82,7 @@ class Stay:
     listens: Sequence[str] | None
     wakes_at_score: int | None
 
-    def wakes_for(self, happening: Happening, score: int) -> bool:
+    def wakes_for(self, happening: Report, score: int) -> bool:
         """Whether its journey is told at once."""
         if self.listens is None or hears(self.listens, happening.name, happening.subject):
             return True
@@ -90,13 +90,13 @@ class Stay:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Receipt:
     """What became of a happening: whether it was new, the score with it, the workflows to tell, the tracks it enters.
 
     `waiting` counts the journeys that did not listen for it and take it in at their next decision.
     """
 
-    happening: Happening
+    happening: Report
     new: bool
     score: int
     workflows: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Ear:
+class Listener:
     """Takes in what happens, and passes it on."""
 
     database: Database
@@ -118,7 +118,7 @@ class Ear:
     enroller: Enroller
     scoring: ScoringModel
 
-    async def hear(self, happening: Happening) -> Heard:
+    async def hear(self, happening: Report) -> Receipt:
         """Record one behaviour, then tell the lead's journeys, and start those it enters.
 
         Safe to repeat: the database and the journeys each take an id once. If Temporal is away it stays in the outbox,
@@ -135,7 +135,7 @@ class Ear:
             await connection.execute(_DONE, {"told": happening.id})
         return heard
 
-    async def record(self, session: AsyncSession, happening: Happening) -> Heard:
+    async def record(self, session: AsyncSession, happening: Report) -> Receipt:
         """Record a behaviour in the caller's transaction; what is to be told once that has been committed."""
         connection = await session.connection()
         lead_id = await self._locked(connection, happening.lead_id)
@@ -153,16 +153,16 @@ class Ear:
         new = (await connection.execute(_INSERT_BEHAVIOUR, row)).rowcount == 1
         if happening.bot:
             # It scores nothing, and may have shown earlier clicks to be a machine's: their points are gone.
-            return Heard(happening, new, (await rescore(connection, self.scoring, lead_id, happening.at)).total)
+            return Receipt(happening, new, (await rescore(connection, self.scoring, lead_id, happening.at)).total)
         if new:
             await self._score(connection, happening, lead_id)
-            await heed(session, lead_id, happening.name, happening.at)
+            await apply_behaviour(session, lead_id, happening.name, happening.at)
         score = await rescore(connection, self.scoring, lead_id, happening.at)
-        stays = [Stay(*each) for each in await connection.execute(_STAYS, {"lead": lead_id})]
+        stays = [ListeningJourney(*each) for each in await connection.execute(_STAYS, {"lead": lead_id})]
         running = [each for each in stays if each.status != "finished"]
         told = [each for each in running if each.wakes_for(happening, score.total)]
         await self._leave_for_later(connection, happening, [each for each in running if each not in told])
-        return Heard(
+        return Receipt(
             happening,
             new,
             score.total,
@@ -173,19 +173,19 @@ class Ear:
 
     async def _locked(self, connection: AsyncConnection, lead_id: str) -> str:
         """The lead of this id, or the one that goes on after it was merged, locked."""
-        found = await kept_id(connection, lead_id)
+        found = await current_lead_id(connection, lead_id)
         if found is None:
             raise NotFoundError(f"no lead {lead_id!r}")
         await lock_lead(connection, found)
         return found
 
-    async def tell(self, heard: Iterable[Heard]) -> None:
+    async def tell(self, heard: Iterable[Receipt]) -> None:
         """Tell the journeys, a burst for one journey in one signal, in the order given; and start those entered.
 
         Raises RPCError if Temporal is away. A journey that ended meanwhile is no error: what happened is recorded.
         """
         bursts: defaultdict[str, list[Behaviour]] = defaultdict(list)
-        entering: list[tuple[str, Happening]] = []
+        entering: list[tuple[str, Report]] = []
         for each in heard:
             for workflow in each.workflows:
                 bursts[workflow].append(_signal_of(each))
@@ -198,7 +198,7 @@ class Ear:
             except RefusedError:
                 continue  # a rule of the track keeps the lead out; the behaviour itself is recorded
 
-    async def _score(self, connection: AsyncConnection, happening: Happening, lead_id: str) -> None:
+    async def _score(self, connection: AsyncConnection, happening: Report, lead_id: str) -> None:
         entries = self.scoring.engagement_entries(happening.id, happening.name, happening.subject, happening.at)
         rows = [
             {
@@ -214,12 +214,14 @@ class Ear:
         if rows:
             await connection.execute(_INSERT_ENTRIES, rows)
 
-    async def _leave_for_later(self, connection: AsyncConnection, happening: Happening, stays: Sequence[Stay]) -> None:
+    async def _leave_for_later(
+        self, connection: AsyncConnection, happening: Report, stays: Sequence[ListeningJourney]
+    ) -> None:
         rows = [{"enrolment_id": each.id, "behaviour_id": happening.id, "taken": None} for each in stays]
         if rows:
             await connection.execute(_INSERT_UNHEARD, rows)
 
-    def _entering(self, happening: Happening, stays: Sequence[Stay]) -> tuple[str, ...]:
+    def _entering(self, happening: Report, stays: Sequence[ListeningJourney]) -> tuple[str, ...]:
         """The tracks this behaviour starts, but those the lead is on, or came to since."""
         taken = {each.track for each in stays if each.status != "finished" or each.started_at >= happening.at} - {
             each.track for each in stays if each.status == "starting"
@@ -242,14 +244,14 @@ class Ear:
                 raise
 
 
-def _signal_of(heard: Heard) -> Behaviour:
+def _signal_of(heard: Receipt) -> Behaviour:
     happening = heard.happening
     return Behaviour(
         id=happening.id, name=happening.name, subject=happening.subject, at=happening.at, score=heard.score
     )
 
 
-def _outgoing(happening: Happening) -> Incoming:
+def _outgoing(happening: Report) -> Incoming:
     body = {
         "name": happening.name,
         "props": happening.props,

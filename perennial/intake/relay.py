@@ -21,7 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.intake import Event
 from models.shared import Lease
 from nurture.errors import InputError, NotFoundError
-from perennial.intake.behaviours import Ear, Heard
+from perennial.intake.behaviours import Listener, Receipt
 from perennial.intake.translate import Meaning, Translator
 from perennial.leads.identity import reattach
 from perennial.platform.database import Database, upsert_ignore
@@ -59,7 +59,7 @@ class Relay:
     """Drains the outbox."""
 
     database: Database
-    ear: Ear
+    ear: Listener
     translator: Translator
     batch: int = BATCH
     holder: str = field(default_factory=lambda: token_hex(8))
@@ -105,7 +105,7 @@ class Relay:
         waiting = select(Event).where(Event.state == "new").order_by(Event.id).limit(self.batch)
         return (await session.scalars(waiting)).all()
 
-    async def _record(self, session: AsyncSession, event: Event) -> tuple[Meaning, list[Heard]]:
+    async def _record(self, session: AsyncSession, event: Event) -> tuple[Meaning, list[Receipt]]:
         """Write down what an event means; one that makes no sense is put aside and never blocks the others."""
         number, source = event.id, event.source  # a rollback forgets them
         try:
@@ -116,15 +116,15 @@ class Relay:
             log.warning("an event makes no sense", number=number, source=source, kind=type(error).__name__)
             return Meaning("ignored", note=f"{type(error).__name__}"), []
 
-    async def _tell(self, heard: Sequence[Heard]) -> set[str]:
+    async def _tell(self, heard: Sequence[Receipt]) -> set[str]:
         """Tell all journeys; ids of behaviours that a journey will never take. Raises RPCError if Temporal is away."""
-        by_lead: defaultdict[str, list[Heard]] = defaultdict(list)
+        by_lead: defaultdict[str, list[Receipt]] = defaultdict(list)
         for each in heard:
             if each.workflows or each.entering:
                 by_lead[each.happening.lead_id].append(each)
         room = asyncio.Semaphore(AT_ONCE)
 
-        async def tell(burst: list[Heard]) -> set[str]:
+        async def tell(burst: list[Receipt]) -> set[str]:
             async with room:
                 try:
                     await self.ear.tell(burst)
@@ -141,7 +141,7 @@ class Relay:
                 raise answer
         return {id_ for answer in answers if isinstance(answer, set) for id_ in answer}
 
-    async def _mark(self, meanings: Sequence[tuple[int, tuple[Meaning, list[Heard]]]], failed: set[str]) -> None:
+    async def _mark(self, meanings: Sequence[tuple[int, tuple[Meaning, list[Receipt]]]], failed: set[str]) -> None:
         ends: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for event_id, (meaning, heard) in meanings:
             lost = any(each.happening.id in failed for each in heard)

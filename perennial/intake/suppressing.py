@@ -8,12 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
-from models.leads import Consent, Lead, Suppression
+from models.leads import Consent, LeadRow, Suppression
 from models.touches import Touch
 from nurture.errors import InputError
 from nurture.people.addresses import normalise
 from perennial.intake.outbox import Incoming
-from perennial.leads.identity import kept
+from perennial.leads.identity import current_lead
 from perennial.leads.suppression import SUPPRESSES
 from perennial.platform.database import upsert_ignore
 
@@ -66,7 +66,7 @@ async def _lock(session: AsyncSession, leads: Sequence[str]) -> None:
     """
     for some in _parts(leads):
         await session.execute(
-            select(Lead.id).where(Lead.id.in_(some)).order_by(Lead.id).with_for_update(key_share=True)
+            select(LeadRow.id).where(LeadRow.id.in_(some)).order_by(LeadRow.id).with_for_update(key_share=True)
         )
 
 
@@ -99,14 +99,14 @@ async def _leads(session: AsyncSession, stops: Sequence[Stop]) -> dict[int, str]
     keys = {stop.number: key for stop in stops if stop.number not in found and (key := _key(stop.email))}
     by_key: dict[str, str] = {}
     for some in _parts(sorted(set(keys.values()))):
-        rows = await session.execute(select(Lead.email_key, Lead.id).where(Lead.email_key.in_(some)))
+        rows = await session.execute(select(LeadRow.email_key, LeadRow.id).where(LeadRow.email_key.in_(some)))
         by_key |= {row.email_key: row.id for row in rows}
     found |= {number: by_key[key] for number, key in keys.items() if key in by_key}
     onward: dict[str, str] = {}
     for some in _parts(sorted(set(found.values()))):
-        merged = await session.scalars(select(Lead.id).where(Lead.id.in_(some), Lead.merged_into.is_not(None)))
+        merged = await session.scalars(select(LeadRow.id).where(LeadRow.id.in_(some), LeadRow.merged_into.is_not(None)))
         for lead_id in merged.all():
-            lead = await kept(session, lead_id)
+            lead = await current_lead(session, lead_id)
             onward |= {} if lead is None else {lead_id: lead.id}
     return {number: onward.get(lead_id, lead_id) for number, lead_id in found.items()}
 

@@ -11,16 +11,16 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
-from models.leads import Lead
+from models.leads import LeadRow
 from models.touches import Touch
 from nurture.errors import InputError
 from nurture.people.behaviours import BEHAVIOURS
 from nurture.people.scoring import ScoringModel
-from perennial.intake.behaviours import OWN, Happening
+from perennial.intake.behaviours import OWN, Report
 from perennial.intake.bots import is_machine_agent
 from perennial.intake.scanners import click_of, mark_scanners
 from perennial.integrations.sendgrid.bounces import dropped_means, note_of_ours, verdict
-from perennial.leads.identity import Identities, kept, with_address
+from perennial.leads.identity import Identities, current_lead, with_address
 from perennial.leads.lock import lock_lead
 from perennial.leads.suppression import delivered, soft_bounced
 
@@ -45,7 +45,7 @@ class Meaning:
     """What an event means: behaviours, and the state it ends in once they are told."""
 
     state: State
-    happenings: tuple[Happening, ...] = ()
+    happenings: tuple[Report, ...] = ()
     note: str = ""
 
 
@@ -99,10 +99,10 @@ class Translator:
             return Meaning("done", note=note)
         props = {"piece": touch.piece} if touch is not None and BEHAVIOURS[name].subject == "piece" else {}
         touch_id = touch.id if touch is not None else None
-        return Meaning("done", (Happening(_id(event), lead.id, name, props, at, touch_id),))
+        return Meaning("done", (Report(_id(event), lead.id, name, props, at, touch_id),))
 
     async def _engaged(
-        self, session: AsyncSession, event: Event, touch: Touch, lead: Lead, at: datetime, *, kind: str
+        self, session: AsyncSession, event: Event, touch: Touch, lead: LeadRow, at: datetime, *, kind: str
     ) -> Meaning:
         """An open or a click: a machine's is kept and scores nothing."""
         body = event.body
@@ -117,14 +117,14 @@ class Translator:
                 session, touch, click_of(_id(event), at, props), touch.delivered_at
             )
         name = "email.opened" if kind == "open" else "email.clicked"
-        return Meaning("done", (Happening(_id(event), lead.id, name, props, at, touch.id, bot=bot),))
+        return Meaning("done", (Report(_id(event), lead.id, name, props, at, touch.id, bot=bot),))
 
     async def _click(self, session: AsyncSession, event: Event) -> Meaning:
         body = event.body
         touch = await session.get(Touch, str(body.get("touch_id")))
         if touch is None:
             return Meaning("ignored", note="of no touch we know")
-        lead = await kept(session, touch.lead_id)
+        lead = await current_lead(session, touch.lead_id)
         if lead is None or lead.erased_at is not None:
             return Meaning("ignored", note="of no lead we know")
         at = _moment(body.get("at")) or event.received_at
@@ -150,7 +150,7 @@ class Translator:
         name, props = _segment_behaviour(str(kind), body, properties)
         if name is None:
             return Meaning("done")
-        return Meaning("done", (Happening(_id(event), lead_id, name, props, at),))
+        return Meaning("done", (Report(_id(event), lead_id, name, props, at),))
 
 
 _SENDGRID_NAMES = {
@@ -173,7 +173,7 @@ _DELIVERY = {
 _LATER = {"": 0, "deferred": 1, "delivered": 2, "dropped": 3, "bounced": 3}
 
 
-async def _passing(session: AsyncSession, lead: Lead, at: datetime, body: Mapping[str, Any]) -> str:
+async def _passing(session: AsyncSession, lead: LeadRow, at: datetime, body: Mapping[str, Any]) -> str:
     """Why a bounce is no verdict on the address, noted on the event; empty if it is one, or the one too many."""
     match verdict(body):
         case "ours":
@@ -213,10 +213,10 @@ async def _touch_of(session: AsyncSession, body: Mapping[str, Any]) -> Touch | N
     return found
 
 
-async def _lead_of(session: AsyncSession, event: Event, touch: Touch | None, body: Mapping[str, Any]) -> Lead | None:
-    lead: Lead | None = None
+async def _lead_of(session: AsyncSession, event: Event, touch: Touch | None, body: Mapping[str, Any]) -> LeadRow | None:
+    lead: LeadRow | None = None
     if touch is not None or event.lead_id is not None:
-        lead = await kept(session, touch.lead_id if touch is not None else str(event.lead_id))
+        lead = await current_lead(session, touch.lead_id if touch is not None else str(event.lead_id))
     elif email := _text(body.get("email")):
         lead = await with_address(session, email)
     return lead
@@ -230,7 +230,7 @@ def _crm(event: Event) -> Meaning:
     subject = BEHAVIOURS[name].subject if name in BEHAVIOURS else None
     props = {subject: str(data.get("reason") or "")} if subject else {}
     at = _moment(data.get("at")) or event.received_at
-    return Meaning("done", (Happening(_id(event), event.lead_id, name, props, at),))
+    return Meaning("done", (Report(_id(event), event.lead_id, name, props, at),))
 
 
 def _own(event: Event) -> Meaning:
@@ -238,7 +238,7 @@ def _own(event: Event) -> Meaning:
     if event.lead_id is None or event.event_id is None:
         return IGNORED
     at = _moment(body.get("at")) or event.received_at
-    happening = Happening(
+    happening = Report(
         event.event_id,
         event.lead_id,
         str(body["name"]),

@@ -13,7 +13,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.journeys import Enrolment
-from models.leads import Lead, Suppression
+from models.leads import LeadRow, Suppression
 from models.messages import Journey, Request
 from models.touches import Touch
 from models.visibility import at_start
@@ -93,7 +93,7 @@ class Enroller:
         self, session: AsyncSession, track: Track, lead_id: str, at: datetime, cause: str
     ) -> tuple[Enrolment, Enrolled]:
         await lock_lead(session, lead_id)
-        lead = await session.get(Lead, lead_id)
+        lead = await session.get(LeadRow, lead_id)
         if lead is None:
             raise NotFoundError(f"no lead {lead_id!r}")
         if lead.erased_at is not None:

@@ -33,7 +33,7 @@ from nurture.journey.decision import AnyStep, Decision, Park
 from nurture.journey.facts import AnyFact, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.wording import say_next
-from workflows.journey import Nurture
+from workflows.journey import JourneyWorkflow
 
 MOST_RUNS = 200
 """How far back a journey's chain of runs is followed."""
@@ -51,7 +51,7 @@ class Lived:
 
 
 @workflow.defn(dynamic=True)
-class Retraced(Nurture):
+class Retraced(JourneyWorkflow):
     """The workflow, keeping each decision with the journal that it was taken over.
 
     `steady` is the journal when it last came to something to wait for: what happens later, when the replay lets go of

@@ -24,7 +24,7 @@ _CHANGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TouchEntry:
     """What the ledger says of one touch. `at` is when it was judged last."""
 
     id: str
@@ -33,18 +33,18 @@ class Entry:
     at: datetime
 
 
-async def begin(connection: AsyncConnection, touch: Entry, **named: Any) -> None:
+async def begin(connection: AsyncConnection, touch: TouchEntry, **named: Any) -> None:
     """Write a new touch; `named` are the columns that never change: of whom, on which track, which piece."""
     row = {"id": touch.id, "state": touch.state, "reason": touch.reason, "at": touch.at}
     await connection.execute(_BEGIN, row | named)
 
 
-async def hold(connection: AsyncConnection, touch_id: str) -> Entry:
+async def lock(connection: AsyncConnection, touch_id: str) -> TouchEntry:
     """What the ledger says of a touch, which nobody else changes until this transaction ends."""
-    return Entry(*(await connection.execute(_HOLD, {"the_id": touch_id})).one())
+    return TouchEntry(*(await connection.execute(_HOLD, {"the_id": touch_id})).one())
 
 
-async def change(connection: AsyncConnection, touch: Entry, *, provider_id: str | None = None) -> None:
+async def change(connection: AsyncConnection, touch: TouchEntry, *, provider_id: str | None = None) -> None:
     """Write down a touch's new state."""
     row = {"the_id": touch.id, "new_state": touch.state, "new_reason": touch.reason, "new_at": touch.at}
     await connection.execute(_CHANGE, row | {"new_provider_id": provider_id})

@@ -13,15 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from models.journeys import Enrolment, FactRow
-from models.leads import BehaviourRow, Consent, Lead, Preference, Suppression
+from models.leads import BehaviourRow, Consent, LeadRow, Preference, Suppression
 from models.touches import Touch
 from models.types import UtcDateTime
 from nurture.gate import Consent as Current
-from nurture.gate import PastTouch, Rival, Standing
+from nurture.gate import LeadState, PastTouch, Rival
 from nurture.journey.matchers import Matcher, say_behaviour
-from perennial.journeys.ledger import Entry
+from perennial.journeys.ledger import TouchEntry
 from perennial.leads.consent import DECIDES, meaning_of
-from perennial.leads.identity import hold
+from perennial.leads.identity import lock_current_lead
 from perennial.platform.database import Transaction, connection_of
 
 COUNTED = ("sending", "accepted", "unknown")
@@ -39,7 +39,7 @@ _IS_RIVAL = and_(
     Enrolment.priority > _MINE.priority,
     Enrolment.next_at.is_not(None),
 )
-_IS_UNWANTED = and_(Preference.lead_id == Lead.id, Preference.wanted.is_(False))
+_IS_UNWANTED = and_(Preference.lead_id == LeadRow.id, Preference.wanted.is_(False))
 _IS_EXIT = and_(
     BehaviourRow.lead_id == _MINE.lead_id,
     BehaviourRow.at >= _MINE.started_at,
@@ -49,23 +49,23 @@ _THIS = _MINE.id == bindparam("enrolment")
 
 _PLACE = (
     select(
-        Lead.id,
-        Lead.email,
-        Lead.first_name,
-        Lead.company,
-        Lead.traits,
-        Lead.time_zone,
-        Lead.country,
-        Lead.erased_at,
-        Lead.mail_paused_until,
+        LeadRow.id,
+        LeadRow.email,
+        LeadRow.first_name,
+        LeadRow.company,
+        LeadRow.traits,
+        LeadRow.time_zone,
+        LeadRow.country,
+        LeadRow.erased_at,
+        LeadRow.mail_paused_until,
         _MINE.status,
         _MINE.outcome,
         select(Consent.action)
-        .where(Consent.lead_id == Lead.id, Consent.action.in_(DECIDES))
+        .where(Consent.lead_id == LeadRow.id, Consent.action.in_(DECIDES))
         .order_by(Consent.id.desc())
         .limit(1)
         .scalar_subquery(),
-        exists().where(Suppression.lead_id == Lead.id),
+        exists().where(Suppression.lead_id == LeadRow.id),
         exists().where(_IS_UNWANTED),
         exists().where(_IS_RIVAL),
         exists().where(_IS_EXIT),
@@ -75,12 +75,12 @@ _PLACE = (
         Touch.at,
     )
     .select_from(_MINE)
-    .join(Lead, Lead.id == _MINE.lead_id)
+    .join(LeadRow, LeadRow.id == _MINE.lead_id)
     .outerjoin(Touch, and_(Touch.enrolment_id == _MINE.id, Touch.step_key == bindparam("step")))
     .where(_THIS)
 )
 _SUPPRESSIONS = select(Suppression.reason).where(Suppression.lead_id == bindparam("lead"))
-_UNWANTED = select(Preference.topic).join(Lead, _IS_UNWANTED).where(Lead.id == bindparam("lead"))
+_UNWANTED = select(Preference.topic).join(LeadRow, _IS_UNWANTED).where(LeadRow.id == bindparam("lead"))
 _RIVALS = select(Enrolment.track, Enrolment.priority, Enrolment.next_at).join(_MINE, _IS_RIVAL).where(_THIS)
 _EXITS = select(BehaviourRow.id, BehaviourRow.name, BehaviourRow.subject).join(_MINE, _IS_EXIT).where(_THIS)
 _HEARD = select(FactRow.fact).where(FactRow.enrolment_id == bindparam("enrolment"), FactRow.kind == "behaved")
@@ -121,12 +121,12 @@ class Place:
     rivalled: bool
     left: bool
     exits: Matcher
-    touch: Entry | None
+    touch: TouchEntry | None
 
 
 async def place_of(transaction: Transaction, enrolment_id: str, step_key: str, exits: Matcher) -> Place:
     """Lock the lead of an enrolment (see `lock_lead`), after a merge not the one it began with, and read its place."""
-    await hold(transaction, enrolment_id)
+    await lock_current_lead(transaction, enrolment_id)
     asked = {"enrolment": enrolment_id, "step": step_key, "exits": _names(exits)}
     row = (await (await connection_of(transaction)).execute(_PLACE, asked)).one()
     lead, (status, outcome, consent, suppressed, picky, rivalled, left), touch = row[:9], row[9:16], row[16:]
@@ -141,11 +141,11 @@ async def place_of(transaction: Transaction, enrolment_id: str, step_key: str, e
         rivalled,
         left,
         exits,
-        None if touch[0] is None else Entry(*touch),
+        None if touch[0] is None else TouchEntry(*touch),
     )
 
 
-async def standing_of(connection: AsyncConnection, place: Place, now: datetime, *, but: str = "") -> Standing:
+async def standing_of(connection: AsyncConnection, place: Place, now: datetime, *, but: str = "") -> LeadState:
     """Consent, suppressions, erasure, exit, the touches of the last 30 days and the lead's other journeys.
 
     `but` is the touch that is judged, if an earlier try has begun it: it does not count against itself.
@@ -153,7 +153,7 @@ async def standing_of(connection: AsyncConnection, place: Place, now: datetime, 
     lead, on = {"lead": place.lead.id}, {"enrolment": place.enrolment_id}
     touches = await connection.execute(_TOUCHES, lead | {"since": now - LONGEST_CAP, "but": but})
     rivals = (await connection.execute(_RIVALS, on)).all() if place.rivalled else ()
-    return Standing(
+    return LeadState(
         consent=place.consent,
         suppressions=tuple(await connection.scalars(_SUPPRESSIONS, lead)) if place.suppressed else (),
         erased=place.lead.erased_at is not None,

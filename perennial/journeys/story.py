@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.journeys import DecisionRow, Enrolment, FactRow, HandOff
-from models.leads import BehaviourRow, Consent, Lead, ScoreEntry, Suppression
+from models.journeys import DecisionRow, Enrolment, FactRow, HandOffRow
+from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from models.touches import Message, Touch
 from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Scored
 from nurture.journey.matchers import say_behaviour
@@ -32,7 +32,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JourneyLine:
     """Where a lead stands, or how it ended, on one track; `step` is in words, `until` when a wait ends by time."""
 
     enrolment_id: str
@@ -56,14 +56,14 @@ class Points:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class LeadStory:
     """Everything that support wants to know about a lead."""
 
     lead: dict[str, Any]
     as_of: datetime
     consent: str
     suppressed: tuple[str, ...]
-    standings: tuple[Standing, ...]
+    standings: tuple[JourneyLine, ...]
     lines: tuple[Line, ...]
     score: Score
     ledger: tuple[Points, ...]
@@ -81,9 +81,9 @@ class Ruling:
     until: datetime | None = None
 
 
-async def story_of(session: AsyncSession, lead: Lead, model: ScoringModel, now: datetime) -> Story:
+async def story_of(session: AsyncSession, lead: LeadRow, model: ScoringModel, now: datetime) -> LeadStory:
     """The story of a lead as of `now`."""
-    stays = await stays_of(session, lead.id)
+    stays = await enrolments_of(session, lead.id)
     consent = await current(session, lead.id)
     suppressed = await session.scalars(select(Suppression.reason).where(Suppression.lead_id == lead.id))
     entries = await entries_of(session, lead.id)
@@ -92,8 +92,10 @@ async def story_of(session: AsyncSession, lead: Lead, model: ScoringModel, now: 
         placed += [(line.at, rank, number, line) for number, line in enumerate(lines)]
     placed.sort(key=lambda each: each[:3])
     hidden = {"email_key"}
-    return Story(
-        lead={column.key: getattr(lead, column.key) for column in Lead.__table__.columns if column.key not in hidden},
+    return LeadStory(
+        lead={
+            column.key: getattr(lead, column.key) for column in LeadRow.__table__.columns if column.key not in hidden
+        },
         as_of=now,
         consent=consent or "none",
         suppressed=tuple(suppressed),
@@ -104,7 +106,7 @@ async def story_of(session: AsyncSession, lead: Lead, model: ScoringModel, now: 
     )
 
 
-async def stays_of(session: AsyncSession, lead_id: str) -> Sequence[Enrolment]:
+async def enrolments_of(session: AsyncSession, lead_id: str) -> Sequence[Enrolment]:
     """The lead's enrolments, the running ones first, then the latest."""
     found = await session.scalars(
         select(Enrolment)
@@ -162,7 +164,7 @@ def _names_of(key: str) -> set[str]:
     return {key, last, last.partition(":")[2], say_key(key)}
 
 
-def _standing(stay: Enrolment, now: datetime) -> Standing:
+def _standing(stay: Enrolment, now: datetime) -> JourneyLine:
     running = stay.status in {"active", "paused"}
     waits = stay.step.rpartition("/")[2].startswith("wait")
     until = stay.next_at if running and stay.next_at is not None and (waits or stay.next_at > now) else None
@@ -170,7 +172,7 @@ def _standing(stay: Enrolment, now: datetime) -> Standing:
         step = "finished" if stay.ended_at else "waiting for a worker"
     else:
         step = say_key(stay.step) + ("" if waits or until is None else ", put off")
-    return Standing(
+    return JourneyLine(
         enrolment_id=stay.id,
         track=stay.track,
         status=stay.status,
@@ -215,7 +217,7 @@ async def _fact_lines(session: AsyncSession, lead_id: str, stays: Sequence[Enrol
     }
     offers = {
         (offer.enrolment_id, offer.step_key): offer.reason
-        for offer in await session.scalars(select(HandOff).where(HandOff.lead_id == lead_id))
+        for offer in await session.scalars(select(HandOffRow).where(HandOffRow.lead_id == lead_id))
     }
     lines: list[Line] = []
     scored: set[tuple[datetime, int]] = set()

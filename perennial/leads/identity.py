@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
 from models.journeys import Enrolment
-from models.leads import Identity, Lead, ScoreEntry
+from models.leads import Identity, LeadRow, ScoreEntry
 from nurture.errors import InputError
 from nurture.people.addresses import is_role, normalise
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
@@ -32,21 +32,21 @@ _MOST_MERGES = 32
 _USER = "user:"
 
 
-async def kept(session: AsyncSession, lead_id: str) -> Lead | None:
+async def current_lead(session: AsyncSession, lead_id: str) -> LeadRow | None:
     """The lead of this id, or the one that goes on after it was merged; None if there is none."""
-    lead = await session.get(Lead, lead_id)
+    lead = await session.get(LeadRow, lead_id)
     for _ in range(_MOST_MERGES):
         if lead is None or lead.merged_into is None:
             return lead
-        lead = await session.get(Lead, lead.merged_into)
+        lead = await session.get(LeadRow, lead.merged_into)
     return lead
 
 
-_MERGED_INTO = select(Lead.merged_into).where(Lead.id == bindparam("lead"))
+_MERGED_INTO = select(LeadRow.merged_into).where(LeadRow.id == bindparam("lead"))
 
 
-async def kept_id(transaction: Transaction, lead_id: str) -> str | None:
-    """As `kept`, just its id."""
+async def current_lead_id(transaction: Transaction, lead_id: str) -> str | None:
+    """As `current_lead`, just its id."""
     connection = await connection_of(transaction)
     for _ in range(_MOST_MERGES):
         found = (await connection.execute(_MERGED_INTO, {"lead": lead_id})).one_or_none()
@@ -59,7 +59,7 @@ async def kept_id(transaction: Transaction, lead_id: str) -> str | None:
 _LEAD_ID_ON = select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
 
 
-async def hold(transaction: Transaction, enrolment_id: str) -> None:
+async def lock_current_lead(transaction: Transaction, enrolment_id: str) -> None:
     """Lock the lead that an enrolment is of now, whoever it is by then. SQLite has one writer: nothing to do."""
     connection = await connection_of(transaction)
     if connection.dialect.name == "sqlite":
@@ -73,19 +73,19 @@ async def hold(transaction: Transaction, enrolment_id: str) -> None:
         lead_id = now
 
 
-async def known_as(session: AsyncSession, kind: Kind, value: str) -> Lead | None:
+async def known_as(session: AsyncSession, kind: Kind, value: str) -> LeadRow | None:
     """The lead that goes by this id; a CRM's id may also be the external id of an import."""
     lead_id = await session.scalar(select(Identity.lead_id).where(Identity.kind == kind, Identity.value == value))
     if lead_id is None and kind == "crm":
-        lead_id = await session.scalar(select(Lead.id).where(Lead.external_id == value))
-    return None if lead_id is None else await kept(session, lead_id)
+        lead_id = await session.scalar(select(LeadRow.id).where(LeadRow.external_id == value))
+    return None if lead_id is None else await current_lead(session, lead_id)
 
 
-async def with_address(session: AsyncSession, email: str) -> Lead | None:
+async def with_address(session: AsyncSession, email: str) -> LeadRow | None:
     """The lead with this address; None also for what is no address."""
     key = _key(email)
-    lead_id = key and await session.scalar(select(Lead.id).where(Lead.email_key == key))
-    return await kept(session, lead_id) if lead_id else None
+    lead_id = key and await session.scalar(select(LeadRow.id).where(LeadRow.email_key == key))
+    return await current_lead(session, lead_id) if lead_id else None
 
 
 async def name(session: AsyncSession, lead_id: str, kind: Kind, value: str, at: datetime) -> None:
@@ -183,7 +183,7 @@ class Identities:
 
     async def _known(
         self, session: AsyncSession, user_id: str | None, email: str | None, anonymous_id: str | None
-    ) -> Lead | None:
+    ) -> LeadRow | None:
         if user_id and (lead := await known_as(session, "user", user_id)):
             return lead
         if email is not None:
@@ -196,7 +196,7 @@ class Identities:
             return lead if await session.scalar(other.limit(1)) is None else None
         return lead
 
-    async def _new(self, session: AsyncSession, email: str, traits: Mapping[str, Any], at: datetime) -> Lead | None:
+    async def _new(self, session: AsyncSession, email: str, traits: Mapping[str, Any], at: datetime) -> LeadRow | None:
         key, agreed = _key(email), agreed_to(traits)
         if key is None or agreed is None or await barred(session, self.secret, [key]):
             return None
@@ -211,10 +211,10 @@ class Identities:
             **profile.names(),
         }
         # Two identify events of one person can come at once: the second then finds the first one's lead.
-        new = await session.scalar(upsert_ignore(Lead, row).returning(Lead.id))
-        lead: Lead | None = await session.scalar(select(Lead).where(Lead.email_key == key))
+        new = await session.scalar(upsert_ignore(LeadRow, row).returning(LeadRow.id))
+        lead: LeadRow | None = await session.scalar(select(LeadRow).where(LeadRow.email_key == key))
         if lead is None or new is None:
-            return lead and await kept(session, lead.id)
+            return lead and await current_lead(session, lead.id)
         basis, source, wording = agreed
         await consent.grant(session, lead.id, at, basis=basis, source=source, wording=wording)
         if is_role(key):
@@ -222,7 +222,7 @@ class Identities:
         await self._fit(session, lead, at)
         return lead
 
-    async def _fill(self, session: AsyncSession, lead: Lead, traits: Mapping[str, Any], at: datetime) -> None:
+    async def _fill(self, session: AsyncSession, lead: LeadRow, traits: Mapping[str, Any], at: datetime) -> None:
         """Add what the profile lacks, and consent where nobody ever asked for it."""
         profile = profile_of(traits)
         await lock_lead(session, lead.id)
@@ -238,7 +238,7 @@ class Identities:
             basis, source, wording = agreed
             await consent.grant(session, lead.id, at, basis=basis, source=source, wording=wording)
 
-    async def _fit(self, session: AsyncSession, lead: Lead, at: datetime) -> None:
+    async def _fit(self, session: AsyncSession, lead: LeadRow, at: datetime) -> None:
         rows = [
             {"lead_id": lead.id, "rule": entry.rule, "points": entry.points, "reason": entry.reason, "at": entry.at}
             for entry in self.scoring.fit_entries(lead.traits, at)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
-from models.leads import Lead
+from models.leads import LeadRow
 from perennial.platform.database import Transaction, connection_of
 
-_LOCK_LEAD = select(Lead.id).where(Lead.id == bindparam("lead")).with_for_update(key_share=True)
+_LOCK_LEAD = select(LeadRow.id).where(LeadRow.id == bindparam("lead")).with_for_update(key_share=True)
 
 
 async def lock_lead(transaction: Transaction, lead_id: str) -> None:

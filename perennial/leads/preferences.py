@@ -7,27 +7,27 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import Lead, Preference
+from models.leads import LeadRow, Preference
 from perennial.platform.database import upsert_ignore
 
 _UNWANTED = select(Preference.topic).where(Preference.lead_id == bindparam("lead"), Preference.wanted.is_(False))
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class Preferences:
     """What the gate asks: when the break ends that the lead asked for, and the topics it wants nothing on."""
 
     break_until: datetime | None = None
     unwanted: tuple[str, ...] = ()
 
 
-async def wishes_of(session: AsyncSession, lead: Lead) -> Wishes:
+async def preferences_of(session: AsyncSession, lead: LeadRow) -> Preferences:
     """The lead's wishes."""
     unwanted = await (await session.connection()).scalars(_UNWANTED, {"lead": lead.id})
-    return Wishes(lead.mail_paused_until, tuple(sorted(unwanted)))
+    return Preferences(lead.mail_paused_until, tuple(sorted(unwanted)))
 
 
-async def wish_topics(session: AsyncSession, lead_id: str, wanted: Mapping[str, bool], at: datetime) -> None:
+async def set_topics(session: AsyncSession, lead_id: str, wanted: Mapping[str, bool], at: datetime) -> None:
     """Set which topics a lead wants; those not named stay as they are, and no row means wanted."""
     for topic, yes in sorted(wanted.items()):
         row = {"lead_id": lead_id, "topic": topic, "wanted": yes, "at": at}
@@ -39,6 +39,6 @@ async def wish_topics(session: AsyncSession, lead_id: str, wanted: Mapping[str, 
             await session.execute(changed.values(wanted=yes, at=at))
 
 
-async def wish_break(session: AsyncSession, lead_id: str, until: datetime | None) -> None:
+async def set_break(session: AsyncSession, lead_id: str, until: datetime | None) -> None:
     """Give a lead a break until a moment; None ends it."""
-    await session.execute(update(Lead).where(Lead.id == lead_id).values(mail_paused_until=until))
+    await session.execute(update(LeadRow).where(LeadRow.id == lead_id).values(mail_paused_until=until))

@@ -5,11 +5,11 @@ from typing import cast
 
 from sqlalchemy import Table, bindparam, or_, select
 
-from models.leads import Lead, ScoreEntry
-from nurture.people.scoring import Entry, Score, ScoringModel
+from models.leads import LeadRow, ScoreEntry
+from nurture.people.scoring import Score, ScoreLine, ScoringModel
 from perennial.platform.database import Transaction, connection_of
 
-_LEADS = cast("Table", Lead.__table__)
+_LEADS = cast("Table", LeadRow.__table__)
 _ENTRIES = select(ScoreEntry.rule, ScoreEntry.points, ScoreEntry.reason, ScoreEntry.at, ScoreEntry.behaviour_id).where(
     ScoreEntry.lead_id == bindparam("lead")
 )
@@ -27,10 +27,10 @@ _KEEP = (
 )
 
 
-async def entries_of(transaction: Transaction, lead_id: str) -> list[Entry]:
+async def entries_of(transaction: Transaction, lead_id: str) -> list[ScoreLine]:
     """The lead's ledger."""
     rows = await (await connection_of(transaction)).execute(_ENTRIES, {"lead": lead_id})
-    return [Entry(rule, int(points), reason, at, behaviour_id) for rule, points, reason, at, behaviour_id in rows]
+    return [ScoreLine(rule, int(points), reason, at, behaviour_id) for rule, points, reason, at, behaviour_id in rows]
 
 
 async def rescore(transaction: Transaction, model: ScoringModel, lead_id: str, as_of: datetime) -> Score:

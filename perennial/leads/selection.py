@@ -16,22 +16,22 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from models.leads import Lead
+from models.leads import LeadRow
 from nurture.errors import InputError
 
 TEXTS: dict[str, InstrumentedAttribute[Any]] = {
-    "id": Lead.id,
-    "email": Lead.email,
-    "external_id": Lead.external_id,
-    "first_name": Lead.first_name,
-    "last_name": Lead.last_name,
-    "company": Lead.company,
-    "time_zone": Lead.time_zone,
-    "country": Lead.country,
-    "stage": Lead.stage,
-    "band": Lead.band,
+    "id": LeadRow.id,
+    "email": LeadRow.email,
+    "external_id": LeadRow.external_id,
+    "first_name": LeadRow.first_name,
+    "last_name": LeadRow.last_name,
+    "company": LeadRow.company,
+    "time_zone": LeadRow.time_zone,
+    "country": LeadRow.country,
+    "stage": LeadRow.stage,
+    "band": LeadRow.band,
 }
-ORDERED: dict[str, InstrumentedAttribute[Any]] = {"score": Lead.score, "created_at": Lead.created_at}
+ORDERED: dict[str, InstrumentedAttribute[Any]] = {"score": LeadRow.score, "created_at": LeadRow.created_at}
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -79,8 +79,8 @@ def parse_where(text: str) -> tuple[Condition, ...]:
 
 
 async def where_clause(session: AsyncSession, conditions: tuple[Condition, ...]) -> ColumnElement[bool]:
-    """The conditions as SQL over `Lead`, erased and merged leads left out; InputError lists the names there are."""
-    clauses: list[ColumnElement[bool]] = [Lead.erased_at.is_(None), Lead.merged_into.is_(None)]
+    """The conditions as SQL over `LeadRow`, erased and merged leads left out; InputError lists the names there are."""
+    clauses: list[ColumnElement[bool]] = [LeadRow.erased_at.is_(None), LeadRow.merged_into.is_(None)]
     clauses += [await _clause(session, condition) for condition in conditions]
     return and_(true(), *clauses)
 
@@ -98,15 +98,15 @@ async def _clause(session: AsyncSession, condition: Condition) -> ColumnElement[
         held = func.lower(func.coalesce(TEXTS[name], "")) == wanted
     else:
         stored = await _stored_name(session, condition.name)
-        held = or_(*(func.lower(part[stored].as_string()) == wanted for part in (Lead.traits, Lead.segment)))
+        held = or_(*(func.lower(part[stored].as_string()) == wanted for part in (LeadRow.traits, LeadRow.segment)))
         held = func.coalesce(held, False)
     return held if condition.op == "=" else ~held
 
 
 async def _stored_name(session: AsyncSession, name: str) -> str:
     """A trait's or segment's name as it is stored, whatever its case."""
-    exact = or_(*(part[name].as_string().is_not(None) for part in (Lead.traits, Lead.segment)))
-    if await session.scalar(select(Lead.id).where(exact).limit(1)):
+    exact = or_(*(part[name].as_string().is_not(None) for part in (LeadRow.traits, LeadRow.segment)))
+    if await session.scalar(select(LeadRow.id).where(exact).limit(1)):
         return name
     known = await names_of(session)
     for each in known:
@@ -122,9 +122,9 @@ async def names_of(session: AsyncSession) -> list[str]:
     """The names of every trait, then of every segment column, that any lead has."""
     keys = func.json_each if session.get_bind().dialect.name == "sqlite" else func.jsonb_each
     names: dict[str, None] = {}
-    for part in (Lead.traits, Lead.segment):
+    for part in (LeadRow.traits, LeadRow.segment):
         each = keys(part).table_valued("key", name="each")
-        found = select(each.c.key).select_from(Lead).join(each, true()).distinct().order_by("key")
+        found = select(each.c.key).select_from(LeadRow).join(each, true()).distinct().order_by("key")
         names |= dict.fromkeys(await session.scalars(found))
     return list(names)
 

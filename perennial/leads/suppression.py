@@ -20,7 +20,7 @@ from typing import Literal, get_args
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import Consent, Lead, SuppressedAddress, Suppression
+from models.leads import Consent, LeadRow, SuppressedAddress, Suppression
 from nurture.errors import InputError, RefusedError
 from perennial.leads import consent
 from perennial.leads.lock import lock_lead
@@ -70,7 +70,7 @@ async def suppress(session: AsyncSession, lead_id: str, reason: Reason, at: date
     return added is not None
 
 
-async def heed(session: AsyncSession, lead_id: str, behaviour: str, at: datetime) -> None:
+async def apply_behaviour(session: AsyncSession, lead_id: str, behaviour: str, at: datetime) -> None:
     """Suppress as a behaviour demands, if it does, unless the lead has come back since: events can be late."""
     reason = SUPPRESSES.get(behaviour)
     if reason is None:
@@ -121,7 +121,10 @@ async def soft_bounced(session: AsyncSession, lead_id: str, at: datetime) -> boo
     """Count a temporary failure; True if it was the one that made the address count as dead."""
     await lock_lead(session, lead_id)
     count = await session.scalar(
-        update(Lead).where(Lead.id == lead_id).values(soft_bounces=Lead.soft_bounces + 1).returning(Lead.soft_bounces),
+        update(LeadRow)
+        .where(LeadRow.id == lead_id)
+        .values(soft_bounces=LeadRow.soft_bounces + 1)
+        .returning(LeadRow.soft_bounces),
         execution_options={"synchronize_session": False},
     )
     if (count or 0) < SOFT_BOUNCES:
@@ -132,7 +135,7 @@ async def soft_bounced(session: AsyncSession, lead_id: str, at: datetime) -> boo
 async def delivered(session: AsyncSession, lead_id: str) -> None:
     """A mail arrived: soft bounces are counted from nought again."""
     await session.execute(
-        update(Lead).where(Lead.id == lead_id, Lead.soft_bounces != 0).values(soft_bounces=0),
+        update(LeadRow).where(LeadRow.id == lead_id, LeadRow.soft_bounces != 0).values(soft_bounces=0),
         execution_options={"synchronize_session": False},
     )
 

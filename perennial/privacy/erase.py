@@ -21,8 +21,8 @@ from temporalio.client import Client
 
 from models.base import Base
 from models.intake import Event
-from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOff, Unheard
-from models.leads import BehaviourRow, Consent, Identity, Lead, Preference, ScoreEntry, Suppression
+from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
+from models.leads import BehaviourRow, Consent, Identity, LeadRow, Preference, ScoreEntry, Suppression
 from models.touches import Message, Touch
 from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Exited, Waited
 from perennial.journeys.handles import await_closed, exit_journeys, running
@@ -96,7 +96,7 @@ async def erase(session: AsyncSession, lead_id: str, at: datetime, *, secret: st
     for each in sorted(leads):
         await lock_lead(session, each)
     traces = await traces_of(session, lead_id)
-    for lead in await session.scalars(select(Lead).where(Lead.id.in_(traces.leads))):
+    for lead in await session.scalars(select(LeadRow).where(LeadRow.id.in_(traces.leads))):
         if lead.erased_at is None:
             await bar(session, secret, lead.email_key, ERASED, at)
             await consent.withdraw(session, lead.id, at, source=ERASED)
@@ -121,8 +121,8 @@ async def scrub(session: AsyncSession, traces: Traces) -> None:
 async def _scrub_leads(session: AsyncSession, leads: Iterable[str]) -> None:
     for lead_id in leads:
         await session.execute(
-            update(Lead)
-            .where(Lead.id == lead_id)
+            update(LeadRow)
+            .where(LeadRow.id == lead_id)
             .values(
                 email=ERASED,
                 email_key=f"{ERASED}:{lead_id}",
@@ -149,7 +149,7 @@ async def _scrub_words(session: AsyncSession, leads: tuple[str, ...]) -> None:
         (Suppression, {"source": ERASED}),
         (BehaviourRow, {"props": {}}),
         (Touch, {"reason": "", "provider_id": None}),
-        (HandOff, {"reason": ""}),
+        (HandOffRow, {"reason": ""}),
         (Alert, {"text": ""}),
         (Enrolment, {"because": [], "cause": "", "listens": None}),
     ):

@@ -11,12 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.access import ApiKey
 from models.base import Base
 from models.intake import Event
-from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOff, Unheard
-from models.leads import BehaviourRow, Consent, Identity, Lead, Preference, ScoreEntry, SuppressedAddress, Suppression
+from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
+from models.leads import (
+    BehaviourRow,
+    Consent,
+    Identity,
+    LeadRow,
+    Preference,
+    ScoreEntry,
+    SuppressedAddress,
+    Suppression,
+)
 from models.shared import ClockRow, Lease
 from models.touches import Message, Touch
 from nurture.errors import NotFoundError
-from perennial.leads.identity import kept
+from perennial.leads.identity import current_lead
 from perennial.privacy.merge import merged_leads
 
 BY_LEAD: tuple[type[Base], ...] = (
@@ -29,11 +38,11 @@ BY_LEAD: tuple[type[Base], ...] = (
     Enrolment,
     Touch,
     Message,
-    HandOff,
+    HandOffRow,
     Alert,
 )
 BY_ENROLMENT: tuple[type[Base], ...] = (FactRow, DecisionRow, Unheard)
-BY_ITSELF: tuple[type[Base], ...] = (Lead, Event)
+BY_ITSELF: tuple[type[Base], ...] = (LeadRow, Event)
 NOT_ABOUT_LEADS: tuple[type[Base], ...] = (SuppressedAddress, ApiKey, Lease, ClockRow)
 """Hashes that lead back to nobody without the secret, and what an installation keeps for itself."""
 
@@ -67,12 +76,12 @@ class Traces:
 
 async def traces_of(session: AsyncSession, lead_id: str) -> Traces:
     """Every name of the lead, and of those that were merged into it. Raises NotFoundError."""
-    lead = await kept(session, lead_id)
+    lead = await current_lead(session, lead_id)
     if lead is None:
         raise NotFoundError(f"no lead {lead_id!r}")
     leads = (lead.id, *await merged_leads(session, lead.id))
     enrolments = await session.scalars(select(Enrolment.id).where(Enrolment.lead_id.in_(leads)).order_by(Enrolment.id))
-    spelled = await session.execute(select(Lead.email, Lead.email_key).where(Lead.id.in_(leads)))
+    spelled = await session.execute(select(LeadRow.email, LeadRow.email_key).where(LeadRow.id.in_(leads)))
     named = (await session.execute(select(Identity.kind, Identity.value).where(Identity.lead_id.in_(leads)))).all()
     return Traces(
         leads=leads,
@@ -93,7 +102,7 @@ async def export_lead(session: AsyncSession, lead_id: str, at: datetime) -> dict
         "lead": traces.leads[0],
         "merged": list(traces.leads[1:]),
         "exported_at": at.isoformat(),
-        "leads": await _rows(session, Lead, Lead.id.in_(traces.leads)),
+        "leads": await _rows(session, LeadRow, LeadRow.id.in_(traces.leads)),
     }
     for table in BY_LEAD:
         found[table.__tablename__] = await _rows(session, table, _columns(table).c.lead_id.in_(traces.leads))

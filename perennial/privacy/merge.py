@@ -20,19 +20,19 @@ from temporalio.client import Client
 
 from models.base import Base
 from models.intake import Event
-from models.journeys import Alert, Enrolment, HandOff
-from models.leads import BehaviourRow, Identity, Lead, Preference, ScoreEntry, Suppression
+from models.journeys import Alert, Enrolment, HandOffRow
+from models.leads import BehaviourRow, Identity, LeadRow, Preference, ScoreEntry, Suppression
 from models.touches import Message, Touch
 from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from perennial.journeys.handles import exit_journeys
 from perennial.leads import consent
-from perennial.leads.identity import kept
+from perennial.leads.identity import current_lead
 from perennial.leads.lock import lock_lead
 from perennial.leads.scores import rescore
 from perennial.platform.database import Database, upsert_ignore
 
-MOVED: tuple[type[Base], ...] = (BehaviourRow, Touch, Message, HandOff, Alert, Identity, Event)
+MOVED: tuple[type[Base], ...] = (BehaviourRow, Touch, Message, HandOffRow, Alert, Identity, Event)
 """Rows that simply change hands."""
 
 _FILLED = ("first_name", "last_name", "company", "country")
@@ -67,13 +67,13 @@ async def merge(
         raise InputError("a lead cannot be merged with itself")
     for lead_id in sorted((keep, lose)):
         await lock_lead(session, lead_id)
-    kept_lead, gone = await kept(session, keep), await session.get(Lead, lose)
+    kept_lead, gone = await current_lead(session, keep), await session.get(LeadRow, lose)
     if kept_lead is None or gone is None:
         raise NotFoundError(f"no lead {keep if kept_lead is None else lose!r}")
     await lock_lead(session, kept_lead.id)
     if kept_lead.erased_at is not None or gone.erased_at is not None:
         raise RefusedError("an erased lead is nobody, and cannot be merged")
-    target = await kept(session, lose)
+    target = await current_lead(session, lose)
     if target is kept_lead:
         return Merged(kept_lead.id, await _doubled(session, kept_lead.id))
     if gone.merged_into is not None:
@@ -99,7 +99,7 @@ async def merge_and_tell(
     return merged
 
 
-async def _consent(session: AsyncSession, keep: Lead, gone: Lead, at: datetime) -> None:
+async def _consent(session: AsyncSession, keep: LeadRow, gone: LeadRow, at: datetime) -> None:
     """The stricter of the two."""
     if await consent.current(session, gone.id) == "withdrawn":
         await consent.withdraw(session, keep.id, at, source="merge")
@@ -108,7 +108,7 @@ async def _consent(session: AsyncSession, keep: Lead, gone: Lead, at: datetime) 
         await session.execute(upsert_ignore(Suppression, row))
 
 
-async def _wishes(session: AsyncSession, keep: Lead, gone: Lead) -> None:
+async def _wishes(session: AsyncSession, keep: LeadRow, gone: LeadRow) -> None:
     breaks = [until for until in (keep.mail_paused_until, gone.mail_paused_until) if until is not None]
     keep.mail_paused_until = max(breaks, default=None)
     for each in await session.scalars(select(Preference).where(Preference.lead_id == gone.id)):
@@ -157,7 +157,7 @@ async def _doubled(session: AsyncSession, keep: str) -> tuple[str, ...]:
     return tuple(over)
 
 
-async def _score(session: AsyncSession, keep: Lead, gone: Lead, at: datetime, model: ScoringModel) -> None:
+async def _score(session: AsyncSession, keep: LeadRow, gone: LeadRow, at: datetime, model: ScoringModel) -> None:
     """Points for what both did; points for who they are by the profile that has become one."""
     for field in _FILLED:
         setattr(keep, field, getattr(keep, field) or getattr(gone, field))
@@ -181,7 +181,7 @@ async def merged_leads(session: AsyncSession, lead_id: str) -> tuple[str, ...]:
     found: list[str] = []
     ring = [lead_id]
     while ring:
-        wanted = select(Lead.id).where(Lead.merged_into.in_(ring)).order_by(Lead.created_at, Lead.id)
+        wanted = select(LeadRow.id).where(LeadRow.merged_into.in_(ring)).order_by(LeadRow.created_at, LeadRow.id)
         ring = [each for each in await session.scalars(wanted) if each not in found]
         found += ring
     return tuple(found)

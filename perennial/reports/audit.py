@@ -15,7 +15,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
-from models.leads import Lead, Suppression
+from models.leads import LeadRow, Suppression
 from models.touches import Message, Touch
 from nurture.gate import Caps, GateRules
 from nurture.timing.calendar import is_open, local_time
@@ -47,8 +47,8 @@ class Checks:
 async def check_ledger(session: AsyncSession, rules: Mapping[str, GateRules]) -> Checks:
     """Hold every touch against caps, window, holidays and opt-outs, and the mailbox against the ledger."""
     rows = await session.execute(
-        select(Touch.lead_id, Touch.track, Touch.at, Lead.time_zone, Lead.country)
-        .join(Lead, Lead.id == Touch.lead_id)
+        select(Touch.lead_id, Touch.track, Touch.at, LeadRow.time_zone, LeadRow.country)
+        .join(LeadRow, LeadRow.id == Touch.lead_id)
         .where(Touch.state.in_(COUNTED))
         .order_by(Touch.at)
     )

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Select, distinct, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.journeys import Enrolment, FactRow, HandOff
-from models.leads import BehaviourRow, Lead, Suppression
+from models.journeys import Enrolment, FactRow, HandOffRow
+from models.leads import BehaviourRow, LeadRow, Suppression
 from models.touches import Touch
 from perennial.leads.suppression import SUPPRESSES
 
@@ -48,7 +48,7 @@ async def tally(session: AsyncSession, qualified_at: int) -> Tally:
     )
     standing, running = await _standing(session)
     return Tally(
-        leads=await _count(session, select(func.count()).select_from(Lead)),
+        leads=await _count(session, select(func.count()).select_from(LeadRow)),
         enrolled=sum(sum(places.values()) for places in standing.values()),
         running=running,
         sent=sum(count for state, count in states.items() if state in ("accepted", "sending", "unknown")),
@@ -57,7 +57,7 @@ async def tally(session: AsyncSession, qualified_at: int) -> Tally:
         touched=await _count(session, select(func.count(distinct(Touch.lead_id))).where(Touch.state == "accepted")),
         engaged=await _count(session, _engaged()),
         mqls=await _count(session, qualified),
-        offered=await _count(session, select(func.count(distinct(HandOff.lead_id)))),
+        offered=await _count(session, select(func.count(distinct(HandOffRow.lead_id)))),
         answers=await _answers(session),
         left=await _left(session),
         standing=standing,
@@ -89,7 +89,7 @@ async def _reasons(session: AsyncSession, rows: Select[str, int]) -> dict[str, i
 
 async def _answers(session: AsyncSession) -> dict[str, int]:
     names = ("sales.accepted", "sales.rejected", "deal.opened", "deal.won")
-    offered = select(HandOff.lead_id)
+    offered = select(HandOffRow.lead_id)
     rows = await session.execute(
         select(BehaviourRow.name, func.count(distinct(BehaviourRow.lead_id)))
         .where(BehaviourRow.name.in_(names), BehaviourRow.lead_id.in_(offered), BehaviourRow.id.not_like("import-%"))

@@ -18,7 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import FormData
 
-from models.leads import Consent, Lead
+from models.leads import Consent, LeadRow
 from models.touches import Touch
 from nurture.errors import InputError, RefusedError
 from perennial.channels.envelope import From
@@ -26,9 +26,9 @@ from perennial.channels.ports import Envelope, Provider, SendError
 from perennial.intake.behaviours import OWN
 from perennial.intake.outbox import Incoming, accept
 from perennial.leads import consent
-from perennial.leads.identity import kept
+from perennial.leads.identity import current_lead
 from perennial.leads.lock import lock_lead
-from perennial.leads.preferences import wish_break, wish_topics, wishes_of
+from perennial.leads.preferences import preferences_of, set_break, set_topics
 from perennial.leads.suppression import may_ask, resubscribe, suppress, suppressions
 from perennial.platform.database import Database
 from perennial.platform.tokens import Tokens
@@ -155,13 +155,13 @@ class Preferences:
         until = None if days is None else self.now() + timedelta(days=days)
         async with self.database.writing() as session:
             lead = await self._here(session, touch_id)
-            await wish_break(session, lead.id, until)
+            await set_break(session, lead.id, until)
         return Notice("Your break is over." if days is None else f"Done: nothing from us for {days} days.")
 
     async def _topics(self, touch_id: str, wanted: set[str]) -> Notice:
         async with self.database.writing() as session:
             lead = await self._here(session, touch_id)
-            await wish_topics(session, lead.id, {topic: topic in wanted for topic in self.topics}, self.now())
+            await set_topics(session, lead.id, {topic: topic in wanted for topic in self.topics}, self.now())
         return Notice("Your subjects are saved.")
 
     async def _return(self, pages: Pages, touch_id: str) -> Notice:
@@ -195,7 +195,7 @@ class Preferences:
                 raise PageError(409, "That did not work", f"{said[:1].upper()}{said[1:]}.") from None
         return pages.page("said.html", "Welcome back", words="Thank you. We will write to you again.")
 
-    def _mail(self, pages: Pages, lead: Lead, touch_id: str, number: int, at: datetime) -> Envelope:
+    def _mail(self, pages: Pages, lead: LeadRow, touch_id: str, number: int, at: datetime) -> Envelope:
         url = f"{self.sender.public_url.rstrip('/')}/confirm/{self.tokens.sign('confirm', touch_id, str(number))}"
         values = {
             "subject": "Please confirm: shall we write to you again?",
@@ -224,7 +224,7 @@ class Preferences:
         async with self.database.reading() as session:
             lead = await self._here(session, touch_id)
             reasons = await suppressions(session, lead.id)
-            wishes = await wishes_of(session, lead)
+            wishes = await preferences_of(session, lead)
             stopped = bool(reasons) or await consent.current(session, lead.id) != "granted"
         on_break = wishes.break_until if wishes.break_until is not None and wishes.break_until > now else None
         view = View(
@@ -252,11 +252,11 @@ class Preferences:
         except (InputError, ValueError):
             raise _no_such_page() from None
 
-    async def _lead(self, session: AsyncSession, touch_id: str) -> Lead | None:
+    async def _lead(self, session: AsyncSession, touch_id: str) -> LeadRow | None:
         lead_id = await session.scalar(select(Touch.lead_id).where(Touch.id == touch_id))
-        return None if lead_id is None else await kept(session, lead_id)
+        return None if lead_id is None else await current_lead(session, lead_id)
 
-    async def _here(self, session: AsyncSession, touch_id: str) -> Lead:
+    async def _here(self, session: AsyncSession, touch_id: str) -> LeadRow:
         lead = await self._lead(session, touch_id)
         if lead is None:
             raise _no_such_page()

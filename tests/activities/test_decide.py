@@ -10,8 +10,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.decide import DecideActivity
 from activities.hand_off import PeopleActivities
-from models.journeys import Alert, DecisionRow, Enrolment, HandOff
-from models.leads import Lead, ScoreEntry
+from models.journeys import Alert, DecisionRow, Enrolment, HandOffRow
+from models.leads import LeadRow, ScoreEntry
 from models.messages import Decided, Deciding
 from nurture.errors import NotFoundError
 from nurture.journey.decision import AlertStep, Finish, Park, Send
@@ -138,7 +138,7 @@ async def test_the_score_is_taken_anew_and_comes_first(house: Database) -> None:
     assert decided.facts[0] == Scored(at, 80, "decision")
     assert isinstance(decided.next, HandOffStep)
     assert decided.shown["ScoreBand"] == "mql"
-    ada = await one(house, Lead)
+    ada = await one(house, LeadRow)
     assert (ada.score, ada.stage, ada.band) == (80, "decision", "mql")
 
 
@@ -192,7 +192,7 @@ async def test_a_hand_off_tried_twice_is_one_offer(house: Database) -> None:
     step = order(HandOffStep("hand_off:sales", "sales", "score 80"))
     for wall in (MONDAY, NEXT_WEEK):
         await ActivityEnvironment().run(PeopleActivities(house, at_wall(wall)).hand_off, step)
-    offer = await one(house, HandOff)
+    offer = await one(house, HandOffRow)
     assert (offer.lead_id, offer.to, offer.reason, offer.at) == ("ada", "sales", "score 80", MONDAY)
     assert await journal(house) == [(1, Done(MONDAY, "hand_off:sales", "done"))]
 

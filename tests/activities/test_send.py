@@ -25,7 +25,7 @@ from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import Registry, track
 from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
-from perennial.channels.database_mail import Mailbox
+from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
 from perennial.intake.translate import TOUCH_ARGUMENT, Translator
 from perennial.leads.identity import Identities
@@ -71,7 +71,7 @@ async def send(activity: object, asked: StepOrder | None = None) -> StepOutcome:
 
 async def test_an_allowed_send_leaves_a_touch_a_message_and_a_fact(house: Database) -> None:
     """One transaction before the provider, one after it, and the read model says where the lead rests."""
-    outcome = await send(sending(house, Mailbox(house)), order(then=resting()))
+    outcome = await send(sending(house, DatabaseProvider(house)), order(then=resting()))
     assert outcome == StepOutcome(at=MONDAY, result="sent")
     touch, message = await one(house, Touch), await one(house, Message)
     assert (touch.state, touch.step_key, touch.provider_id) == ("accepted", "send:welcome", touch.id)
@@ -217,7 +217,7 @@ async def test_a_try_that_comes_on_a_closed_day_waits_and_keeps_its_touch(house:
 
 async def test_the_same_send_twice_at_once_is_one_message(house: Database) -> None:
     """A worker thought dead and its successor may both run: the mailbox keeps one message, the ledger one touch."""
-    activity = sending(house, Mailbox(house))
+    activity = sending(house, DatabaseProvider(house))
     outcomes = await asyncio.gather(send(activity), send(activity))
     assert [outcome.result for outcome in outcomes] == ["sent", "sent"]
     assert len(await every(house, Message)) == len(await every(house, Touch)) == 1

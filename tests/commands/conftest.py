@@ -14,7 +14,7 @@ import pytest_asyncio
 from typer.testing import CliRunner, Result
 
 from models.journeys import Enrolment
-from models.leads import Consent, Lead
+from models.leads import Consent, LeadRow
 from models.shared import ClockRow
 from perennial.app.installation import Installation, installation
 from perennial.app.worker import build_worker
@@ -53,7 +53,7 @@ class Stack:
         """The one JSON document that a command answers with."""
         return json.loads((await self.run(*words, "--json")).stdout)
 
-    async def lead(self, **changes: Any) -> Lead:
+    async def lead(self, **changes: Any) -> LeadRow:
         """A new lead that may be mailed."""
         number = next(self._numbers)
         address = f"lead{number}@example.com"
@@ -67,18 +67,18 @@ class Stack:
             "traits": {"industry": "retail", "topic": "forecasting"},
             "created_at": TUESDAY,
         }
-        lead = Lead(**(fields | changes))
+        lead = LeadRow(**(fields | changes))
         granted = Consent(lead_id=lead.id, at=TUESDAY, action="granted", basis="consent", source="test")
         async with self.inst.database.writing() as session:
             session.add_all([lead, granted])
         return lead
 
-    async def enrolment(self, lead: Lead, track: str = "new-lead") -> Enrolment | None:
+    async def enrolment(self, lead: LeadRow, track: str = "new-lead") -> Enrolment | None:
         """The lead's first stay on a track, as it is in the read model."""
         async with self.inst.database.reading() as session:
             return await session.get(Enrolment, f"{track}/{lead.id}/1")
 
-    async def stands(self, lead: Lead, step: str, *, track: str = "new-lead", status: str = "active") -> Enrolment:
+    async def stands(self, lead: LeadRow, step: str, *, track: str = "new-lead", status: str = "active") -> Enrolment:
         """Wait until the lead's first stay on a track is at this step."""
 
         async def there() -> Enrolment | None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from models.journeys import Enrolment
-from models.leads import Lead
+from models.leads import LeadRow
 from models.messages import Journey
 from models.touches import Message
 from nurture.journey.facts import Enrolled
@@ -41,7 +41,7 @@ values = ["yes"]
 """
 
 
-async def welcomed(stack: Stack, **changes: object) -> Lead:
+async def welcomed(stack: Stack, **changes: object) -> LeadRow:
     """A new lead, on new-lead and welcomed."""
     lead = await stack.lead(**changes)
     await stack.run("enrol", "new-lead", "--lead", lead.email)
@@ -115,7 +115,7 @@ async def test_a_behaviour_is_recorded_once_and_told_to_the_journeys(stack: Stac
     await eventually(lambda: _past_first_wait(stack, lead))
 
 
-async def _past_first_wait(stack: Stack, lead: Lead) -> bool:
+async def _past_first_wait(stack: Stack, lead: LeadRow) -> bool:
     found = await stack.enrolment(lead)
     return found is not None and found.step != "send:welcome/wait"
 
@@ -147,7 +147,7 @@ async def test_renurture_starts_the_track_and_nudges_who_is_on_it(stack: Stack) 
 
 async def _running(stack: Stack, where: str, count: int) -> bool:
     found = (await stack.json("leads", "--where", where))["leads"]
-    stays = [await stack.enrolment(Lead(id=each["id"]), "lost-deal") for each in found]
+    stays = [await stack.enrolment(LeadRow(id=each["id"]), "lost-deal") for each in found]
     return sum(stay is not None and stay.status == "active" for stay in stays) == count
 
 
@@ -181,7 +181,7 @@ async def test_a_whole_track_is_steered_at_once(stack: Stack) -> None:
         await stack.stands(lead, "finished", track="re-engagement", status="finished")
 
 
-async def _decided(stack: Stack, lead: Lead) -> bool:
+async def _decided(stack: Stack, lead: LeadRow) -> bool:
     found = await stack.enrolment(lead, "re-engagement")
     return found is not None and found.status == "active"
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from models.leads import Lead
+from models.leads import LeadRow
 from nurture.errors import InputError
 from perennial.leads.selection import Condition, names_of, parse_where, where_clause
 from perennial.platform.database import Database
@@ -42,10 +42,10 @@ def test_a_filter_that_makes_no_sense_is_refused(text: str) -> None:
 async def found(database: Database, text: str) -> set[str]:
     async with database.reading() as session:
         clause = await where_clause(session, parse_where(text))
-        return set(await session.scalars(select(Lead.id).where(clause)))
+        return set(await session.scalars(select(LeadRow.id).where(clause)))
 
 
-def lead(number: int, **changes: Any) -> Lead:
+def lead(number: int, **changes: Any) -> LeadRow:
     address = f"lead{number}@example.com"
     return ada(id=f"l{number}", email=address, email_key=address, **changes)
 

@@ -9,15 +9,15 @@ from sqlalchemy import func, select
 
 from models.base import Base
 from models.journeys import Enrolment
-from models.leads import Lead
+from models.leads import LeadRow
 from perennial.platform.database import Database
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
-def ada(**changes: Any) -> Lead:
+def ada(**changes: Any) -> LeadRow:
     fields = {"id": "l1", "email": "Ada@example.com", "email_key": "ada@example.com", "created_at": NOON}
-    return Lead(**(fields | changes))
+    return LeadRow(**(fields | changes))
 
 
 def enrolment(**changes: Any) -> Enrolment:

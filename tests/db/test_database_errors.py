@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from models.leads import Consent, Lead
+from models.leads import Consent, LeadRow
 from nurture.errors import SettingsError
 from perennial.platform.database import Database, parse_url, sqlite_engine
 from perennial.platform.database_errors import explain_database_error
@@ -120,7 +120,7 @@ async def test_a_database_without_a_file_says_so_and_makes_none(tmp_path: Any) -
     """A worker with a mistyped path does not start on an empty database."""
     database = Database(f"sqlite:///{tmp_path / 'mistyped.db'}")
     with pytest.raises(SQLAlchemyError) as raised:
-        await count(database, Lead)
+        await count(database, LeadRow)
     await database.close()
 
     assert "cannot be opened: run `starter.py migrate`" in str(explain_database_error(raised.value, database.url))

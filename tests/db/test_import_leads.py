@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from models.base import Base
-from models.leads import BehaviourRow, Consent, Lead, ScoreEntry, Suppression
+from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from perennial.leads.importing.changes import new_lead_id
 from perennial.leads.importing.importer import BATCH, ImportReport, import_leads
 from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject, read_leads, read_mapping
@@ -26,7 +26,7 @@ T = TypeVar("T", bound=Base)
 SAMPLE = Path(__file__).parents[2] / "sample"
 NOW = datetime(2026, 9, 2, 8, tzinfo=UTC)
 LATER = NOW + timedelta(days=40)
-TABLES: tuple[type[Base], ...] = (Lead, Consent, Suppression, BehaviourRow, ScoreEntry)
+TABLES: tuple[type[Base], ...] = (LeadRow, Consent, Suppression, BehaviourRow, ScoreEntry)
 ANN = LeadRecord(
     row=2,
     values=("1", "Ann@northwind.example"),
@@ -80,9 +80,9 @@ async def contents(database: Database) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-async def lead(database: Database, external_id: str = "1") -> Lead:
+async def lead(database: Database, external_id: str = "1") -> LeadRow:
     async with database.reading() as session:
-        return (await session.scalars(select(Lead).where(Lead.external_id == external_id))).one()
+        return (await session.scalars(select(LeadRow).where(LeadRow.external_id == external_id))).one()
 
 
 async def test_the_sample_goes_in_once_and_a_second_import_changes_nothing(database: Database) -> None:
@@ -243,7 +243,7 @@ async def test_a_lead_without_an_id_is_known_by_its_address_and_takes_one_on(dat
     """A sign-up form comes before the CRM gives it an id."""
     await brought(database, replace(ANN, external_id=None))
     assert (await brought(database, ANN)).changed == 1
-    assert len(await rows(database, Lead)) == 1
+    assert len(await rows(database, LeadRow)) == 1
     assert (await lead(database)).email_key == ANN.email_key
 
 
@@ -264,7 +264,7 @@ async def test_rows_that_contradict_what_is_stored_are_rejected(database: Databa
         (3, "bad"),
         (5, "the address belongs to a lead with another id"),
     ]
-    assert len(await rows(database, Lead)) == 3
+    assert len(await rows(database, LeadRow)) == 3
 
 
 async def test_two_rows_about_one_lead_are_not_both_taken(database: Database) -> None:
@@ -279,7 +279,7 @@ async def test_an_erased_lead_is_not_brought_back(database: Database) -> None:
     """Erasure is the lead's right; a list that still has it does not undo that."""
     await brought(database, ANN)
     async with database.writing() as session:
-        await session.execute(update(Lead).values(erased_at=NOW))
+        await session.execute(update(LeadRow).values(erased_at=NOW))
     ((row, reason),) = await refused(database, [ANN])
     assert row == 2
     assert "erased" in reason
@@ -300,7 +300,7 @@ async def test_progress_is_told_after_each_batch_and_an_error_keeps_the_batches_
         await import_leads(database, broken, at=NOW, on_progress=seen.append)
     assert seen == [BATCH]
     async with database.reading() as session:
-        assert await session.scalar(select(func.count()).select_from(Lead)) == BATCH
+        assert await session.scalar(select(func.count()).select_from(LeadRow)) == BATCH
     report = await import_leads(database, records, at=NOW, on_progress=seen.append)
     assert (report.unchanged, report.added) == (BATCH, 10)
     assert seen == [BATCH, BATCH, BATCH + 10]

@@ -14,8 +14,8 @@ from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from models.base import Base
-from models.journeys import Alert, FactRow, HandOff
-from models.leads import Consent, Lead, Suppression
+from models.journeys import Alert, FactRow, HandOffRow
+from models.leads import Consent, LeadRow, Suppression
 from models.shared import ClockRow
 from models.touches import Touch
 from models.types import UtcDateTime
@@ -89,7 +89,7 @@ ONCE: list[Callable[[], list[Base]]] = [
     lambda: [enrolment(id=n, number=2) for n in ("a", "b")],
     lambda: [Suppression(lead_id="l1", reason="opt-out", source=s, at=NOON) for s in ("link", "import")],
     lambda: [
-        HandOff(
+        HandOffRow(
             id=i, enrolment_id="new-lead/l1/1", lead_id="l1", step_key="k", to="sales", reason="r", score=1, at=NOON
         )
         for i in ("h1", "h2")
@@ -148,5 +148,5 @@ async def test_defaults_and_json_come_back_as_they_went_in(database: Database) -
         session.add(ada(traits=traits))
 
     async with database.reading() as session:
-        lead = (await session.scalars(select(Lead))).one()
+        lead = (await session.scalars(select(LeadRow))).one()
     assert (lead.traits, lead.segment, lead.time_zone, lead.erased_at) == (traits, {}, "UTC", None)

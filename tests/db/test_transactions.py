@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
-from models.leads import Lead, Suppression
+from models.leads import LeadRow, Suppression
 from models.shared import ClockRow
 from models.touches import Touch
 from perennial.leads.lock import lock_lead
@@ -29,11 +29,11 @@ async def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> 
 
     with pytest.raises(RuntimeError, match="power cut"):
         await interrupted()
-    assert await count(database, Lead) == 0
+    assert await count(database, LeadRow) == 0
 
     async with database.writing() as session:
         session.add(ada())
-    assert await count(database, Lead) == 1
+    assert await count(database, LeadRow) == 1
 
 
 async def test_objects_can_be_read_after_their_transaction(database: Database) -> None:
@@ -49,27 +49,27 @@ async def test_reading_refuses_to_write(enrolled: Database) -> None:
     """A write that would be thrown away at the end of the block is an error at once."""
     async with enrolled.reading() as session:
         with pytest.raises(SQLAlchemyError):
-            await session.execute(update(Lead).values(score=99))
+            await session.execute(update(LeadRow).values(score=99))
 
 
 async def test_a_reader_sees_one_snapshot_and_waits_for_no_writer(enrolled: Database) -> None:
     """Two queries of one block agree although a writer commits between them."""
     async with enrolled.reading() as reader:
-        before = await reader.scalar(select(Lead.score))
+        before = await reader.scalar(select(LeadRow.score))
         async with enrolled.writing() as writer:
-            await writer.execute(update(Lead).values(score=42))
-        assert await reader.scalar(select(Lead.score)) == before == 0
+            await writer.execute(update(LeadRow).values(score=42))
+        assert await reader.scalar(select(LeadRow.score)) == before == 0
 
     async with enrolled.reading() as reader:
-        assert await reader.scalar(select(Lead.score)) == 42
+        assert await reader.scalar(select(LeadRow.score)) == 42
 
 
 async def add_one(database: Database) -> None:
     """Read, then write what follows from it: a lost update or a lock error shows."""
     async with database.writing() as session:
         await lock_lead(session, "l1")
-        score = await session.scalar(select(Lead.score).where(Lead.id == "l1"))
-        await session.execute(update(Lead).values(score=(score or 0) + 1))
+        score = await session.scalar(select(LeadRow.score).where(LeadRow.id == "l1"))
+        await session.execute(update(LeadRow).values(score=(score or 0) + 1))
 
 
 async def test_concurrent_writers_wait_for_each_other_and_lose_nothing(enrolled: Database) -> None:
@@ -77,7 +77,7 @@ async def test_concurrent_writers_wait_for_each_other_and_lose_nothing(enrolled:
     await asyncio.gather(*(add_one(enrolled) for _ in range(50)))
 
     async with enrolled.reading() as session:
-        assert await session.scalar(select(Lead.score)) == 50
+        assert await session.scalar(select(LeadRow.score)) == 50
 
 
 async def test_two_processes_worth_of_writers_do_not_meet_a_locked_database(
@@ -91,7 +91,7 @@ async def test_two_processes_worth_of_writers_do_not_meet_a_locked_database(
         await other.close()
 
     async with enrolled.reading() as session:
-        assert await session.scalar(select(Lead.score)) == 30
+        assert await session.scalar(select(LeadRow.score)) == 30
 
 
 async def test_a_cancelled_writer_leaves_no_lock_behind(enrolled: Database) -> None:
@@ -104,9 +104,9 @@ async def test_a_cancelled_writer_leaves_no_lock_behind(enrolled: Database) -> N
         await asyncio.gather(writer, return_exceptions=True)
 
     async with enrolled.writing() as session:
-        await session.execute(update(Lead).values(score=7))
+        await session.execute(update(LeadRow).values(score=7))
     async with enrolled.reading() as session:
-        assert await session.scalar(select(Lead.score)) == 7
+        assert await session.scalar(select(LeadRow.score)) == 7
 
 
 @pytest.mark.parametrize("turns", range(0, 24, 2))
@@ -117,7 +117,7 @@ async def test_wherever_a_writer_is_cancelled_the_next_one_gets_its_turn(enrolle
     async def write(database: Database) -> None:
         async with database.transaction() as connection:
             await lock_lead(connection, "l1")
-            await connection.execute(update(Lead).values(score=Lead.score + 1))
+            await connection.execute(update(LeadRow).values(score=LeadRow.score + 1))
 
     try:
         for database in (enrolled, other):
@@ -151,7 +151,7 @@ async def test_a_file_that_another_program_holds_is_an_error_of_the_database(
                 async with waiting.transaction():
                     pass
         async with waiting.transaction() as connection:
-            await connection.execute(update(Lead).values(score=1))
+            await connection.execute(update(LeadRow).values(score=1))
     finally:
         await waiting.close()
 
@@ -175,9 +175,9 @@ async def test_a_locked_lead_still_takes_new_rows_that_refer_to_it(enrolled: Dat
 
 async def test_the_database_can_be_used_again_after_it_was_closed(database: Database) -> None:
     """Closing ends the connections, not the object."""
-    assert await count(database, Lead) == 0
+    assert await count(database, LeadRow) == 0
     await database.close()
-    assert await count(database, Lead) == 0
+    assert await count(database, LeadRow) == 0
 
 
 async def test_upsert_ignore_says_whether_the_row_went_in(enrolled: Database) -> None:
@@ -207,24 +207,24 @@ async def test_upsert_ignore_takes_any_number_of_rows_and_fills_in_defaults(data
     leads = [{"id": f"l{n}", "email": f"{n}@x.org", "email_key": f"{n}@x.org", "created_at": NOON} for n in range(5000)]
     for _ in range(2):
         async with database.writing() as session:
-            await session.execute(upsert_ignore(Lead), leads)
+            await session.execute(upsert_ignore(LeadRow), leads)
 
-    assert await count(database, Lead) == 5000
+    assert await count(database, LeadRow) == 5000
     async with database.reading() as session:
-        assert await session.scalar(select(Lead.stage).where(Lead.id == "l4999")) == "awareness"
+        assert await session.scalar(select(LeadRow.stage).where(LeadRow.id == "l4999")) == "awareness"
 
 
 async def test_upsert_ignore_still_refuses_a_row_that_lacks_a_value(database: Database) -> None:
     """Only conflicts are ignored; SQLite's own OR IGNORE would swallow this."""
     with pytest.raises(IntegrityError):
         async with database.writing() as session:
-            await session.execute(upsert_ignore(Lead, {"id": "l1", "email_key": "k", "created_at": NOON}))
+            await session.execute(upsert_ignore(LeadRow, {"id": "l1", "email_key": "k", "created_at": NOON}))
 
 
 def test_upsert_ignore_refuses_an_empty_list() -> None:
     """An INSERT without a row would insert defaults."""
     with pytest.raises(ValueError, match="needs a row"):
-        upsert_ignore(Lead, [])
+        upsert_ignore(LeadRow, [])
 
 
 def test_upsert_ignore_is_one_sql_on_both_databases() -> None:

@@ -18,7 +18,7 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Worker
 
 from models.journeys import Enrolment, FactRow
-from models.leads import Consent, Lead
+from models.leads import Consent, LeadRow
 from models.messages import Behaviour, JournalView
 from models.shared import ClockRow
 from models.touches import Touch
@@ -30,10 +30,10 @@ from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
 from perennial.app.installation import Installation
 from perennial.app.worker import build_worker
-from perennial.channels.database_mail import Mailbox
+from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Provider
 from perennial.channels.render import load_catalogue
-from perennial.intake.behaviours import Happening
+from perennial.intake.behaviours import Report
 from perennial.journeys.enrolling import workflow_id
 from perennial.journeys.read_model import FACT
 from perennial.platform.clock import read_clock
@@ -136,7 +136,7 @@ class Rig:
         wanted = behaviour_kind(name).subject
         props = {wanted: subject} if wanted and subject else {}
         happening_id = id_ or f"b{next(numbers)}-{self.tag}"
-        happening = Happening(happening_id, self.id(lead), name, props, at or self.inst.moment.now())
+        happening = Report(happening_id, self.id(lead), name, props, at or self.inst.moment.now())
         await self.inst.ear.hear(happening)
 
     async def facts(self, track: str, lead: str) -> list[AnyFact]:
@@ -171,7 +171,7 @@ class Rig:
             return await session.get_one(Enrolment, f"{track}/{self.id(lead)}/1")
 
 
-def lead_rows(lead_id: str, **changes: Any) -> list[Lead | Consent]:
+def lead_rows(lead_id: str, **changes: Any) -> list[LeadRow | Consent]:
     """A lead and its consent."""
     fields: dict[str, Any] = {
         "id": lead_id,
@@ -184,7 +184,7 @@ def lead_rows(lead_id: str, **changes: Any) -> list[Lead | Consent]:
         "created_at": MONDAY,
     }
     consent = Consent(lead_id=lead_id, at=MONDAY, action="granted", basis="consent", source="test")
-    return [Lead(**fields | changes), consent]
+    return [LeadRow(**fields | changes), consent]
 
 
 @asynccontextmanager
@@ -209,7 +209,7 @@ async def rig_on(client: Client, data_dir: Path, clock: Clock | None, *, tag: st
         clock=await read_clock(database),
     )
     try:
-        yield Rig(inst, Mailbox(database), tag)
+        yield Rig(inst, DatabaseProvider(database), tag)
     finally:
         await database.close()
 

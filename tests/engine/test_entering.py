@@ -11,7 +11,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.enrol import EnrolActivity
 from models.journeys import Enrolment, FactRow
-from models.leads import BehaviourRow, Consent, Lead, ScoreEntry, Suppression
+from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from models.messages import StepOutcome
 from nurture.errors import NotFoundError, RefusedError
 from nurture.journey.decision import Enrol
@@ -148,7 +148,7 @@ async def test_a_behaviour_told_twice_counts_once(still_rig: Rig) -> None:
     async with rig.database.reading() as session:
         assert len((await session.scalars(select(BehaviourRow))).all()) == 1
         assert [entry.points for entry in await session.scalars(select(ScoreEntry))] == [8]
-        assert (await session.get_one(Lead, rig.id("ada"))).score == 8
+        assert (await session.get_one(LeadRow, rig.id("ada"))).score == 8
         facts = (await session.scalars(select(FactRow).where(FactRow.kind == "behaved"))).all()
     assert len(facts) == 1
 

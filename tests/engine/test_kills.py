@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from models.journeys import Alert, Enrolment, FactRow, HandOff
+from models.journeys import Alert, Enrolment, FactRow, HandOffRow
 from models.touches import Message, Touch
 from perennial.dev.embedded import Engine, embedded_engine
 from perennial.platform.temporal import connect, ensure_search_attributes
@@ -100,7 +100,7 @@ async def each_once(rig: Rig, names: list[str]) -> None:
     async with rig.database.reading() as session:
         touches = (await session.execute(select(Touch.lead_id, Touch.piece, Touch.state, Touch.id))).all()
         messages = (await session.scalars(select(Message.touch_id))).all()
-        offers = (await session.scalars(select(HandOff.lead_id))).all()
+        offers = (await session.scalars(select(HandOffRow.lead_id))).all()
         alerts = (await session.scalars(select(Alert.lead_id))).all()
         ended = (await session.execute(select(Enrolment.lead_id, Enrolment.status, Enrolment.outcome))).all()
         done = (await session.execute(select(FactRow.enrolment_id, FactRow.key).where(FactRow.kind == "done"))).all()

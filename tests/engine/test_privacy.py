@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import insert
 from temporalio import activity
 
-from models.leads import Lead as LeadRow
+from models.leads import LeadRow
 from models.messages import DoOrder, Request
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import link_clicked, opted_out
 from nurture.journey.outcomes import Outcome
 from nurture.journey.sales import hand_to_sales
 from nurture.journey.track import track
-from perennial.channels.database_mail import Mailbox
+from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import (
     Envelope,
     Fate,
@@ -59,7 +59,7 @@ async def everything(lead: Lead) -> Outcome:
 class Chatty:
     """A provider whose every failure quotes the lead, and which then behaves."""
 
-    mailbox: Mailbox
+    mailbox: DatabaseProvider
     failures: list[Exception] = field(default_factory=list)
 
     async def send(self, envelope: Envelope) -> str:
@@ -100,7 +100,9 @@ async def test_no_name_address_or_company_is_in_any_history(rig: Rig) -> None:
             await break_the_database(rig.database)
         return "found"
 
-    rig = rig.running(everything, rig.inst.tracks["re-engagement"]).over(Chatty(Mailbox(rig.database), failures))
+    rig = rig.running(everything, rig.inst.tracks["re-engagement"]).over(
+        Chatty(DatabaseProvider(rig.database), failures)
+    )
     async with rig.working(look_up):
         handle = await rig.journey_of("everything", "ada", **PROFILE)
         await handle.signal("pause", Request(id="p1", reason="a look"))
@@ -124,7 +126,7 @@ async def test_no_name_address_or_company_is_in_any_history(rig: Rig) -> None:
 
 async def test_a_provider_that_stops_us_names_no_lead(still_rig: Rig) -> None:
     """While a failed step is pending, its failure is in the description that the UI shows."""
-    provider = Chatty(Mailbox(still_rig.database), [SendingStoppedError(QUOTING)])
+    provider = Chatty(DatabaseProvider(still_rig.database), [SendingStoppedError(QUOTING)])
     rig = still_rig.running(everything).over(provider)
     async with rig.working():
         handle = await rig.journey_of("everything", "ada", **PROFILE)

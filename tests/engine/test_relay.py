@@ -11,10 +11,10 @@ from sqlalchemy import func, select, update
 
 from models.intake import Event
 from models.journeys import Unheard
-from models.leads import BehaviourRow, Identity, Lead, ScoreEntry, Suppression
+from models.leads import BehaviourRow, Identity, LeadRow, ScoreEntry, Suppression
 from models.touches import Touch
 from nurture.journey.facts import Behaved
-from perennial.intake.behaviours import Happening
+from perennial.intake.behaviours import Report
 from perennial.intake.outbox import Incoming, accept
 from perennial.intake.relay import Relay
 from perennial.intake.translate import TOUCH_ARGUMENT, Translator
@@ -124,7 +124,7 @@ async def test_a_behaviour_nobody_listens_for_costs_no_signal_and_counts_at_the_
     lead = worked.id("ada")
     at = MONDAY + timedelta(hours=1)
     for number, path in enumerate(("/blog", "/about")):
-        await worked.inst.ear.hear(Happening(f"p{number}-{lead}", lead, "page.viewed", {"path": path}, at))
+        await worked.inst.ear.hear(Report(f"p{number}-{lead}", lead, "page.viewed", {"path": path}, at))
     assert events(await journey.fetch_history(), "WORKFLOW_EXECUTION_SIGNALED") == 0
     async with worked.database.reading() as session:
         assert await session.scalar(select(func.count()).select_from(Unheard)) == 2
@@ -177,7 +177,7 @@ async def test_all_links_at_once_are_a_scanners_and_give_their_points_back(worke
         assert set(await session.scalars(select(BehaviourRow.bot))) == {True}
         points = (await session.scalars(select(ScoreEntry.points).where(ScoreEntry.rule == "click"))).all()
         assert sum(points) == 0
-        lead = await session.get_one(Lead, worked.id("ada"))
+        lead = await session.get_one(LeadRow, worked.id("ada"))
     assert lead.score < 8
 
 

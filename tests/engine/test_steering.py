@@ -19,7 +19,7 @@ from nurture.journey.lead import Lead
 from nurture.journey.matchers import link_clicked, opted_out
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import track
-from perennial.channels.database_mail import Mailbox
+from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Envelope, Fate, TryLaterError
 from tests.engine.rig import Rig, behaviour, eventually, finished, kinds, parked, view_of
 
@@ -47,7 +47,7 @@ async def credit(lead: Lead) -> Outcome:
 class Gated:
     """A mailbox behind a door: `open` lets a message through, `fails` are raised first."""
 
-    mailbox: Mailbox
+    mailbox: DatabaseProvider
     open: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     fails: bool = False
@@ -121,7 +121,7 @@ async def test_what_came_in_a_pause_counts_at_the_resumption(still_rig: Rig) -> 
 
 async def test_a_pause_reaches_a_send_that_the_provider_keeps_putting_off(still_rig: Rig) -> None:
     """Nothing leaves while paused, though the provider comes back; then it leaves once."""
-    provider = Gated(Mailbox(still_rig.database), fails=True)
+    provider = Gated(DatabaseProvider(still_rig.database), fails=True)
     rig = still_rig.running(lesson).over(provider)
     async with rig.working():
         handle = await rig.journey_of("lesson", "ada")
@@ -139,7 +139,7 @@ async def test_a_pause_reaches_a_send_that_the_provider_keeps_putting_off(still_
 
 async def test_an_exit_reaches_a_send_that_the_provider_keeps_putting_off(still_rig: Rig) -> None:
     """An outage of the provider holds nobody in a journey."""
-    provider = Gated(Mailbox(still_rig.database), fails=True)
+    provider = Gated(DatabaseProvider(still_rig.database), fails=True)
     rig = still_rig.running(lesson).over(provider)
     async with rig.working():
         handle = await rig.journey_of("lesson", "ada")
@@ -151,7 +151,7 @@ async def test_an_exit_reaches_a_send_that_the_provider_keeps_putting_off(still_
 
 async def test_a_send_that_is_under_way_is_recorded_before_the_exit(still_rig: Rig) -> None:
     """What the provider already has cannot be called back: the journal says so, then ends."""
-    provider = Gated(Mailbox(still_rig.database))
+    provider = Gated(DatabaseProvider(still_rig.database))
     rig = still_rig.running(lesson).over(provider)
     async with rig.working():
         handle = await rig.journey_of("lesson", "ada")
@@ -308,7 +308,7 @@ async def test_journeys_can_be_listed_by_where_they_stand(still_rig: Rig, client
 
 async def test_a_worker_that_is_stopped_finishes_the_send_it_is_in(still_rig: Rig) -> None:
     """A graceful stop lets the provider answer and records it; the next worker goes on from there."""
-    provider = Gated(Mailbox(still_rig.database))
+    provider = Gated(DatabaseProvider(still_rig.database))
     rig = still_rig.running(lesson).over(provider)
     async with rig.working() as worker:
         handle = await rig.journey_of("lesson", "ada")

@@ -16,7 +16,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from nurture.journey.decision import Park
 from perennial.app.worker import sandbox
 from tests.engine.rig import decoded
-from workflows.journey import Nurture
+from workflows.journey import JourneyWorkflow
 
 HISTORIES = sorted(Path(__file__).parent.glob("*.json"))
 NAMES = [path.stem for path in HISTORIES]
@@ -37,12 +37,12 @@ def events_of(name: str) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_golden_history_replays(name: str) -> None:
     """In the sandbox, as the worker runs it; a track's code is not asked."""
-    replayer = Replayer(workflows=[Nurture], workflow_runner=sandbox(), data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=[JourneyWorkflow], workflow_runner=sandbox(), data_converter=pydantic_data_converter)
     await replayer.replay_workflow(history(name))
 
 
 @workflow.defn(dynamic=True)
-class Impatient(Nurture):
+class Impatient(JourneyWorkflow):
     """The workflow, broken: it never waits."""
 
     @workflow.init
@@ -60,7 +60,7 @@ class Impatient(Nurture):
 
 
 @workflow.defn(dynamic=True)
-class Silent(Nurture):
+class Silent(JourneyWorkflow):
     """The workflow, broken: it shows nothing in lists."""
 
     @workflow.init
@@ -78,7 +78,7 @@ class Silent(Nurture):
 
 @pytest.mark.parametrize("broken", [Impatient, Silent])
 @pytest.mark.parametrize("name", NAMES)
-async def test_a_workflow_that_is_broken_does_not_replay(name: str, broken: type[Nurture]) -> None:
+async def test_a_workflow_that_is_broken_does_not_replay(name: str, broken: type[JourneyWorkflow]) -> None:
     """So the test above can fail: skip the timer, or an upsert, and no history replays."""
     replayer = Replayer(
         workflows=[broken], workflow_runner=UnsandboxedWorkflowRunner(), data_converter=pydantic_data_converter

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.base import Base
-from models.leads import Consent, Lead
+from models.leads import Consent, LeadRow
 from perennial.leads import consent
 from perennial.platform.database import Database
 from tests.db.rows import store
@@ -20,10 +20,10 @@ SECRET = "a secret of these tests, long enough"
 Found = TypeVar("Found")
 
 
-def person(lead_id: str, **changes: Any) -> Lead:
+def person(lead_id: str, **changes: Any) -> LeadRow:
     """A lead with an address of its own."""
     address = f"{lead_id}@example.com"
-    return Lead(**({"id": lead_id, "email": address, "email_key": address, "created_at": NOON} | changes))
+    return LeadRow(**({"id": lead_id, "email": address, "email_key": address, "created_at": NOON} | changes))
 
 
 def granted(lead_id: str) -> Consent:
@@ -31,7 +31,7 @@ def granted(lead_id: str) -> Consent:
     return Consent(lead_id=lead_id, at=NOON, action="granted", basis="consent", source="form")
 
 
-async def settle(database: Database, *leads: Lead) -> None:
+async def settle(database: Database, *leads: LeadRow) -> None:
     """Store leads, each with its consent."""
     await store(database, *leads, *(granted(lead.id) for lead in leads))
 
@@ -49,10 +49,10 @@ async def rows(database: Database, table: type[Base], **where: Any) -> list[Any]
         return list(found)
 
 
-async def one(database: Database, lead_id: str) -> Lead:
+async def one(database: Database, lead_id: str) -> LeadRow:
     """A lead as it is stored."""
     async with database.reading() as session:
-        return await session.get_one(Lead, lead_id)
+        return await session.get_one(LeadRow, lead_id)
 
 
 async def consent_of(database: Database, lead_id: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from models.leads import Lead, SuppressedAddress
+from models.leads import LeadRow, SuppressedAddress
 from models.touches import Touch
 from nurture.errors import InputError, RefusedError
 from perennial.cli import privacy
@@ -67,9 +67,9 @@ def reasons(database: Database, lead: str) -> tuple[str, ...]:
     return done(database, does(database, lambda session: suppressions(session, lead)))
 
 
-def lead(database: Database, lead_id: str) -> Lead:
-    (found,) = done(database, rows(database, Lead, id=lead_id))
-    assert isinstance(found, Lead)
+def lead(database: Database, lead_id: str) -> LeadRow:
+    (found,) = done(database, rows(database, LeadRow, id=lead_id))
+    assert isinstance(found, LeadRow)
     return found
 
 

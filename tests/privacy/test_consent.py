@@ -12,10 +12,10 @@ from perennial.leads.suppression import (
     SOFT_BOUNCES,
     Reason,
     address_hash,
+    apply_behaviour,
     bar,
     barred,
     delivered,
-    heed,
     lift,
     resubscribe,
     soft_bounced,
@@ -132,7 +132,7 @@ async def test_no_event_but_a_confirmation_or_a_person_ends_an_opt_out(database:
     await does(database, lambda s: suppress(s, "ada", "complaint", NOON, source="test"))
     async with database.writing() as session:
         for name in ("group_resubscribe", "email.clicked", "form.submitted"):
-            await heed(session, "ada", name, LATER)
+            await apply_behaviour(session, "ada", name, LATER)
     await does(database, lambda s: delivered(s, "ada"))
     await does(database, lambda s: consent.grant(s, "ada", LATER, basis="consent", source="form"))
     assert await does(database, lambda s: suppressions(s, "ada")) == ("complaint", "opt-out")
@@ -143,19 +143,19 @@ async def test_an_opt_out_told_late_does_not_undo_a_return(database: Database) -
     await does(database, lambda s: suppress(s, "ada", "opt-out", NOON, source="page"))
     number = await does(database, lambda s: consent.request(s, "ada", LATER, source="page", wording="v1"))
     assert await does(database, lambda s: resubscribe(s, "ada", number, LATER, source="page"))
-    await does(database, lambda s: heed(s, "ada", "lead.opted_out", NOON))
+    await does(database, lambda s: apply_behaviour(s, "ada", "lead.opted_out", NOON))
     assert await does(database, lambda s: suppressions(s, "ada")) == ()
-    await does(database, lambda s: heed(s, "ada", "lead.opted_out", LATER + timedelta(hours=1)))
+    await does(database, lambda s: apply_behaviour(s, "ada", "lead.opted_out", LATER + timedelta(hours=1)))
     assert await does(database, lambda s: suppressions(s, "ada")) == ("opt-out",)
 
 
 async def test_a_complaint_told_late_counts_whatever_was_confirmed_since(database: Database) -> None:
     """Only a person's lift is newer than a complaint."""
     await does(database, lambda s: consent.grant(s, "ada", LATER, basis="consent", source="form"))
-    await does(database, lambda s: heed(s, "ada", "email.complained", NOON))
+    await does(database, lambda s: apply_behaviour(s, "ada", "email.complained", NOON))
     assert await does(database, lambda s: suppressions(s, "ada")) == ("complaint",)
     await does(database, lambda s: lift(s, "ada", "complaint", LATER, why="wrote to us"))
-    await does(database, lambda s: heed(s, "ada", "email.complained", NOON))
+    await does(database, lambda s: apply_behaviour(s, "ada", "email.complained", NOON))
     assert await does(database, lambda s: suppressions(s, "ada")) == ()
 
 

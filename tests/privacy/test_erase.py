@@ -13,8 +13,8 @@ from sqlalchemy import Table, select
 
 from models.base import Base
 from models.intake import Event
-from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOff, Unheard
-from models.leads import BehaviourRow, Identity, Lead, Preference, ScoreEntry, SuppressedAddress, Suppression
+from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
+from models.leads import BehaviourRow, Identity, LeadRow, Preference, ScoreEntry, SuppressedAddress, Suppression
 from models.touches import Message, Touch
 from nurture.errors import NotFoundError
 from nurture.journey.facts import AnyFact, Behaved, Chosen, Deferred, Done, Enrolled, Exited, Finished, Scored, Waited
@@ -40,7 +40,7 @@ def everything_about(lead_id: str = "zeb") -> list[Base]:
     mail = "zebulon@quixotic.example"
     enrolment_id = f"new-lead/{lead_id}/1"
     return [
-        Lead(
+        LeadRow(
             id=lead_id,
             email="Zebulon@quixotic.example",
             email_key=mail,
@@ -116,7 +116,7 @@ def everything_about(lead_id: str = "zeb") -> list[Base]:
             headers={"To": mail},
             at=NOON,
         ),
-        HandOff(
+        HandOffRow(
             id="h1",
             enrolment_id=enrolment_id,
             lead_id=lead_id,

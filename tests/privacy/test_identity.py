@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import update
 
 from models.intake import Event
-from models.leads import Consent, Identity, Lead, ScoreEntry
+from models.leads import Consent, Identity, LeadRow, ScoreEntry
 from perennial.intake.outbox import Incoming, accept
-from perennial.leads.identity import Identities, kept, known_as, reattach, visitor_of, with_address
+from perennial.leads.identity import Identities, current_lead, known_as, reattach, visitor_of, with_address
 from perennial.leads.suppression import bar, suppress, suppressions
 from perennial.platform.database import Database
 from tests.privacy.people import NOON, SECRET, consent_of, does, one, person, rows, settle
@@ -120,7 +120,7 @@ async def test_resolving_again_changes_nothing(database: Database) -> None:
     for _ in range(2):
         again = await resolved(database, user_id="u-1", anonymous_id="a-1", email="ada@example.com", traits=AGREED)
         assert again == first
-    assert len(await rows(database, Lead)) == len(await rows(database, Consent)) == 1
+    assert len(await rows(database, LeadRow)) == len(await rows(database, Consent)) == 1
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ async def test_resolving_again_changes_nothing(database: Database) -> None:
 async def test_without_a_basis_nobody_becomes_a_lead(database: Database, traits: dict[str, Any]) -> None:
     """An address alone is no permission to write to it."""
     assert await resolved(database, anonymous_id="a-1", email="ada@example.com", traits=traits) is None
-    assert await rows(database, Lead) == []
+    assert await rows(database, LeadRow) == []
 
 
 @pytest.mark.parametrize("email", ["", "ada", "ada@", "ada@@example.com", "ada@localhost", "a" * 400 + "@example.com"])
@@ -149,7 +149,7 @@ async def test_a_barred_address_makes_no_lead(database: Database) -> None:
     """Who was erased does not come back by a form that somebody fills in."""
     await does(database, lambda s: bar(s, SECRET, "eve@example.com", "erased", NOON))
     assert await resolved(database, email="Eve@Example.com", traits=AGREED) is None
-    assert await rows(database, Lead) == []
+    assert await rows(database, LeadRow) == []
 
 
 async def test_an_erased_lead_is_nobodys(database: Database) -> None:
@@ -186,7 +186,7 @@ async def test_a_user_keeps_its_lead_whatever_address_is_said_with_it(database: 
     assert await resolved(database, user_id="u-1", email="bo@example.com", traits=AGREED) == "ada"
     assert await resolved(database, user_id="u-1", email="new@example.com", traits=AGREED) == "ada"
     assert (await one(database, "ada")).email == "ada@example.com"
-    assert len(await rows(database, Lead)) == 2
+    assert len(await rows(database, LeadRow)) == 2
 
 
 async def test_a_browser_that_changes_hands_goes_along_with_its_new_user(database: Database) -> None:
@@ -217,7 +217,7 @@ async def test_nobody_is_found_by_nothing(database: Database) -> None:
 async def test_an_old_id_or_address_finds_the_lead_that_goes_on(database: Database) -> None:
     """Through any number of merges."""
     await settle(database, person("a", merged_into="b", external_id="crm-a"), person("b", merged_into="c"), person("c"))
-    found = await does(database, lambda s: kept(s, "a"))
+    found = await does(database, lambda s: current_lead(s, "a"))
     assert found is not None
     assert found.id == "c"
     for look in (

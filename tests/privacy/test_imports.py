@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from models.leads import Lead
+from models.leads import LeadRow
 from perennial.leads.importing.importer import import_leads
 from perennial.leads.importing.leads_file import LeadRecord, Reject
 from perennial.leads.suppression import bar
@@ -50,7 +50,7 @@ async def test_an_erased_lead_stays_erased_whatever_file_names_its_address(datab
         (reject,) = await refused(database, dry_run=dry_run)
         assert (reject.row, reject.values) == (2, ("ada@example.com",))
         assert reject.reason == f"this address is never to be a lead's: {ERASED}"
-    assert [lead.email for lead in await rows(database, Lead)] == ["erased", "bo@example.com"]
+    assert [lead.email for lead in await rows(database, LeadRow)] == ["erased", "bo@example.com"]
 
 
 async def test_an_address_that_was_barred_by_hand_makes_no_lead(database: Database) -> None:
@@ -60,7 +60,7 @@ async def test_an_address_that_was_barred_by_hand_makes_no_lead(database: Databa
     (reject,) = await refused(database)
 
     assert (reject.row, reject.reason) == (3, "this address is never to be a lead's: manual")
-    assert [lead.email for lead in await rows(database, Lead)] == ["Ada@example.com"]
+    assert [lead.email for lead in await rows(database, LeadRow)] == ["Ada@example.com"]
 
 
 async def test_a_lead_that_became_another_is_not_changed_any_more(database: Database) -> None:

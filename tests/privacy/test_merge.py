@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from models.intake import Event
 from models.journeys import Enrolment
-from models.leads import BehaviourRow, Identity, Lead, ScoreEntry
+from models.leads import BehaviourRow, Identity, LeadRow, ScoreEntry
 from models.touches import Message, Touch
 from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.journey.matchers import Matcher
@@ -17,7 +17,7 @@ from perennial.intake.outbox import Incoming, accept
 from perennial.journeys.standing import place_of, standing_of
 from perennial.leads import consent
 from perennial.leads.identity import name, with_address
-from perennial.leads.preferences import Wishes, wish_break, wish_topics, wishes_of
+from perennial.leads.preferences import Preferences, preferences_of, set_break, set_topics
 from perennial.leads.suppression import suppress, suppressions
 from perennial.platform.database import Database
 from perennial.privacy.merge import Merged, merge, merged_leads
@@ -98,22 +98,26 @@ async def test_suppressions_are_joined(two: Database) -> None:
 
 async def test_wishes_are_joined_to_the_stricter(two: Database) -> None:
     """The longer break, and every topic that either does not want."""
-    await does(two, lambda s: wish_break(s, "keep", NOON + DAY))
-    await does(two, lambda s: wish_break(s, "lose", NOON + 9 * DAY))
-    await does(two, lambda s: wish_topics(s, "keep", {"dashboards": True, "forecasting": False}, NOON))
-    await does(two, lambda s: wish_topics(s, "lose", {"dashboards": False, "forecasting": True, "other": True}, NOON))
+    await does(two, lambda s: set_break(s, "keep", NOON + DAY))
+    await does(two, lambda s: set_break(s, "lose", NOON + 9 * DAY))
+    await does(two, lambda s: set_topics(s, "keep", {"dashboards": True, "forecasting": False}, NOON))
+    await does(two, lambda s: set_topics(s, "lose", {"dashboards": False, "forecasting": True, "other": True}, NOON))
     await merged(two)
     lead = await one(two, "keep")
-    assert await does(two, lambda s: wishes_of(s, lead)) == Wishes(NOON + 9 * DAY, ("dashboards", "forecasting"))
+    assert await does(two, lambda s: preferences_of(s, lead)) == Preferences(
+        NOON + 9 * DAY, ("dashboards", "forecasting")
+    )
 
 
 async def test_the_profile_is_filled_and_the_score_counts_both(two: Database) -> None:
     """Behaviours and their points move; who the lead is by its joined profile scores once."""
     async with two.writing() as session:
-        await session.execute(update(Lead).where(Lead.id == "keep").values(first_name="Ada", traits={"topic": "x"}))
         await session.execute(
-            update(Lead)
-            .where(Lead.id == "lose")
+            update(LeadRow).where(LeadRow.id == "keep").values(first_name="Ada", traits={"topic": "x"})
+        )
+        await session.execute(
+            update(LeadRow)
+            .where(LeadRow.id == "lose")
             .values(
                 first_name="A.",
                 company="Northwind",

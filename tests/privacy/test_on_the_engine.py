@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from models.leads import Lead
+from models.leads import LeadRow
 from models.messages import Request
 from models.touches import Message, Touch
 from nurture.errors import SettingsError
@@ -14,7 +14,7 @@ from nurture.journey.facts import Deferred
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.journeys.story import story_of
 from perennial.leads.identity import name
-from perennial.leads.preferences import wish_break, wish_topics
+from perennial.leads.preferences import set_break, set_topics
 from perennial.leads.suppression import REASONS, Reason, suppressions
 from perennial.privacy.erase import Eraser
 from perennial.privacy.export import export_lead
@@ -116,7 +116,7 @@ async def test_a_merge_mid_journey_keeps_both_stories_and_lets_one_go_on(still_r
     for lead in ("keep", "lose"):
         assert "done send:welcome" in kinds(await rig.facts("new-lead", lead))
     async with rig.database.reading() as session:
-        story = await story_of(session, await session.get_one(Lead, keep), DEFAULT_MODEL, now)
+        story = await story_of(session, await session.get_one(LeadRow, keep), DEFAULT_MODEL, now)
         document = await export_lead(session, keep, now)
     assert [(each.enrolment_id, each.outcome) for each in story.standings] == [
         (f"new-lead/{keep}/1", None),
@@ -153,8 +153,8 @@ async def test_a_break_puts_the_next_mail_off_and_an_unwanted_topic_drops_it(sti
     async with rig.working():
         await rig.add_leads("pause", "choosy")
         async with rig.database.writing() as session:
-            await wish_break(session, rig.id("pause"), MONDAY + timedelta(days=30))
-            await wish_topics(session, rig.id("choosy"), {"forecasting": False}, MONDAY)
+            await set_break(session, rig.id("pause"), MONDAY + timedelta(days=30))
+            await set_topics(session, rig.id("choosy"), {"forecasting": False}, MONDAY)
         await rig.enrol("new-lead", "pause")
         await parked(rig.journey("new-lead", "pause"), "send:welcome", "deferred")
         put_off = [fact for fact in await rig.facts("new-lead", "pause") if isinstance(fact, Deferred)]

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from nurture.errors import InputError
 from nurture.gate import (
     Allow,
-    Ask,
     Caps,
     Consent,
     Defer,
     GateRules,
+    LeadState,
     PastTouch,
     Refuse,
     Rival,
-    Standing,
+    SendRequest,
     check_caps,
     check_consent,
     check_erasure,
@@ -33,7 +33,7 @@ from nurture.timing.calendar import SendWindow
 
 EVERY_DAY = frozenset(range(7))
 DAY = timedelta(days=1)
-GRANTED = Standing("granted")
+GRANTED = LeadState("granted")
 PROMPT = GateRules(spread=timedelta(0))
 
 
@@ -41,8 +41,8 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def ask_at(text: str, zone_name: str = "UTC", country: str | None = None, priority: int = 1) -> Ask:
-    return Ask(utc(text), "lead-1", "new-lead", priority, zone_name, country)
+def ask_at(text: str, zone_name: str = "UTC", country: str | None = None, priority: int = 1) -> SendRequest:
+    return SendRequest(utc(text), "lead-1", "new-lead", priority, zone_name, country)
 
 
 def touched(*times: str) -> tuple[PastTouch, ...]:
@@ -57,13 +57,13 @@ def test_a_lead_in_good_standing_is_allowed_inside_the_window() -> None:
 def test_an_erased_lead_is_refused() -> None:
     """Erasure comes first, whatever else is on record."""
     assert check_erasure(GRANTED) is None
-    assert check_erasure(Standing("none", erased=True)) == Refuse("erased at the lead's request")
+    assert check_erasure(LeadState("none", erased=True)) == Refuse("erased at the lead's request")
 
 
 def test_a_suppressed_lead_is_refused_with_every_cause() -> None:
     """Support reads all the causes at once."""
     assert check_suppression(GRANTED) is None
-    standing = Standing("granted", suppressions=("complaint", "hard_bounce"))
+    standing = LeadState("granted", suppressions=("complaint", "hard_bounce"))
     assert check_suppression(standing) == Refuse("suppressed: complaint, hard_bounce")
 
 
@@ -77,19 +77,19 @@ def test_a_suppressed_lead_is_refused_with_every_cause() -> None:
 )
 def test_only_granted_consent_lets_a_touch_out(consent: Consent, answer: Refuse | None) -> None:
     """No record of consent is no consent."""
-    assert check_consent(Standing(consent)) == answer
+    assert check_consent(LeadState(consent)) == answer
 
 
 def test_a_lead_who_left_the_track_is_refused() -> None:
     """The reason is the one the lead left for."""
     assert check_exit(GRANTED) is None
-    assert check_exit(Standing("granted", exited="became a customer")) == Refuse("exited: became a customer")
+    assert check_exit(LeadState("granted", exited="became a customer")) == Refuse("exited: became a customer")
 
 
 def test_refusals_come_in_order_and_before_any_delay() -> None:
     """At night, over every cap, the gravest reason is the one that is named."""
     ask = ask_at("2026-03-02T23:00")
-    standing = Standing("withdrawn", ("opt_out",), True, "opted out", touched("2026-03-02T22:00"))
+    standing = LeadState("withdrawn", ("opt_out",), True, "opted out", touched("2026-03-02T22:00"))
     assert judge(ask, standing, GateRules()) == Refuse("erased at the lead's request")
     standing = replace(standing, erased=False)
     assert judge(ask, standing, GateRules()) == Refuse("suppressed: opt_out")
@@ -158,7 +158,7 @@ def test_a_cap_that_was_tightened_waits_until_enough_touches_have_left() -> None
 def test_the_daily_cap_is_elapsed_time_and_not_the_wall_clock() -> None:
     """Berlin's 29 March 2026 has 23 hours, so 24 hours after ten o'clock is eleven."""
     rules = GateRules(window=SendWindow(weekdays=EVERY_DAY), spread=timedelta(0))
-    standing = Standing("granted", touches=touched("2026-03-28T09:00"))
+    standing = LeadState("granted", touches=touched("2026-03-28T09:00"))
     verdict = judge(ask_at("2026-03-29T08:30", "Europe/Berlin"), standing, rules)
     assert verdict == Defer(utc("2026-03-29T09:00"), "cap: 1 touch in 24 hours")
     assert utc("2026-03-29T09:00").astimezone(ZoneInfo("Europe/Berlin")).hour == 11
@@ -166,7 +166,7 @@ def test_the_daily_cap_is_elapsed_time_and_not_the_wall_clock() -> None:
 
 def test_a_cap_that_frees_at_night_waits_for_the_morning_at_once() -> None:
     """One deferral, not one to the night and another to the morning; the cap stays the reason."""
-    standing = Standing("granted", touches=touched("2026-03-10T20:00"))
+    standing = LeadState("granted", touches=touched("2026-03-10T20:00"))
     verdict = judge(ask_at("2026-03-11T10:00"), standing, PROMPT)
     assert verdict == Defer(utc("2026-03-12T09:00"), "cap: 1 touch in 24 hours")
 
@@ -206,7 +206,7 @@ def test_a_track_gives_way_to_a_more_important_one_that_is_about_to_send(
 def test_giving_way_on_a_friday_waits_for_monday() -> None:
     """A day later is a Saturday, on which nothing is sent; the most important rival is named."""
     now = utc("2026-03-13T10:00")
-    standing = Standing("granted", rivals=(Rival("renewal", 5, now), Rival("event", 7, now)))
+    standing = LeadState("granted", rivals=(Rival("renewal", 5, now), Rival("event", 7, now)))
     verdict = judge(ask_at("2026-03-13T10:00"), standing, PROMPT)
     assert verdict == Defer(utc("2026-03-16T09:00"), "priority: event goes first")
 
@@ -215,7 +215,7 @@ def test_caps_are_asked_before_priority() -> None:
     """A lead whose week is full gets the day on which the cap frees, not a day after day of giving way."""
     touches = touched("2026-03-10T09:00", "2026-03-11T09:00", "2026-03-12T09:00")
     rivals = (Rival("lost-deal", 2, utc("2026-03-12T10:00")),)
-    verdict = judge(ask_at("2026-03-12T10:00"), Standing("granted", touches=touches, rivals=rivals), PROMPT)
+    verdict = judge(ask_at("2026-03-12T10:00"), LeadState("granted", touches=touches, rivals=rivals), PROMPT)
     assert verdict == Defer(utc("2026-03-17T09:00"), "cap: 3 touches in 7 days")
 
 
@@ -249,7 +249,7 @@ def test_caps_are_asked_before_priority() -> None:
         ),
     ],
 )
-def test_a_touch_outside_the_window_waits_for_the_leads_own_morning(ask: Ask, until: str, reason: str) -> None:
+def test_a_touch_outside_the_window_waits_for_the_leads_own_morning(ask: SendRequest, until: str, reason: str) -> None:
     """Nights, weekends, holidays; Berlin's nine o'clock is an hour earlier in UTC after the clock changed."""
     assert check_window(ask, PROMPT) == Defer(utc(until), reason)
 
@@ -330,16 +330,16 @@ def rule_sets(draw: st.DrawFn) -> GateRules:
 
 TOUCHES = st.lists(st.builds(PastTouch, MOMENTS, st.sampled_from("abc")), max_size=15).map(tuple)
 RIVALS = st.lists(st.builds(Rival, st.sampled_from("xyz"), st.integers(0, 3), MOMENTS), max_size=3).map(tuple)
-ASKS = st.builds(Ask, MOMENTS, st.uuids().map(str), st.just("new-lead"), st.integers(0, 3), ZONES, COUNTRIES)
+ASKS = st.builds(SendRequest, MOMENTS, st.uuids().map(str), st.just("new-lead"), st.integers(0, 3), ZONES, COUNTRIES)
 
 
 @settings(deadline=None)
 @given(ask=ASKS, touches=TOUCHES, rivals=RIVALS, rules=rule_sets())
 def test_every_answer_is_inside_the_window_and_every_deferral_is_ahead(
-    ask: Ask, touches: tuple[PastTouch, ...], rivals: tuple[Rival, ...], rules: GateRules
+    ask: SendRequest, touches: tuple[PastTouch, ...], rivals: tuple[Rival, ...], rules: GateRules
 ) -> None:
     """An Allow is given inside the window only, and a Defer names a later moment inside it."""
-    match judge(ask, Standing("granted", touches=touches, rivals=rivals), rules):
+    match judge(ask, LeadState("granted", touches=touches, rivals=rivals), rules):
         case Allow():
             assert inside(ask.now, ask.time_zone, rules.window)
         case Defer(until):
@@ -352,10 +352,10 @@ def test_every_answer_is_inside_the_window_and_every_deferral_is_ahead(
 @settings(deadline=None)
 @given(ask=ASKS, touches=TOUCHES, rules=rule_sets())
 def test_one_deferral_is_enough_when_nothing_else_happens(
-    ask: Ask, touches: tuple[PastTouch, ...], rules: GateRules
+    ask: SendRequest, touches: tuple[PastTouch, ...], rules: GateRules
 ) -> None:
     """Asked again at the moment it named, with no new touch and no rival, the gate allows."""
-    standing = Standing("granted", touches=touches)
+    standing = LeadState("granted", touches=touches)
     verdict = judge(ask, standing, rules)
     if isinstance(verdict, Defer):
         verdict = judge(replace(ask, now=verdict.until), standing, rules)
@@ -370,14 +370,14 @@ def test_one_deferral_is_enough_when_nothing_else_happens(
     rules=rule_sets(),
 )
 def test_caps_are_never_exceeded_and_every_touch_goes_out_in_the_end(
-    first: Ask, gaps: list[int], rivals: tuple[Rival, ...], rules: GateRules
+    first: SendRequest, gaps: list[int], rivals: tuple[Rival, ...], rules: GateRules
 ) -> None:
     """A sequence of asks, each deferred until it is allowed, fills no window beyond its cap."""
     touches: tuple[PastTouch, ...] = ()
     now = first.now
     for gap in gaps:
         now += timedelta(minutes=gap)
-        now = driven(replace(first, now=now), Standing("granted", touches=touches, rivals=rivals), rules)
+        now = driven(replace(first, now=now), LeadState("granted", touches=touches, rivals=rivals), rules)
         touches += (PastTouch(now, first.track),)
     for limit, length in ((rules.caps.per_day, 1), (rules.caps.per_week, 7), (rules.caps.per_month, 30)):
         for last in touches:
@@ -385,7 +385,7 @@ def test_caps_are_never_exceeded_and_every_touch_goes_out_in_the_end(
             assert len(counting) <= limit
 
 
-def driven(ask: Ask, standing: Standing, rules: GateRules) -> datetime:
+def driven(ask: SendRequest, standing: LeadState, rules: GateRules) -> datetime:
     """The moment at which the touch goes out, when each deferral is waited for."""
     # Each of three rivals holds for at most eight days, a day or more at a time; then caps and window.
     for _ in range(3 * 9 + 2):

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from nurture.gate import (
     Allow,
-    Ask,
     Caps,
     Defer,
     GateRules,
+    LeadState,
     PastTouch,
     Refuse,
-    Standing,
+    SendRequest,
     check_break,
     check_topic,
     judge,
@@ -26,11 +26,11 @@ from tests.pure.test_gate import GRANTED, PROMPT, ask_at, touched, utc
 MONDAY = "2026-03-02T10:00"
 
 
-def about(topic: str, at: str = MONDAY) -> Ask:
+def about(topic: str, at: str = MONDAY) -> SendRequest:
     return replace(ask_at(at), topic=topic)
 
 
-def on_break(until: str) -> Standing:
+def on_break(until: str) -> LeadState:
     return replace(GRANTED, break_until=utc(until))
 
 
@@ -72,7 +72,7 @@ def test_a_piece_for_every_topic_is_wanted_whatever_topic_is_not() -> None:
         (replace(GRANTED, exited="became a customer"), "exited: became a customer"),
     ],
 )
-def test_graver_refusals_are_named_before_a_topic(standing: Standing, reason: str) -> None:
+def test_graver_refusals_are_named_before_a_topic(standing: LeadState, reason: str) -> None:
     """What ends everything is said before what drops one piece."""
     assert judge(about("dashboards"), replace(standing, unwanted=("dashboards",)), PROMPT) == Refuse(reason)
 
@@ -118,6 +118,6 @@ def test_nothing_is_ever_sent_during_a_break(days: int, minutes: int, ago: list[
         assert _passes(verdict.until, ask, standing, rules)
 
 
-def _passes(at: datetime, ask: Ask, standing: Standing, rules: GateRules) -> bool:
+def _passes(at: datetime, ask: SendRequest, standing: LeadState, rules: GateRules) -> bool:
     verdict = judge(replace(ask, now=at), standing, rules)
     return verdict == Allow()

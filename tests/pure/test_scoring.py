@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nurture.errors import InputError
 from nurture.people.behaviours import BEHAVIOURS
-from nurture.people.scoring import DEFAULT_MODEL, EngagementRule, Entry, FitRule, ScoringModel
+from nurture.people.scoring import DEFAULT_MODEL, EngagementRule, FitRule, ScoreLine, ScoringModel
 
 NOW = datetime(2026, 3, 11, 10, tzinfo=UTC)
 CLICK = EngagementRule("click", 10, "email.clicked", half_life=timedelta(days=30))
@@ -27,14 +27,14 @@ def ago(days: float) -> datetime:
     return NOW - timedelta(days=days)
 
 
-def clicks(*days: float, points: int = 10) -> list[Entry]:
-    return [Entry("click", points, "clicked", ago(day), f"b{n}") for n, day in enumerate(days)]
+def clicks(*days: float, points: int = 10) -> list[ScoreLine]:
+    return [ScoreLine("click", points, "clicked", ago(day), f"b{n}") for n, day in enumerate(days)]
 
 
 def test_fit_entries_are_the_rules_the_profile_meets() -> None:
     """One entry for each rule that is met, with the rule's reason; an unknown trait gives nothing."""
     assert MODEL.fit_entries({"seniority": "vp", "occupation": "nurse", "shoe": "42"}, NOW) == [
-        Entry("director", 10, "decides on a purchase", NOW)
+        ScoreLine("director", 10, "decides on a purchase", NOW)
     ]
     assert MODEL.fit_entries({}, NOW) == []
 
@@ -53,7 +53,7 @@ def test_a_behaviour_scores_by_the_first_rule_that_matches(
     name: str, subject: str | None, rule: str, points: int, reason: str
 ) -> None:
     """One behaviour has one reason, in plain English, and carries its id so that it can be taken back."""
-    assert MODEL.engagement_entries("b7", name, subject, ago(3)) == [Entry(rule, points, reason, ago(3), "b7")]
+    assert MODEL.engagement_entries("b7", name, subject, ago(3)) == [ScoreLine(rule, points, reason, ago(3), "b7")]
 
 
 def test_a_behaviour_without_a_rule_scores_nothing() -> None:
@@ -64,7 +64,7 @@ def test_a_behaviour_without_a_rule_scores_nothing() -> None:
 
 def test_engagement_halves_each_half_life_and_fit_does_not() -> None:
     """Ten points are ten today, five after 30 days, two and a half (rounded up) after 60."""
-    entries = [*clicks(0), Entry("director", 10, "decides", NOW)]
+    entries = [*clicks(0), ScoreLine("director", 10, "decides", NOW)]
     scores = [MODEL.score(entries, NOW + timedelta(days=days)) for days in (0, 30, 60)]
     assert [score.engagement for score in scores] == [10, 5, 3]
     assert [score.fit for score in scores] == [10, 10, 10]
@@ -79,7 +79,7 @@ def test_decay_counts_from_the_time_of_the_behaviour() -> None:
 
 def test_what_happened_after_the_date_is_ignored() -> None:
     """The score as of last month is what it was last month, but what happens at the moment itself counts."""
-    entries = [*clicks(0, 10, 40), Entry("director", 10, "decides", ago(5))]
+    entries = [*clicks(0, 10, 40), ScoreLine("director", 10, "decides", ago(5))]
     assert MODEL.score(entries, ago(20)) == MODEL.score(clicks(40), ago(20))
     assert MODEL.score(entries, ago(20)).engagement == 6
     assert MODEL.score(clicks(0), NOW).engagement == 10
@@ -87,8 +87,8 @@ def test_what_happened_after_the_date_is_ignored() -> None:
 
 def test_a_cap_bounds_what_a_rule_gives_both_ways() -> None:
     """Looking at pricing all day is worth 20, and at careers minus 30."""
-    pricing = [Entry("pricing", 15, "pricing", NOW, f"b{n}") for n in range(9)]
-    careers = [Entry("careers", -15, "careers", NOW, f"c{n}") for n in range(9)]
+    pricing = [ScoreLine("pricing", 15, "pricing", NOW, f"b{n}") for n in range(9)]
+    careers = [ScoreLine("careers", -15, "careers", NOW, f"c{n}") for n in range(9)]
     assert MODEL.score(pricing, NOW).engagement == 20
     assert MODEL.score(careers, NOW).engagement == -30
     assert MODEL.score(pricing + careers, NOW).engagement == -10
@@ -96,13 +96,13 @@ def test_a_cap_bounds_what_a_rule_gives_both_ways() -> None:
 
 def test_negative_points_do_not_fade() -> None:
     """Else a lead who went away would be worth more each day."""
-    entries = [Entry("careers", -15, "careers", ago(300))]
+    entries = [ScoreLine("careers", -15, "careers", ago(300))]
     assert MODEL.score(entries, NOW).engagement == -15
 
 
 def test_the_total_is_clamped_and_the_parts_are_not() -> None:
     """Between 0 and 100, whatever the parts say."""
-    low = MODEL.score([Entry("student", -5, "studies", NOW)], NOW)
+    low = MODEL.score([ScoreLine("student", -5, "studies", NOW)], NOW)
     high = MODEL.score(clicks(*[0] * 12), NOW)
     assert (low.total, low.fit) == (0, -5)
     assert (high.total, high.engagement) == (100, 120)
@@ -110,16 +110,16 @@ def test_the_total_is_clamped_and_the_parts_are_not() -> None:
 
 def test_the_latest_entry_of_a_fit_rule_counts() -> None:
     """A profile that is entered again is not counted twice, and an entry of nothing takes the points back."""
-    entries = [Entry("director", 10, "decides", ago(9)), Entry("director", 10, "decides", ago(5))]
+    entries = [ScoreLine("director", 10, "decides", ago(9)), ScoreLine("director", 10, "decides", ago(5))]
     assert MODEL.score(entries, NOW).fit == 10
-    entries.append(Entry("director", 0, "no longer", ago(1)))
+    entries.append(ScoreLine("director", 0, "no longer", ago(1)))
     assert MODEL.score(entries, NOW).fit == MODEL.score(entries[::-1], NOW).fit == 0
     assert MODEL.score(entries, ago(2)).fit == 10
 
 
 def test_an_entry_whose_rule_is_gone_counts_nothing() -> None:
     """Today's model says what is worth something."""
-    entries = [Entry("fax", 50, "sent a fax", NOW), *clicks(0)]
+    entries = [ScoreLine("fax", 50, "sent a fax", NOW), *clicks(0)]
     assert MODEL.score(entries, NOW).total == 10
     assert [reason for reason, _, _ in MODEL.explain(entries, NOW)] == ["clicked"]
 
@@ -157,10 +157,10 @@ def test_the_explanation_says_what_each_entry_is_worth_now() -> None:
     """Newest first; a cap leaves the older pricing view only five of its fifteen points."""
     entries = [
         *clicks(30),
-        Entry("pricing", 15, "older view", NOW - timedelta(minutes=1), "b8"),
-        Entry("pricing", 15, "newer view", NOW, "b9"),
-        Entry("director", 10, "decides", ago(90)),
-        Entry("click", 10, "tomorrow's", NOW + timedelta(days=1)),
+        ScoreLine("pricing", 15, "older view", NOW - timedelta(minutes=1), "b8"),
+        ScoreLine("pricing", 15, "newer view", NOW, "b9"),
+        ScoreLine("director", 10, "decides", ago(90)),
+        ScoreLine("click", 10, "tomorrow's", NOW + timedelta(days=1)),
     ]
     told = MODEL.explain(entries, NOW)
     assert told == [
@@ -191,7 +191,7 @@ def test_a_model_that_makes_no_sense_is_refused(make: object, match: str) -> Non
         make()
 
 
-def default_entries(*did: tuple[str, str | None, float]) -> list[Entry]:
+def default_entries(*did: tuple[str, str | None, float]) -> list[ScoreLine]:
     return [
         entry
         for n, (name, subject, days) in enumerate(did)
@@ -284,7 +284,7 @@ TRAITS = st.sampled_from(
 
 
 @st.composite
-def ledgers(draw: st.DrawFn) -> list[Entry]:
+def ledgers(draw: st.DrawFn) -> list[ScoreLine]:
     entries = default_entries(*draw(st.lists(BEHAVED, max_size=40)))
     for days in draw(st.lists(st.integers(0, 100), max_size=3)):
         entries += DEFAULT_MODEL.fit_entries(draw(TRAITS), ago(days))
@@ -292,7 +292,7 @@ def ledgers(draw: st.DrawFn) -> list[Entry]:
 
 
 @given(entries=ledgers(), shuffled=st.randoms(use_true_random=False))
-def test_the_order_of_the_entries_never_matters(entries: list[Entry], shuffled: Random) -> None:
+def test_the_order_of_the_entries_never_matters(entries: list[ScoreLine], shuffled: Random) -> None:
     """To the score and to its explanation."""
     other = list(entries)
     shuffled.shuffle(other)
@@ -301,7 +301,7 @@ def test_the_order_of_the_entries_never_matters(entries: list[Entry], shuffled: 
 
 
 @given(entries=ledgers(), days=st.floats(0, 1000), more=st.floats(0, 1000))
-def test_without_new_entries_engagement_never_rises(entries: list[Entry], days: float, more: float) -> None:
+def test_without_new_entries_engagement_never_rises(entries: list[ScoreLine], days: float, more: float) -> None:
     """Doing nothing earns nothing, not even by outliving a bad mark."""
     known = [entry for entry in entries if entry.at <= NOW]
     sooner = DEFAULT_MODEL.score(known, NOW + timedelta(days=days))
@@ -311,7 +311,7 @@ def test_without_new_entries_engagement_never_rises(entries: list[Entry], days: 
 
 
 @given(entries=ledgers())
-def test_a_score_is_within_0_and_100_and_adds_up(entries: list[Entry]) -> None:
+def test_a_score_is_within_0_and_100_and_adds_up(entries: list[ScoreLine]) -> None:
     """The total is its parts, and the explanation is the parts before rounding."""
     score = DEFAULT_MODEL.score(entries, NOW)
     assert score.total == min(100, max(0, score.fit + score.engagement))
@@ -321,7 +321,7 @@ def test_a_score_is_within_0_and_100_and_adds_up(entries: list[Entry]) -> None:
 
 @given(entries=ledgers(), extra=BEHAVED)
 def test_taking_a_behaviour_back_takes_its_points_back(
-    entries: list[Entry], extra: tuple[str, str | None, float]
+    entries: list[ScoreLine], extra: tuple[str, str | None, float]
 ) -> None:
     """A click that turns out to be a scanner's leaves no trace in the score."""
     name, subject, days = extra

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
-from models.leads import Consent, Lead
+from models.leads import Consent, LeadRow
 from models.touches import Touch
 from nurture.errors import SettingsError
 from perennial.cli.demo import fresh_folder
@@ -47,7 +47,7 @@ async def enrol_ada(stack: Stack) -> None:
     now = inst.moment.now()
     async with inst.database.writing() as session:
         fields = {"email": "ada@x.example", "email_key": "ada@x.example", "time_zone": "Europe/Berlin"}
-        session.add(Lead(id="l1", created_at=now, traits={"topic": "forecasting"}, **fields))
+        session.add(LeadRow(id="l1", created_at=now, traits={"topic": "forecasting"}, **fields))
         session.add(Consent(lead_id="l1", at=now, action="granted", basis="consent", source="test"))
     await inst.enroller.enrol("new-lead", "l1", now, "test")
 

@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from models.base import Base
 from models.intake import Event
-from models.leads import Consent, Lead, Suppression
+from models.leads import Consent, LeadRow, Suppression
 from models.touches import Message, Touch
-from perennial.channels.database_mail import Mailbox
+from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.envelope import From
 from perennial.channels.ports import Provider
 from perennial.integrations.clicks.links import Clicks
@@ -72,10 +72,10 @@ class Site:
         async with self.database.reading() as session:
             return list(await session.scalars(select(Event).order_by(Event.id)))
 
-    async def lead(self) -> Lead:
+    async def lead(self) -> LeadRow:
         """Ada."""
         async with self.database.reading() as session:
-            return await session.get_one(Lead, "l1")
+            return await session.get_one(LeadRow, "l1")
 
     async def link_of_last_mail(self) -> str:
         """The path in the last confirmation mail."""
@@ -93,7 +93,7 @@ async def site_over(database: Database, provider: Provider | None = None) -> Asy
     app = FastAPI()
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=PUBLIC) as client:
         site = Site(database, client)
-        pages = Preferences(database, TOKENS, provider or Mailbox(database), SENDER, TOPICS, lambda: site.now)
+        pages = Preferences(database, TOKENS, provider or DatabaseProvider(database), SENDER, TOPICS, lambda: site.now)
         app.include_router(pages.router())
         app.include_router(Clicks(database, TOKENS, SENDER, lambda: site.now).router())
         yield site

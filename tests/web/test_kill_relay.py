@@ -35,7 +35,7 @@ from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import Registry, track
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.app.installation import Installation
-from perennial.channels.database_mail import Mailbox
+from perennial.channels.database_mail import DatabaseProvider
 from perennial.platform.database import Database
 from perennial.platform.migrations import upgrade
 from perennial.platform.settings import load_settings
@@ -185,7 +185,7 @@ async def installed(url: str, client: Client, folder: Path) -> AsyncIterator[Rig
     database = Database(settings.database_url)
     inst = Installation(settings, database, client, Registry((all_ears,)), CATALOGUE, DEFAULT_MODEL, still())
     try:
-        yield Rig(inst, Mailbox(database), f"k{os.getpid()}")
+        yield Rig(inst, DatabaseProvider(database), f"k{os.getpid()}")
     finally:
         await database.close()
 

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from sqlalchemy import update
 
-from models.leads import Lead, Preference
+from models.leads import LeadRow, Preference
 from models.touches import Message
 from perennial.channels.ports import Envelope, Fate, TryLaterError
 from perennial.leads import consent
@@ -152,7 +152,7 @@ async def test_a_signed_token_of_a_touch_that_is_gone_gets_the_same_page(site: S
 async def test_an_erased_lead_gets_a_friendly_page_and_its_one_click_succeeds(site: Site) -> None:
     """There is nothing left to unsubscribe, and a mail client wants no error."""
     async with site.database.writing() as session:
-        await session.execute(update(Lead).values(erased_at=NOON))
+        await session.execute(update(LeadRow).values(erased_at=NOON))
     page = await site.get()
     assert page.status_code == 410
     assert "We no longer know you" in page.text
@@ -164,7 +164,7 @@ async def test_a_merged_lead_unsubscribes_as_the_one_that_goes_on(site: Site) ->
     """Old mails name the lead that has gone."""
     await store(site.database, ada(id="l2", email="ada@work.example", email_key="ada@work.example"))
     async with site.database.writing() as session:
-        await session.execute(update(Lead).where(Lead.id == "l1").values(merged_into="l2"))
+        await session.execute(update(LeadRow).where(LeadRow.id == "l1").values(merged_into="l2"))
         await consent.grant(session, "l2", NOON, basis="consent", source="test")
     await site.post(dict(ONE_CLICK))
     (event,) = await site.events()
@@ -202,7 +202,7 @@ async def test_the_confirmation_says_nothing_of_lists_and_goes_to_the_lead_alone
 async def test_a_name_that_is_markup_stays_a_name(site: Site) -> None:
     """Names come from forms that anybody fills in."""
     async with site.database.writing() as session:
-        await session.execute(update(Lead).values(first_name="<img src=x>"))
+        await session.execute(update(LeadRow).values(first_name="<img src=x>"))
     await site.post({"action": "unsubscribe"})
     await site.post({"action": "return"})
     (mail,) = await site.rows(Message)

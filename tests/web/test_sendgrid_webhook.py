@@ -13,7 +13,7 @@ from sendgrid import EventWebhook
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import Consent, Lead, Suppression
+from models.leads import Consent, LeadRow, Suppression
 from perennial.web.signatures import SIGNATURE, TIMESTAMP, SendGridSignature
 from tests.db.rows import NOON
 from tests.web.serving import LONG_AGO, SENDGRID_KEY, Service, click, serving, signed
@@ -261,7 +261,7 @@ def test_a_stop_for_a_lead_that_was_merged_stops_the_one_that_goes_on(service: S
     """Step by step to the end."""
     for number, into in (("l2", "l3"), ("l3", "l1")):
         address = f"{number}@example.com"
-        store.add(Lead(id=number, email=address, email_key=address, created_at=NOON, merged_into=into))
+        store.add(LeadRow(id=number, email=address, email_key=address, created_at=NOON, merged_into=into))
 
     service.sendgrid([{"event": "spamreport", "email": "l2@example.com", "timestamp": 1}])
 
@@ -272,7 +272,8 @@ def test_a_stop_for_a_lead_that_was_merged_stops_the_one_that_goes_on(service: S
 def test_two_thousand_opt_outs_fit_in_one_batch(service: Service, store: Store) -> None:
     """Of as many leads: more than a statement takes values at a time."""
     leads = [
-        Lead(id=f"x{n}", email=f"x{n}@example.com", email_key=f"x{n}@example.com", created_at=NOON) for n in range(2500)
+        LeadRow(id=f"x{n}", email=f"x{n}@example.com", email_key=f"x{n}@example.com", created_at=NOON)
+        for n in range(2500)
     ]
     store.add(*leads)
     opt_outs = [click(n, event="unsubscribe", email=f"x{n}@example.com", perennial_touch_id="") for n in range(2500)]

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import Lead
+from models.leads import LeadRow
 from perennial.intake.outbox import Incoming
 from perennial.integrations.sendgrid.webhook import event_id
-from perennial.leads.identity import kept, known_as, with_address
+from perennial.leads.identity import current_lead, known_as, with_address
 from perennial.web.bodies import inflate, parse_json, read_body, require_json
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import TRY_AGAIN_SECONDS, RequestError, answers, explain
@@ -46,7 +46,7 @@ class CrmEvent(BaseModel):
     data: CrmData
 
 
-class Noted(BaseModel):
+class EventReceipt(BaseModel):
     """The event is stored."""
 
     new: bool = Field(description="False if an event with this webhook-id was stored before")
@@ -81,7 +81,7 @@ _HEADERS = [
         },
     },
 )
-async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Noted:
+async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> EventReceipt:
     """Store one event about one lead. The lead's journeys hear of it within seconds."""
     signature = request.app.state.crm_signature
     if signature is None:
@@ -107,9 +107,11 @@ async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Note
     name = event_id(request.headers["webhook-id"])
     known = {"type": said.type, "data": said.data.model_dump(mode="json", include={"lead", "reason", "at"})}
     new = await edge.store(SOURCE, [Incoming(SOURCE, name, (name,), known, now, lead_id=lead.id)])
-    return Noted(new=new == 1)
+    return EventReceipt(new=new == 1)
 
 
-async def find_lead(session: AsyncSession, name: str) -> Lead | None:
+async def find_lead(session: AsyncSession, name: str) -> LeadRow | None:
     """The lead of this id, CRM id, external id or address; after a merge the one that goes on."""
-    return await kept(session, name) or await known_as(session, "crm", name) or await with_address(session, name)
+    return (
+        await current_lead(session, name) or await known_as(session, "crm", name) or await with_address(session, name)
+    )

@@ -29,7 +29,7 @@ _NAMES_IT = ("event", "sg_message_id", "email", "timestamp", "url", "url_offset"
 router = APIRouter(tags=["webhooks"])
 
 
-class Taken(BaseModel):
+class BatchReceipt(BaseModel):
     """What became of a batch."""
 
     events: int = Field(description="events that are stored, now or before")
@@ -86,7 +86,7 @@ _EVENT = {
         },
     },
 )
-async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Taken:
+async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> BatchReceipt:
     """Store a batch of events, each once, and suppress at once the leads who opted out, complained or bounced for good.
 
     An element that is no event never fails its batch. Any event may come twice, late, and in any order. Everything
@@ -136,7 +136,7 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
     new = await edge.store(SOURCE, incoming, stop if stops else None)
     refused = len(elements) - len(incoming)
     edge.metrics.events.labels(SOURCE, "refused").inc(refused)
-    return Taken(events=len(incoming), new=new, refused=refused)
+    return BatchReceipt(events=len(incoming), new=new, refused=refused)
 
 
 def is_event(element: Any) -> bool:

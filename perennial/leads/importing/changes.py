@@ -12,8 +12,8 @@ from sqlalchemy import delete, insert, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.base import Base
-from models.leads import BehaviourRow, Consent, Lead, ScoreEntry, Suppression
-from nurture.people.scoring import Entry, ScoringModel
+from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
+from nurture.people.scoring import ScoreLine, ScoringModel
 from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject
 
 WITHDRAWN = frozenset({"opt-out", "complaint"})
@@ -38,15 +38,15 @@ def behaviour_id(lead_id: str, one: ImportedBehaviour) -> str:
 class _Here:
     """The stored leads that a batch may be about."""
 
-    by_key: dict[str, Lead]
-    by_external: dict[str, Lead]
+    by_key: dict[str, LeadRow]
+    by_external: dict[str, LeadRow]
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
     """What is stored about the leads of a batch, by lead id."""
 
-    scores: dict[str, list[tuple[int, Entry]]]
+    scores: dict[str, list[tuple[int, ScoreLine]]]
     suppressed: dict[str, frozenset[str]]
     consented: frozenset[str]
     behaviours: frozenset[str]
@@ -56,8 +56,10 @@ async def _here(session: AsyncSession, records: list[LeadRecord], *, lock: bool)
     ids = [record.external_id for record in records if record.external_id]
     keys = [record.email_key for record in records]
     # In order of id, so that two imports wait for each other and do not deadlock.
-    found = union(select(Lead.id).where(Lead.email_key.in_(keys)), select(Lead.id).where(Lead.external_id.in_(ids)))
-    wanted = select(Lead).where(Lead.id.in_(found)).order_by(Lead.id)
+    found = union(
+        select(LeadRow.id).where(LeadRow.email_key.in_(keys)), select(LeadRow.id).where(LeadRow.external_id.in_(ids))
+    )
+    wanted = select(LeadRow).where(LeadRow.id.in_(found)).order_by(LeadRow.id)
     leads = (await session.scalars(wanted.with_for_update(key_share=True) if lock else wanted)).all()
     return _Here(
         {lead.email_key: lead for lead in leads},
@@ -65,11 +67,11 @@ async def _here(session: AsyncSession, records: list[LeadRecord], *, lock: bool)
     )
 
 
-async def _stored(session: AsyncSession, met: list[tuple[Lead, LeadRecord]]) -> _Stored:
+async def _stored(session: AsyncSession, met: list[tuple[LeadRow, LeadRecord]]) -> _Stored:
     ids = [lead.id for lead, _ in met]
-    scores: dict[str, list[tuple[int, Entry]]] = {}
+    scores: dict[str, list[tuple[int, ScoreLine]]] = {}
     for row in await session.scalars(select(ScoreEntry).where(ScoreEntry.lead_id.in_(ids))):
-        entry = Entry(row.rule, int(row.points), row.reason, row.at, row.behaviour_id)
+        entry = ScoreLine(row.rule, int(row.points), row.reason, row.at, row.behaviour_id)
         scores.setdefault(row.lead_id, []).append((row.id, entry))
     suppressed: dict[str, frozenset[str]] = {}
     of_leads = select(Suppression.lead_id, Suppression.reason).where(Suppression.lead_id.in_(ids))
@@ -117,7 +119,7 @@ class Changes:
         records = [each for each in batch if isinstance(each, LeadRecord)]
         self.rejects = [each for each in batch if isinstance(each, Reject)]
         here = await _here(session, records, lock=lock)
-        met: list[tuple[Lead, LeadRecord]] = []
+        met: list[tuple[LeadRow, LeadRecord]] = []
         for record in records:
             lead, wrong = self._find(record, here)
             if wrong:
@@ -138,15 +140,15 @@ class Changes:
     async def write(self, session: AsyncSession) -> None:
         """Changes before additions, because a lead who changed its address leaves the old one free."""
         if self.changed:
-            await session.execute(update(Lead), list(self.changed.values()))
+            await session.execute(update(LeadRow), list(self.changed.values()))
         if self.stale_scores:
             await session.execute(delete(ScoreEntry).where(ScoreEntry.id.in_(self.stale_scores)))
         if self.added:
-            await session.execute(insert(Lead), self.added)
+            await session.execute(insert(LeadRow), self.added)
         for table, rows in self.further.items():
             await session.execute(insert(table), rows)
 
-    def _find(self, record: LeadRecord, here: _Here) -> tuple[Lead | None, str]:
+    def _find(self, record: LeadRecord, here: _Here) -> tuple[LeadRow | None, str]:
         """The stored lead that a record is about, or what is wrong with it."""
         by_id = here.by_external.get(record.external_id or "")
         by_key = here.by_key.get(record.email_key)
@@ -167,7 +169,7 @@ class Changes:
             gone = f"this lead was merged into {lead.merged_into}; import that one"
         return (None if gone else lead), gone
 
-    def _key_of(self, lead: Lead) -> str:
+    def _key_of(self, lead: LeadRow) -> str:
         """The lead's address key after the rows so far."""
         return self.moved.get(lead.id) or self.so_far.moved.get(lead.id) or lead.email_key
 
@@ -196,7 +198,7 @@ class Changes:
         self._scores(lead_id, entries)
         self._consent(lead_id, record, frozenset(), consents=False)
 
-    def _compare(self, lead: Lead, record: LeadRecord, stored: _Stored) -> None:
+    def _compare(self, lead: LeadRow, record: LeadRecord, stored: _Stored) -> None:
         given: _Row = {
             "email": record.email,
             "email_key": record.email_key,
@@ -228,7 +230,7 @@ class Changes:
             now = {name: getattr(lead, name) for name in (*given, "score", "stage", "band")}
             self.changed[lead.id] = {"id": lead.id, **now, **differs, **scored}
 
-    def _refit(self, traits: Mapping[str, str], ledger: list[tuple[int, Entry]]) -> list[Entry]:
+    def _refit(self, traits: Mapping[str, str], ledger: list[tuple[int, ScoreLine]]) -> list[ScoreLine]:
         """The fit entries that changed traits add; those they take away are noted as stale."""
         fits = {entry.rule: entry for entry in self.model.fit_entries(traits, self.at)}
         had = {entry.rule: (entry_id, entry.points) for entry_id, entry in ledger if not entry.behaviour_id}
@@ -237,9 +239,9 @@ class Changes:
                 self.stale_scores.append(entry_id)
         return [entry for rule, entry in fits.items() if rule not in had or had[rule][1] != entry.points]
 
-    def _behaviours(self, lead_id: str, told: Iterable[ImportedBehaviour], known: frozenset[str]) -> list[Entry]:
+    def _behaviours(self, lead_id: str, told: Iterable[ImportedBehaviour], known: frozenset[str]) -> list[ScoreLine]:
         """Keep the behaviours that are not yet known, and give the score entries they earn."""
-        entries: list[Entry] = []
+        entries: list[ScoreLine] = []
         for one in told:
             one_id = behaviour_id(lead_id, one)
             if one_id in known:
@@ -250,7 +252,7 @@ class Changes:
             entries += self.model.engagement_entries(one_id, one.name, one.subject, at)
         return entries
 
-    def _scores(self, lead_id: str, entries: Iterable[Entry]) -> None:
+    def _scores(self, lead_id: str, entries: Iterable[ScoreLine]) -> None:
         for entry in entries:
             self._further(
                 ScoreEntry,
@@ -264,7 +266,7 @@ class Changes:
                 },
             )
 
-    def _scored(self, entries: Iterable[Entry]) -> _Row:
+    def _scored(self, entries: Iterable[ScoreLine]) -> _Row:
         score = self.model.score(entries, self.at)
         return {"score": score.total, "stage": score.stage, "band": score.band}
 
