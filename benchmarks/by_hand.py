@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from benchmarks.canonical import Leg, timetable
     from models.messages import Behaviour, StepOrder, StepOutcome
     from nurture.journey.decision import Park, Send
-    from nurture.journey.matchers import hears
+    from nurture.journey.patterns import hears
     from nurture.people.scoring import DEFAULT_MODEL, ScoreLine
     from nurture.timing.clock import Clock
 

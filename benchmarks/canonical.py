@@ -14,8 +14,9 @@ from nurture.journey.decision import Finish, Park, Send
 from nurture.journey.facts import AnyFact, Behaved, Done, Enrolled, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.lead import Lead
-from nurture.journey.matchers import disqualified, hears, link_clicked, opted_out, page_viewed, unreachable
+from nurture.journey.matchers import disqualified, link_clicked, opted_out, page_viewed, unreachable
 from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.patterns import hears
 from nurture.journey.plan import plan
 from nurture.journey.track import track
 from nurture.people.scoring import DEFAULT_MODEL, ScoreLine

@@ -7,6 +7,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAtt
 from nurture.journey.decision import AnyNext, Finish, Park
 from nurture.journey.facts import Chosen, Done, Scored
 from nurture.journey.journal import Journal
+from nurture.journey.keys import Key
 from nurture.journey.wording import say_fact, say_next
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 
@@ -55,14 +56,13 @@ def place(journal: Journal, key: str) -> str:
 
     So few values that a list of journeys can be filtered by them, and no upsert at each turn of a loop.
     """
-    name = "/".join(part.partition("~")[0] for part in key.split("/"))
-    verb, _, piece = name.removesuffix("/wait").rpartition("/")[2].partition(":")
-    if verb == "send":
+    parsed = Key.parse(key)
+    if parsed.step.verb == "send":
         for index in reversed(journal.steps.values()):
             fact = journal.facts[index]
-            if isinstance(fact, Chosen) and fact.choice == piece:
-                return fact.key.partition("~")[0]
-    return name
+            if isinstance(fact, Chosen) and fact.choice == parsed.step.subject:
+                return Key.parse(fact.key).place
+    return parsed.place
 
 
 def updates(

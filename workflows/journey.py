@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from nurture.journey.decision import AnyNext, AnyStep, Do, Finish, Park
     from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Exited, Overridden, Paused, Resumed
     from nurture.journey.journal import Journal, compact
-    from nurture.journey.matchers import hears
+    from nurture.journey.patterns import hears
     from nurture.journey.wording import say_next, say_park
     from workflows.inbox import Inbox
 

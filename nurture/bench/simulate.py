@@ -20,7 +20,8 @@ from nurture.gate import Allow, Defer, GateRules, LeadState, PastTouch, Refuse, 
 from nurture.journey.decision import AnyStep, Finish, HandOff, Park, Send
 from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Graduated, Scored
 from nurture.journey.journal import Journal
-from nurture.journey.matchers import hears, opted_out
+from nurture.journey.matchers import opted_out
+from nurture.journey.patterns import hears
 from nurture.journey.plan import plan
 from nurture.journey.track import Track
 from nurture.people.scoring import DEFAULT_MODEL, ScoreLine, ScoringModel

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from nurture.journey.asks import Ask, Choice, Stop, Wait
 from nurture.journey.decision import AlertStep, Do, Enrol, HandOff, Send
 from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Skipped, Waited
-from nurture.journey.matchers import hears
 from nurture.journey.observed import Length, ObservedInt
+from nurture.journey.patterns import hears
 from nurture.timing.cadence import cadence
 
 if TYPE_CHECKING:

@@ -1,30 +1,14 @@
 """Matchers: small frozen values that say which behaviours a track waits for, and can say it in plain English.
 
-A matcher is a set of patterns `behaviour:subject-glob`; `a | b` matches what either matches. The pattern strings are
-also what a parked journey says it listens for, so they cross the wire unchanged.
+A matcher is a set of patterns; `a | b` matches what either matches. The pattern strings are also what a parked
+journey says it listens for, so they cross the wire unchanged.
 """
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import translate
 from functools import lru_cache
 
+from nurture.journey.patterns import Pattern, hears
 from nurture.people.behaviours import BEHAVIOURS
-
-
-@lru_cache(maxsize=4096)
-def _glob(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern))
-
-
-def hears(patterns: Iterable[str], name: str, subject: str) -> bool:
-    """Whether any of `patterns` (each `behaviour:subject-glob`) matches a behaviour with this name and subject."""
-    for pattern in patterns:
-        wanted, _, glob = pattern.partition(":")
-        if wanted == name and (glob in ("*", subject) or _glob(glob).match(subject)):
-            return True
-    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +30,8 @@ class Matcher:
 
 def say_pattern(pattern: str) -> str:
     """A pattern in plain English: `email.clicked:welcome` is "clicked a link in welcome"."""
-    name, _, glob = pattern.partition(":")
-    return say_behaviour(name, "" if glob == "*" else glob)
+    said = Pattern.parse(pattern)
+    return say_behaviour(said.name, said.subject)
 
 
 def say_behaviour(name: str, subject: str) -> str:
@@ -67,7 +51,7 @@ def say_behaviour(name: str, subject: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _one(name: str, subject: str = "*") -> Matcher:
-    return Matcher((f"{name}:{subject}",))
+    return Matcher((str(Pattern(name, subject)),))
 
 
 def link_clicked(piece: str = "*") -> Matcher:

@@ -21,6 +21,7 @@ from nurture.journey.facts import (
     Skipped,
     Waited,
 )
+from nurture.journey.keys import START, Key
 from nurture.journey.matchers import say_behaviour
 
 
@@ -85,8 +86,9 @@ def say_done(fact: Done) -> str:
     """What became of a step."""
     if fact.result == "refused":
         return f"{say_key(fact.key)} refused: {fact.reason}"
-    verb, subject = _parts(fact.key)
-    match verb:
+    key = Key.parse(fact.key)
+    subject = key.subject
+    match key.verb:
         case "send":
             return f"{subject} was sent"
         case "hand_off":
@@ -117,13 +119,11 @@ def say_waited(fact: Waited) -> str:
 
 def say_key(key: str) -> str:
     """A step's key in words: `send:tip~2/wait` is "wait after send tip (2)"."""
-    before, slash, wait = key.rpartition("/")
-    if slash and wait.partition("~")[0] == "wait":
-        return "wait after enrolment" if before == "start" else f"wait after {say_key(before)}"
-    verb, subject = _parts(key)
-    name, _, count = subject.partition("~")
-    said = f"{verb.replace('_', ' ')} {name}".strip()
-    return f"{said} ({count})" if count else said
+    parsed = Key.parse(key)
+    if parsed.is_wait:
+        return "wait after enrolment" if parsed.anchor == START else f"wait after {say_key(parsed.anchor)}"
+    said = f"{parsed.verb.replace('_', ' ')} {parsed.subject}".strip()
+    return f"{said} ({parsed.count})" if parsed.count > 1 else said
 
 
 def say_next(following: AnyNext) -> str:  # noqa: PLR0911 - one case a kind of step
@@ -158,9 +158,3 @@ def say_park(park: Park) -> str:
             return say_key(park.key)
         case _:
             assert_never(park.why)
-
-
-def _parts(key: str) -> tuple[str, str]:
-    name = key.rpartition("/")[2]
-    verb, _, subject = name.partition(":")
-    return verb, subject

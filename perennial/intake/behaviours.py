@@ -20,7 +20,7 @@ from models.journeys import Enrolment, Unheard
 from models.leads import BehaviourRow, ScoreEntry
 from models.messages import Behaviour, Behaviours
 from nurture.errors import InputError, NotFoundError, RefusedError
-from nurture.journey.matchers import hears
+from nurture.journey.patterns import hears
 from nurture.people.behaviours import behaviour_kind
 from nurture.people.scoring import ScoringModel
 from perennial.intake.outbox import Incoming, accept

@@ -15,7 +15,6 @@ from nurture.journey.matchers import (
     disqualified,
     event_attended,
     form_submitted,
-    hears,
     link_clicked,
     opted_out,
     page_viewed,
@@ -26,6 +25,7 @@ from nurture.journey.matchers import (
     say_pattern,
     unreachable,
 )
+from nurture.journey.patterns import hears
 from nurture.people.behaviours import BEHAVIOURS, behaviour_kind
 
 ALL = (

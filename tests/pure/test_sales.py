@@ -6,8 +6,8 @@ from builders import Journey, at, did, on_track
 from nurture.journey.decision import AlertStep, Finish, HandOff, Park
 from nurture.journey.facts import Done, Waited
 from nurture.journey.lead import Lead
-from nurture.journey.matchers import hears
 from nurture.journey.outcomes import Outcome, rested
+from nurture.journey.patterns import hears
 from nurture.journey.sales import PATIENCE, SLA, hand_to_sales
 
 

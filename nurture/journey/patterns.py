@@ -1,0 +1,50 @@
+"""Patterns: which behaviours count, as `behaviour:subject-glob`; strings on the wire, taken apart here alone."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+
+ANY = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A behaviour's name and a glob for its subject: `page.viewed:/pricing*`."""
+
+    name: str
+    glob: str = ANY
+
+    @classmethod
+    def parse(cls, text: str) -> "Pattern":
+        """The pattern that this string is; a bare name stands for any subject."""
+        return _parsed(text)
+
+    @property
+    def subject(self) -> str:
+        """The glob, or "" for any subject."""
+        return "" if self.glob == ANY else self.glob
+
+    def matches(self, name: str, subject: str) -> bool:
+        """Whether a behaviour with this name and subject counts."""
+        return self.name == name and (self.glob in (ANY, subject) or _glob(self.glob).match(subject) is not None)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.glob}"
+
+
+def hears(patterns: Iterable[str], name: str, subject: str) -> bool:
+    """Whether any of these patterns, as strings, matches a behaviour with this name and subject."""
+    return any(_parsed(pattern).matches(name, subject) for pattern in patterns)
+
+
+@lru_cache(maxsize=16_384)
+def _parsed(text: str) -> Pattern:
+    name, colon, glob = text.partition(":")
+    return Pattern(name, glob if colon else ANY)
+
+
+@lru_cache(maxsize=4096)
+def _glob(glob: str) -> re.Pattern[str]:
+    return re.compile(translate(glob))
