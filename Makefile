@@ -29,10 +29,11 @@ prove: $(DEV) ## Run the slower proofs: kills, storms, long property runs
 browser: $(DEV) ## Run the whole way of a person, in dev, through headless Chromium (two minutes)
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
-lint: $(DEV) ## Check style and types
+lint: $(DEV) ## Check style, types, and that imports run one way
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(DEV) ## Format the code
 	$(BIN)/ruff format .
@@ -56,7 +57,7 @@ lock: $(DEV) ## Resolve the dependencies anew into the two hashed lock files
 		-o requirements-dev.lock
 
 clean: ## Remove the environment and the caches; data folders stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .import_linter_cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
