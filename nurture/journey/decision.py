@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from nurture.journey.facts import Fact
+from nurture.journey.facts import Explained, Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,15 @@ class Do:
 AnyStep = Send | HandOff | AlertStep | Enrol | Do
 
 
+ParkReason = Literal["wait", "deferred", "paused", "held"]
+
+
 @dataclass(frozen=True, slots=True)
 class Park:
     """Wait: until a moment (None: without limit), or for one of `listens` (`behaviour:subject-glob`).
 
-    `why` tells a wait of the track (`wait`) from a send the gate put off (`deferred`) and from a pause (`paused`).
+    `why` tells a wait of the track (`wait`) from a send the gate put off (`deferred`), from a pause (`paused`), and
+    from a lead whose place an edit took away (`held`: nothing is sent, exits are heard, a person or an edit releases).
     `wakes_at_score` is the score that graduates the lead, while one would.
     """
 
@@ -77,7 +81,7 @@ class Park:
     until: datetime | None
     listens: tuple[str, ...] = ()
     wakes_at_score: int | None = None
-    why: Literal["wait", "deferred", "paused"] = "wait"
+    why: ParkReason = "wait"
     kind: Literal["park"] = "park"
 
 
@@ -95,9 +99,14 @@ Next = Annotated[AnyNext, Field(discriminator="kind")]
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The facts to append, what comes next, because of what; looked ahead, also what follows when `next` succeeds."""
+    """The facts to append, what comes next, because of what; looked ahead, also what follows when `next` succeeds.
+
+    `reading` is how an edited track was read, if it was: its cost and, in words, each difference. It is among `facts`
+    when it is a new one. For a held lead, `because` says what could not be explained.
+    """
 
     facts: tuple[Fact, ...]
     next: Next
     because: tuple[str, ...]
     then: "Decision | None" = None
+    reading: Explained | None = None

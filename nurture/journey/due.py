@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Literal
 
 from nurture.journey.asks import Choice, Stop, Wait
-from nurture.journey.decision import AnyStep, Park
+from nurture.journey.decision import AnyStep, Park, ParkReason
 from nurture.journey.facts import AnyFact, Chosen, Graduated, Waited
 from nurture.journey.journal import TOLERANCE
 from nurture.journey.lead import Lead
@@ -69,9 +68,7 @@ class Due(Lead):
         self._notes.append(self._facts[self._journal.pauses[-1]])
         return self._park(key, None, None, "paused")
 
-    def _park(
-        self, key: str, until: datetime | None, matcher: Matcher | None, why: Literal["wait", "deferred", "paused"]
-    ) -> Stop:
+    def _park(self, key: str, until: datetime | None, matcher: Matcher | None, why: ParkReason) -> Stop:
         listens = self._track.exits.patterns
         if matcher is not None:
             listens = matcher.patterns + self._formerly(matcher) + listens

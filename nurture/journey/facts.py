@@ -1,8 +1,11 @@
 """The facts a journal is made of. Frozen values that hold no personal data: ids, keys, times, numbers, slugs.
 
 Facts come from three places: the world (`Enrolled`, `Behaved`, `Scored`, `Done`, `Deferred`), a person at the controls
-(`Paused`, `Resumed`, `Overridden`, `Exited`), and `plan`, which records what it derived (`Waited`, `Chosen`, `Skipped`,
-`Graduated`, `Exited`, `Finished`) so that the past never changes.
+(`Paused`, `Resumed`, `Overridden`, `Released`, `Exited`), and `plan`, which records what it derived (`Waiting`,
+`Waited`, `Chosen`, `Graduated`, `Exited`, `Finished`) so that the past never changes. `Renamed`, `Explained` and
+`Held` say how `plan` read an edited track.
+
+What a later change of a fact's shape must keep is in docs/decisions/0009.
 """
 
 from collections.abc import Mapping
@@ -79,15 +82,39 @@ class Deferred:
     kind: Literal["deferred"] = "deferred"
 
 
+Span = float | str | None
+"""How long a wait is, as the code says it: seconds, `cadence`, a moment (`to 2026-03-02T09:00:00+00:00`), no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The lead stands in a wait: how long it is, the patterns that end it sooner, and when it is over (UTC).
+
+    `deadline` counts the pauses up to `at`; a later pause moves it. A wait that was edited is recorded again.
+    """
+
+    at: datetime
+    key: str
+    length: Span = None
+    until: tuple[str, ...] = ()
+    deadline: datetime | None = None
+    kind: Literal["waiting"] = "waiting"
+
+
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """A wait ended: by `time`, by the `behaviour` named here, or by a person's `override`. Truthy for a behaviour."""
+    """A wait ended: by `time`, by the `behaviour` named here, or by a person's `override`. Truthy for a behaviour.
+
+    `length` and `until` are what the wait was.
+    """
 
     at: datetime
     key: str
     by: Literal["time", "behaviour", "override"]
     name: str = ""
     subject: str = ""
+    length: Span = None
+    until: tuple[str, ...] = ()
     kind: Literal["waited"] = "waited"
 
     def __bool__(self) -> bool:
@@ -172,6 +199,61 @@ class Overridden:
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """A step recorded under the name `was` (`send:old`) is called `now` in the code, which said so with `was=`."""
+
+    at: datetime
+    was: str
+    now: str
+    kind: Literal["renamed"] = "renamed"
+
+
+@dataclass(frozen=True, slots=True)
+class TapeChoice:
+    """What a reading makes of one place of the code: its number in the run, what the code asks there, the answer."""
+
+    point: int
+    asks: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """How an edited track was read over this journal: the choices, what they cost, and the same in words.
+
+    A hint, not a fact: it saves the search while the code (its fingerprint) is the same, and is searched again once it
+    is not. An empty tape says that the code and the journal agree again.
+    """
+
+    at: datetime
+    cost: float = 0.0
+    said: tuple[str, ...] = ()
+    tape: tuple[TapeChoice, ...] = ()
+    code: str = ""
+    kind: Literal["explained"] = "explained"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """No reading of this code (its fingerprint) explains the journal: the lead is parked, and nothing is sent."""
+
+    at: datetime
+    because: tuple[str, ...] = ()
+    code: str = ""
+    kind: Literal["held"] = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A person placed a held lead: just before the step of this name (`send:c`), or at the track's `end`."""
+
+    at: datetime
+    step: str = ""
+    end: bool = False
+    kind: Literal["released"] = "released"
+
+
+@dataclass(frozen=True, slots=True)
 class Graduated:
     """The score reached the track's threshold; the graduation runs in place of whatever the lead waited for."""
 
@@ -204,9 +286,14 @@ AnyFact = (
     | Scored
     | Done
     | Deferred
+    | Waiting
     | Waited
     | Chosen
     | Skipped
+    | Renamed
+    | Explained
+    | Held
+    | Released
     | Paused
     | Resumed
     | Overridden

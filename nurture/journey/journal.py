@@ -115,6 +115,8 @@ class Journal:
                     self.overridden = index
                 case Exited() | Finished():
                     self.end = self.end or fact
+                case _:
+                    pass
         if behaviours:
             self.behaviours += tuple(behaviours)
         if scores:

@@ -12,14 +12,19 @@ from nurture.journey.facts import (
     Done,
     Enrolled,
     Exited,
+    Explained,
     Finished,
     Graduated,
+    Held,
     Overridden,
     Paused,
+    Released,
+    Renamed,
     Resumed,
     Scored,
     Skipped,
     Waited,
+    Waiting,
 )
 from nurture.journey.keys import START, Key
 from nurture.journey.matchers import say_behaviour
@@ -64,6 +69,16 @@ def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a
             return f"{say_key(fact.key)} put off until {fact.until:%Y-%m-%d %H:%M} UTC: {fact.reason}"
         case Chosen():
             return f"{say_key(fact.key)}: {fact.choice or 'nothing left'}"
+        case Waiting():
+            return f"{say_key(fact.key)} began"
+        case Renamed():
+            return f"{say_key(fact.was)} is called {say_key(fact.now)} now"
+        case Explained():
+            return "the track was edited: " + ("; ".join(fact.said) or "this lead notices nothing")
+        case Held():
+            return "held, for an edit left this lead without a place: " + "; ".join(fact.because)
+        case Released():
+            return "a person ended the hold: " + ("the track is over" if fact.end else f"on with {say_key(fact.step)}")
         case Skipped():
             return f"{say_key(fact.key)} skipped: the lead was already past it when it was added"
         case Paused():
@@ -154,6 +169,8 @@ def say_park(park: Park) -> str:
             return "paused"
         case "deferred":
             return f"{say_key(park.key)}, put off"
+        case "held":
+            return "held: an edit left this lead without a place"
         case "wait":
             return say_key(park.key)
         case _:
