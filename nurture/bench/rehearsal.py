@@ -11,15 +11,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from nurture.bench.life import Life, QuietWorld, succeeded
+from nurture.bench.scorecard import Scorecard
 from nurture.content.catalogue import Catalogue
-from nurture.journey.decision import Decision, Finish, Park, Send
+from nurture.journey.decision import AnyStep, Do, Finish
 from nurture.journey.facts import Behaved, Done, Enrolled, Scored
 from nurture.journey.journal import Journal
-from nurture.journey.plan import NO_CONTENT, plan
+from nurture.journey.keys import Key
+from nurture.journey.plan import NO_CONTENT
 from nurture.journey.track import Track
 from nurture.journey.wording import say_next
 from nurture.people.behaviours import behaviour_kind
-from nurture.people.scoring import DEFAULT_MODEL, ScoreLine, ScoringModel, stage_of
+from nurture.people.scoring import DEFAULT_MODEL, ScoringModel, stage_of
 
 MONDAY_MORNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -42,16 +45,12 @@ class Rehearsal:
         scoring: ScoringModel = DEFAULT_MODEL,
         answers: Mapping[str, Any] | None = None,
     ) -> None:
-        self.track = track
-        self.now = at
-        self._catalogue = catalogue
-        self._scoring = scoring
-        self._answers = answers or {}
-        self._entries: list[ScoreLine] = scoring.fit_entries(traits or {}, at)
-        score = scoring.score(self._entries, at)
-        enrolled = Enrolled(at, "rehearsed", "rehearsal", score.total, score.stage, dict(traits or {}), seen)
-        self.journal = Journal([enrolled])
-        self.decision = Decision((), Park("start", None), ())
+        traits = dict(traits or {})
+        self._card = Scorecard(traits, at, scoring)
+        self._behaviours = 0
+        score = self._card.score(at)
+        enrolled = Enrolled(at, "rehearsed", "rehearsal", score.score, score.stage, traits, seen)
+        self._life = Life(track, Journal([enrolled]), _RehearsedWorld(self._card, answers or {}), catalogue=catalogue)
         self._go_on()
 
     # What happens to the lead
@@ -59,33 +58,33 @@ class Rehearsal:
     def does(self, behaviour: str, subject: str = "") -> "Rehearsal":
         """The lead, or sales about it, behaves so now; it counts for the score. InputError for an unknown behaviour."""
         behaviour_kind(behaviour)
-        number = f"rehearsed-{len(self.journal)}"
-        self._entries += self._scoring.engagement_entries(number, behaviour, subject, self.now)
-        self.journal = self.journal.extended([Behaved(self.now, number, behaviour, subject)])
-        self._score_anew()
-        self._go_on()
-        return self
+        self._behaviours += 1
+        behaved = Behaved(self.now, f"rehearsed-{self._behaviours}", behaviour, subject)
+        self._card.add(behaved)
+        self._life.hear(behaved)
+        return self._go_on()
 
     def scores(self, score: int) -> "Rehearsal":
-        """The score becomes this, whatever the rules say; until it is next taken anew."""
-        self.journal = self.journal.extended([Scored(self.now, score, stage_of(score))])
-        self._go_on()
-        return self
+        """The score becomes this, whatever the rules say, until it is taken again."""
+        self._life.record(Scored(self.now, score, stage_of(score)))
+        return self._go_on()
 
     def passes(self, *, days: float = 0, hours: float = 0) -> "Rehearsal":
         """Time passes; each wait that ends on the way ends at its moment."""
-        until = self.now + timedelta(days=days, hours=hours)
-        while isinstance(self.decision.next, Park) and self.decision.next.until is not None:
-            due = self.decision.next.until
-            if due > until:
-                break
-            self.now = max(self.now, due)
-            self._score_anew()
-            self._go_on()
-        self.now = until
+        self._life.live(until=self.now + timedelta(days=days, hours=hours))
         return self
 
     # What became of it
+
+    @property
+    def now(self) -> datetime:
+        """The time it is for the lead."""
+        return self._life.now
+
+    @property
+    def journal(self) -> Journal:
+        """All that was recorded."""
+        return self._life.journal
 
     @property
     def sent(self) -> list[tuple[datetime, str]]:
@@ -93,9 +92,9 @@ class Rehearsal:
         found = []
         for fact in self.journal:
             if isinstance(fact, Done):
-                verb, _, subject = fact.key.rpartition("/")[2].partition(":")
-                if verb == "send":
-                    found.append((fact.at, subject.partition("~")[0]))
+                key = Key.parse(fact.key)
+                if key.verb == "send":
+                    found.append((fact.at, key.subject))
         return found
 
     @property
@@ -111,31 +110,34 @@ class Rehearsal:
     @property
     def outcome(self) -> str | None:
         """How the journey ended; None while it runs."""
-        return self.decision.next.outcome if isinstance(self.decision.next, Finish) else None
+        return self._life.next.outcome if isinstance(self._life.next, Finish) else None
 
     @property
     def standing(self) -> str:
         """Where the lead stands, in words."""
-        return say_next(self.decision.next)
+        assert self._life.next is not None
+        return say_next(self._life.next)
 
     @property
     def because(self) -> tuple[str, ...]:
         """Why it stands there."""
-        return self.decision.because
+        assert self._life.decision is not None
+        return self._life.decision.because
 
-    def _score_anew(self) -> None:
-        score = self._scoring.score(self._entries, self.now)
-        last = self.journal.facts[self.journal.scores[-1]]
-        assert isinstance(last, Scored | Enrolled)
-        if (last.score, last.stage) != (score.total, score.stage):
-            self.journal = self.journal.extended([Scored(self.now, score.total, score.stage)])
+    def _go_on(self) -> "Rehearsal":
+        self._life.live(until=self.now)
+        return self
 
-    def _go_on(self) -> None:
-        while True:
-            self.decision = plan(self.track, self.journal, self.now, self._catalogue)
-            self.journal = self.journal.after(self.decision.facts)
-            step = self.decision.next
-            if isinstance(step, Park | Finish):
-                return
-            value = None if isinstance(step, Send) else self._answers.get(step.key.partition(":")[2])
-            self.journal = self.journal.extended([Done(self.now, step.key, step.expected, value=value)])
+
+class _RehearsedWorld(QuietWorld):
+    """Every step succeeds, the engineer's own with the given answers; the score is by the rules."""
+
+    def __init__(self, card: Scorecard, answers: Mapping[str, Any]) -> None:
+        self._card = card
+        self._answers = answers
+
+    def answer(self, step: AnyStep, now: datetime) -> Done:
+        return succeeded(step, now, self._answers.get(step.activity) if isinstance(step, Do) else None)
+
+    def score(self, now: datetime) -> Scored:
+        return self._card.score(now)

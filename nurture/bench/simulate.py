@@ -1,7 +1,7 @@
 """Months of a track for thousands of leads, in memory: plan, the gate and the score under a virtual clock.
 
 The same rules as in production, without a server: what a lead does comes from a behaviour model, what it gets from
-`plan` and `judge`. For what-ifs over a whole segment, and for a first look at a new track. It is no forecast.
+`plan` and `judge`. For what-ifs over a whole segment, and for a first look at a new track. It is not a forecast.
 """
 
 from __future__ import annotations
@@ -10,27 +10,28 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from heapq import heapify, heappop, heappush
-from typing import Protocol
+from heapq import heappop, heappush
+from typing import Protocol, assert_never
 
 from nurture.bench.behaviour_model import PlannedBehaviour
+from nurture.bench.life import Life, put_off, refused, succeeded
+from nurture.bench.scorecard import Scorecard
 from nurture.content.catalogue import Catalogue
 from nurture.errors import InputError
 from nurture.gate import Allow, Defer, GateRules, LeadState, PastTouch, Refuse, SendRequest, judge
-from nurture.journey.decision import AnyStep, Finish, HandOff, Park, Send
+from nurture.journey.decision import AnyStep, HandOff, Park, Send
 from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Graduated, Scored
 from nurture.journey.journal import Journal
+from nurture.journey.keys import Key
 from nurture.journey.matchers import opted_out
-from nurture.journey.patterns import hears
-from nurture.journey.plan import plan
 from nurture.journey.track import Track
-from nurture.people.scoring import DEFAULT_MODEL, ScoreLine, ScoringModel
+from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 
 MONTH = timedelta(days=30)
 
 
 class Model(Protocol):
-    """Who says what a lead does: `nurture.bench.behaviour_model.BehaviourModel`, or one's own."""
+    """How leads behave: `nurture.bench.behaviour_model.BehaviourModel`, or one of your own."""
 
     def after_enrolment(self, lead_id: str, track: str, at: datetime) -> list[PlannedBehaviour]:
         """What the lead does of its own accord."""
@@ -54,7 +55,7 @@ class SimulatedLead:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """The journals that the months left behind, by lead, and how many decisions it took."""
+    """The journals after these months, by lead, and how many decisions were taken."""
 
     journals: Mapping[str, Journal]
     decisions: int
@@ -63,7 +64,7 @@ class Simulation:
     def sent(self) -> Counter[str]:
         """How often each step went out, by key without its count."""
         return Counter(
-            fact.key.partition("~")[0] for fact in self._facts() if isinstance(fact, Done) and fact.result == "sent"
+            Key.parse(fact.key).place for fact in self._facts() if isinstance(fact, Done) and fact.result == "sent"
         )
 
     @property
@@ -98,7 +99,7 @@ def simulate(
     rules: GateRules | None = None,
     scoring: ScoringModel = DEFAULT_MODEL,
 ) -> Simulation:
-    """Enrol these leads at `start` (aware) and live so many months; `rules` of the gate, the track's own by default.
+    """Enrol these leads at `start` (aware) and live N months of 30 days; `rules` are the gate's, else the track's.
 
     Each lead is on this track alone, and consents until it opts out. Deterministic, if the model is. Raises InputError
     for a naive start or an unknown time zone, TrackError if the track's code breaks.
@@ -108,15 +109,17 @@ def simulate(
     journals: dict[str, Journal] = {}
     decisions = 0
     for lead in leads:
-        life = _Life(track, lead, model, catalogue, rules or track.gate_rules, scoring, start)
-        life.live(until=start + months * MONTH)
+        world = SimulatedWorld(track, lead, model, catalogue, rules or track.gate_rules, scoring, start)
+        score = world.score(start)
+        first = Enrolled(start, lead.id, "simulated", score.score, score.stage, dict(lead.traits))
+        life = Life(track, Journal([first]), world, catalogue=catalogue)
+        decisions += sum(1 for _ in life.turns(until=start + months * MONTH))
         journals[lead.id] = life.journal
-        decisions += life.decisions
     return Simulation(journals, decisions)
 
 
-class _Life:
-    """One lead's months."""
+class SimulatedWorld:
+    """What happens to one lead: the model's behaviours in order, its score by the rules, and the gate before a send."""
 
     def __init__(  # noqa: PLR0917 - all of them, always
         self,
@@ -128,88 +131,53 @@ class _Life:
         scoring: ScoringModel,
         start: datetime,
     ) -> None:
-        self.track, self.lead, self.model = track, lead, model
-        self.catalogue, self.rules, self.scoring = catalogue, rules, scoring
-        self.now = start
-        self.decisions = 0
-        self.touches: list[PastTouch] = []
-        self.consents = True
-        self.entries: list[ScoreLine] = scoring.fit_entries(lead.traits, start)
-        self.score = scoring.score(self.entries, start)
-        self.ahead: list[tuple[datetime, str, PlannedBehaviour]] = []
-        self._foresee(model.after_enrolment(lead.id, track.name, start))
-        first = Enrolled(start, lead.id, "simulated", self.score.total, self.score.stage, dict(lead.traits))
-        self.journal = Journal([first])
+        self._track, self._lead, self._model = track, lead, model
+        self._catalogue, self._rules = catalogue, rules
+        self._card = Scorecard(lead.traits, start, scoring)
+        self._touches: list[PastTouch] = []
+        self._consents = True
+        self._planned: list[tuple[datetime, str, PlannedBehaviour]] = []
+        self._expect(model.after_enrolment(lead.id, track.name, start))
 
-    def live(self, until: datetime) -> None:
-        """Go on until the journey ends, or until this moment."""
-        while self.now <= until:
-            decision = plan(self.track, self.journal, self.now, self.catalogue)
-            self.decisions += 1
-            self.journal = self.journal.after(decision.facts)
-            following = decision.next
-            if isinstance(following, Finish):
-                return
-            if isinstance(following, Park):
-                self._rest(following, until)
-            else:
-                self.journal = self.journal.extended([self._carry_out(following)])
-
-    def _rest(self, park: Park, until: datetime) -> None:
-        """Live on at a park until its moment, or until something ends the rest."""
-        end = until + timedelta(seconds=1) if park.until is None else park.until
-        unheard: list[AnyFact] = []
-        while self.ahead and self.ahead[0][0] <= min(end, until):
-            self.now, _, behaviour = heappop(self.ahead)
-            self.consents = self.consents and not opted_out.matches(behaviour.name, behaviour.subject)
-            self.entries += self.scoring.engagement_entries(
-                behaviour.id, behaviour.name, behaviour.subject, behaviour.at
-            )
-            unheard.append(Behaved(behaviour.at, behaviour.id, behaviour.name, behaviour.subject))
-            wakes = hears(park.listens, behaviour.name, behaviour.subject)
-            if wakes or self._would_graduate(park):
-                self.journal = self.journal.after(unheard[:-1]).extended([unheard[-1], *self._rescored()])
-                return
-        self.now = end
-        self.journal = self.journal.after(unheard).extended(self._rescored())
-
-    def _would_graduate(self, park: Park) -> bool:
-        if park.wakes_at_score is None:
-            return False
-        return self.scoring.score(self.entries, self.now).total >= park.wakes_at_score
-
-    def _rescored(self) -> list[AnyFact]:
-        before, self.score = self.score, self.scoring.score(self.entries, self.now)
-        if (self.score.total, self.score.stage) == (before.total, before.stage):
-            return []
-        return [Scored(self.now, self.score.total, self.score.stage)]
-
-    def _carry_out(self, step: AnyStep) -> AnyFact:
+    def answer(self, step: AnyStep, now: datetime) -> Done | Deferred:
+        """Ask the gate before a send; any other step succeeds."""
         if isinstance(step, Send):
-            return self._send(step)
+            return self._send(step, now)
         if isinstance(step, HandOff):
-            self._foresee(self.model.after_hand_off(self.lead.id, f"{self.lead.id}/{step.key}", self.now))
-        return Done(self.now, step.key, step.expected)
+            self._expect(self._model.after_hand_off(self._lead.id, f"{self._lead.id}/{step.key}", now))
+        return succeeded(step, now)
 
-    def _send(self, step: Send) -> AnyFact:
-        lead, track = self.lead, self.track
-        topic = self.catalogue.get(step.piece).topic
-        ask = SendRequest(self.now, lead.id, track.name, track.priority, lead.time_zone, lead.country, topic)
-        standing = LeadState("granted" if self.consents else "withdrawn", touches=tuple(self.touches))
-        match judge(ask, standing, self.rules):
+    def next_event(self, park: Park, by: datetime | None) -> Behaved | None:  # noqa: ARG002 - as the protocol names it
+        """The next behaviour of the model."""
+        if not self._planned or (by is not None and self._planned[0][0] > by):
+            return None
+        _, _, planned = heappop(self._planned)
+        behaved = Behaved(planned.at, planned.id, planned.name, planned.subject)
+        self._consents = self._consents and not opted_out.matches(behaved.name, behaved.subject)
+        self._card.add(behaved)
+        return behaved
+
+    def score(self, now: datetime) -> Scored:
+        """The score by the rules."""
+        return self._card.score(now)
+
+    def _send(self, step: Send, now: datetime) -> Done | Deferred:
+        lead, track = self._lead, self._track
+        topic = self._catalogue.get(step.piece).topic
+        request = SendRequest(now, lead.id, track.name, track.priority, lead.time_zone, lead.country, topic)
+        state = LeadState("granted" if self._consents else "withdrawn", touches=tuple(self._touches))
+        match verdict := judge(request, state, self._rules):
             case Allow():
-                self.touches.append(PastTouch(self.now, track.name))
-                self._foresee(self.model.after_touch(lead.id, f"{lead.id}/{step.key}", step.piece, self.now))
-                return Done(self.now, step.key, step.expected)
-            case Defer(until=until, reason=reason):
-                return Deferred(self.now, step.key, until, reason)
-            case Refuse(reason=reason):
-                return Done(self.now, step.key, "refused", reason)
+                self._touches.append(PastTouch(now, track.name))
+                self._expect(self._model.after_touch(lead.id, f"{lead.id}/{step.key}", step.piece, now))
+                return succeeded(step, now)
+            case Defer():
+                return put_off(step, now, verdict.until, verdict.reason)
+            case Refuse():
+                return refused(step, now, verdict.reason)
+            case _:
+                assert_never(verdict)
 
-    def _foresee(self, behaviours: list[PlannedBehaviour]) -> None:
-        if not self.ahead:
-            self.ahead = [(each.at, each.id, each) for each in behaviours]
-            heapify(self.ahead)
-            return
+    def _expect(self, behaviours: list[PlannedBehaviour]) -> None:
         for each in behaviours:
-            heappush(self.ahead, (each.at, each.id, each))
+            heappush(self._planned, (each.at, each.id, each))

@@ -59,6 +59,15 @@ def test_every_lead_is_welcomed_and_the_counts_add_up() -> None:
     assert all(journal.last_at <= START + 6 * MONTH + timedelta(seconds=1) for journal in simulation.journals.values())
 
 
+def test_of_a_lead_still_under_way_nothing_is_recorded_after_the_months() -> None:
+    """A wait that ends later is not lived: neither its end nor the score of that day."""
+    catalogue = load_catalogue(Path(__file__).parents[2] / "content")
+    lost_deal = load_tracks("workflows.tracks")["lost-deal"]
+    simulation = simulate(lost_deal, LEADS, BehaviourModel(1), start=START, months=5, catalogue=catalogue)
+    assert simulation.outcomes["under way"] > 0
+    assert max(journal.last_at for journal in simulation.journals.values()) <= START + 5 * MONTH
+
+
 def test_nothing_is_sent_outside_the_leads_own_window_or_above_its_caps() -> None:
     """The gate of production stands in the way here as well."""
     rules = GateRules(caps=Caps(per_day=1, per_week=1, per_month=3))
