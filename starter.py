@@ -1,6 +1,6 @@
 """The command line: `python starter.py --help`."""
 
-from perennial.cli.app import app
+from perennial.cli.app import main
 
 if __name__ == "__main__":
-    app(prog_name="starter.py")
+    main()

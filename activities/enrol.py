@@ -10,7 +10,7 @@ from models.messages import StepOrder, StepOutcome
 from nurture.errors import RefusedError
 from nurture.journey.decision import Enrol
 from perennial.journeys.enrolling import Enroller
-from perennial.platform.moment import Moment
+from perennial.platform.clock import LiveClock
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class EnrolActivity:
     """The activity `enrol`: a track's own step that puts the lead on another track."""
 
     enroller: Enroller
-    moment: Moment
+    time: LiveClock
 
     @activity.defn(name="enrol")
     async def enrol(self, order: StepOrder) -> StepOutcome:
@@ -26,7 +26,7 @@ class EnrolActivity:
         step = order.step
         if not isinstance(step, Enrol):
             raise TypeError(f"enrol got a {step.kind}")
-        at = self.moment.of(order.now)
+        at = self.time.on_time(order.now)
         cause = f"from {order.track}"
         try:
             await self.enroller.enrol(step.track, order.lead_id, at, cause)

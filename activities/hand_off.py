@@ -13,8 +13,8 @@ from nurture.journey.decision import AlertStep
 from nurture.journey.decision import HandOff as HandOffStep
 from nurture.journey.facts import Done
 from perennial.journeys.read_model import write_facts
+from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database, upsert_ignore
-from perennial.platform.moment import Moment
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class PeopleActivities:
     """The activities `hand_off` and `alert`."""
 
     database: Database
-    moment: Moment
+    time: LiveClock
 
     @activity.defn(name="hand_off")
     async def hand_off(self, order: StepOrder) -> StepOutcome:
@@ -30,7 +30,7 @@ class PeopleActivities:
         step = order.step
         if not isinstance(step, HandOffStep):
             raise TypeError(f"hand_off got a {step.kind}")
-        at = self.moment.of(order.now)
+        at = self.time.on_time(order.now)
         async with self.database.writing() as session:
             score = await session.scalar(select(LeadRow.score).where(LeadRow.id == order.lead_id))
             row = {
@@ -53,7 +53,7 @@ class PeopleActivities:
         step = order.step
         if not isinstance(step, AlertStep):
             raise TypeError(f"alert got a {step.kind}")
-        at = self.moment.of(order.now)
+        at = self.time.on_time(order.now)
         async with self.database.writing() as session:
             row = {
                 "enrolment_id": order.enrolment_id,

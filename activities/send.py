@@ -36,8 +36,8 @@ from perennial.journeys.ledger import TouchEntry
 from perennial.journeys.read_model import FACT, write_decision, write_facts, write_head
 from perennial.journeys.standing import Addressee, Place, place_of, standing_of
 from perennial.leads.identity import lock_current_lead
+from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
-from perennial.platform.moment import Moment
 from perennial.platform.tokens import Tokens
 
 NEW = ""
@@ -78,7 +78,7 @@ class SendActivity:
     catalogue: Catalogue
     provider: Provider
     sender: From
-    moment: Moment
+    time: LiveClock
     tokens: Tokens
 
     @activity.defn(name="send")
@@ -87,7 +87,7 @@ class SendActivity:
         step = order.step
         if not isinstance(step, Send):
             raise TypeError(f"send got a {step.kind}")
-        now = self.moment.of(order.now)
+        now = self.time.on_time(order.now)
         opened = await self._open(order, step, now)
         if isinstance(opened, TouchEntry):
             opened = await self._resume(order, step, opened, now)
@@ -158,11 +158,11 @@ class SendActivity:
 
     def _settles_in(self, touch: TouchEntry) -> timedelta:
         """How much longer, in real time, a webhook may take to tell of a touch of unknown fate."""
-        return self.moment.clock.real_at(touch.at) + self._patience - self.moment.wall()
+        return self.time.clock.real_at(touch.at) + self._patience - self.time.wall()
 
     @property
     def _patience(self) -> timedelta:
-        return max(self.moment.clock.real_duration(SETTLES_WITHIN), SETTLES_NO_SOONER)
+        return max(self.time.clock.real_duration(SETTLES_WITHIN), SETTLES_NO_SOONER)
 
     async def _judge(  # noqa: PLR0917 - of whom, what, and when
         self, connection: AsyncConnection, order: StepOrder, step: Send, place: Place, touch: TouchEntry, now: datetime

@@ -160,7 +160,7 @@ class Driver:
 
     async def _journey(self, lead_id: str) -> None:
         inst = self.stand.inst
-        clock, at = inst.clock, inst.moment.now()
+        clock, at = inst.clock, inst.now()
         deliver = self._through_ear if self.through_ear else self._signal
         if not self.through_ear:
             await self._record(lead_id, at)

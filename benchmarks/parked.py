@@ -58,7 +58,7 @@ def disk(data_dir: Path) -> Disk:
 async def park(stand: Stand, count: int) -> list[str]:
     """Enrol so many leads and wait until each is parked."""
     ids = await stand.add_leads(count)
-    driver, at = Driver(stand, "ours"), stand.inst.moment.now()
+    driver, at = Driver(stand, "ours"), stand.inst.now()
     limit = asyncio.Semaphore(16)
 
     async def enrol(lead_id: str) -> None:
@@ -113,7 +113,7 @@ def handle_of(stand: Stand, lead_id: str) -> WorkflowHandle[object, object]:
 
 async def behave(stand: Stand, handle: WorkflowHandle[object, object], name: str, subject: str) -> None:
     """The lead does something now."""
-    now = stand.inst.moment.now()
+    now = stand.inst.now()
     await handle.signal("behaviour", Behaviour(id=f"b{now.timestamp()}", name=name, subject=subject, at=now, score=0))
 
 

@@ -42,7 +42,7 @@ POLL = 0.02
 
 def event(stand: Stand, number: int, lead_id: str, name: str, subject: str) -> Incoming:
     """A page view or a click, as the outbox holds it."""
-    at = stand.inst.moment.now()
+    at = stand.inst.now()
     props = {"path" if name == "page.viewed" else "piece": subject}
     body = {"name": name, "props": props, "at": at.isoformat(), "touch_id": None, "bot": False}
     return Incoming(OWN, f"e{number}", (number,), body, at, lead_id=lead_id)

@@ -19,7 +19,7 @@ from benchmarks.canonical import TRAITS
 from benchmarks.worker import installed
 from models.leads import Consent, LeadRow
 from models.shared import ClockRow
-from perennial.app.installation import Installation
+from perennial.app.installation import ConnectedInstallation
 from perennial.dev.embedded import Engine, embedded_engine
 from perennial.platform.clock import THE_CLOCK, set_clock
 from perennial.platform.database import Database
@@ -46,7 +46,7 @@ class Stand:
     """A server, a database, and what the workers say."""
 
     engine: Engine
-    inst: Installation
+    inst: ConnectedInstallation
     data_dir: Path
     port: int
     heard: list[Sent] = field(default_factory=list)

@@ -24,7 +24,7 @@ from benchmarks.canonical import canonical, catalogue
 from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
-from perennial.app.installation import Installation
+from perennial.app.installation import ConnectedInstallation
 from perennial.app.worker import build_worker, step_activities
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Envelope, Fate
@@ -79,10 +79,10 @@ class HandActivities:
             return (await rescore(session, DEFAULT_MODEL, recording.lead_id, recording.at)).total
 
 
-async def installed(address: str, settings: Settings) -> Installation:
+async def installed(address: str, settings: Settings) -> ConnectedInstallation:
     """An installation with the canonical track alone; its database is migrated and its clock set already."""
     database = Database(settings.database_url)
-    return Installation(
+    return ConnectedInstallation(
         settings=settings,
         database=database,
         client=await connect(address),
@@ -93,7 +93,7 @@ async def installed(address: str, settings: Settings) -> Installation:
     )
 
 
-def worker_of(inst: Installation, variant: str, port: int) -> Worker:
+def worker_of(inst: ConnectedInstallation, variant: str, port: int) -> Worker:
     """The project's own worker for `ours`, else one with the same settings for the journeys written by hand."""
     provider = Telling(DatabaseProvider(inst.database), port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     if variant == "ours":

@@ -342,8 +342,7 @@ class JourneyWorkflow:
 
     def _on_time(self, due: datetime) -> datetime:
         """`due` if that is about now, else the time it is; never before what was already recorded."""
-        late = workflow.now() - self.journey.clock.real_at(due)
-        return max(due, self.now) if abs(late) <= self.journey.clock.grace else self._now()
+        return max(self.journey.clock.on_time(due, workflow.now()), self.now)
 
     # What a person sees, and the bounds of a history
 

@@ -80,6 +80,13 @@ class Clock:
             return virtual
         return self.real + self.real_duration(virtual - self.virtual)
 
+    def on_time(self, due: datetime, real: datetime) -> datetime:
+        """The moment to work with, at a real one, for work that was due at a virtual one: `due`, if that is about now.
+
+        Work that begins within the grace counts as done when it was due; past that, it happens when it happens.
+        """
+        return due if abs(real - self.real_at(due)) <= self.grace else self.virtual_at(real)
+
     def real_duration(self, virtual: timedelta) -> timedelta:
         """How long a virtual duration lasts in real time, rounded up to the microsecond."""
         if self.speed == 1:

@@ -1,42 +1,33 @@
-"""The one place where an installation is put together: database, client, tracks, content, clock, activities, worker."""
+"""Put an installation together: database and clock, a Temporal client, and the company's programme."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from temporalio.client import Client
 
 from nurture.content.catalogue import Catalogue
-from nurture.journey.track import Registry, load_tracks
-from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
-from nurture.timing.clock import Clock
+from nurture.journey.track import Registry
+from nurture.people.scoring import ScoringModel
+from perennial.app.programme import programme_of
 from perennial.channels.envelope import From
-from perennial.channels.render import load_catalogue
 from perennial.intake.behaviours import Listener
 from perennial.journeys.enrolling import Enroller
-from perennial.platform.clock import read_clock
-from perennial.platform.database import Database
-from perennial.platform.moment import Moment
+from perennial.platform.installation import Installation, open_installation
 from perennial.platform.settings import Settings
-from perennial.platform.temporal import connect
 
 
 @dataclass(frozen=True)
-class Installation:
-    """Everything that commands, worker and web share."""
+class ConnectedInstallation(Installation):
+    """An installation connected to Temporal, with its programme: for the worker, and commands that act on journeys."""
 
-    settings: Settings
-    database: Database
     client: Client
     tracks: Registry
     catalogue: Catalogue
     scoring: ScoringModel
-    clock: Clock
-
-    @property
-    def moment(self) -> Moment:
-        """Now."""
-        return Moment(self.clock)
+    activities: Sequence[Callable[..., Any]] = ()
+    """The company's own, beside those of the primitive steps."""
 
     @property
     def enroller(self) -> Enroller:
@@ -50,25 +41,23 @@ class Installation:
 
 
 @asynccontextmanager
-async def installation(settings: Settings, address: str | None = None) -> AsyncIterator[Installation]:
-    """The installation that the settings describe, connected; closed at the end of the block.
+async def connected_installation(settings: Settings, client: Client) -> AsyncIterator[ConnectedInstallation]:
+    """Open the installation that the settings describe, and close its database at the end of the block.
 
-    Raises SettingsError if Temporal or the database cannot be reached, ContentError or TrackError if pieces or tracks
-    are broken.
+    Raises SettingsError if the database cannot be reached, ContentError or TrackError if the programme is broken.
     """
-    database = Database(settings.database_url)
-    try:
-        yield Installation(
-            settings=settings,
-            database=database,
-            client=await connect(address),
-            tracks=load_tracks("workflows.tracks"),
-            catalogue=load_catalogue(settings.content_dir),
-            scoring=DEFAULT_MODEL,
-            clock=await read_clock(database),
+    async with open_installation(settings) as base:
+        programme = programme_of(settings)
+        yield ConnectedInstallation(
+            settings=base.settings,
+            database=base.database,
+            clock=base.clock,
+            client=client,
+            tracks=programme.tracks,
+            catalogue=programme.catalogue,
+            scoring=programme.scoring,
+            activities=programme.activities,
         )
-    finally:
-        await database.close()
 
 
 def sender_of(settings: Settings) -> From:

@@ -1,4 +1,4 @@
-"""The mail provider that the settings name. A new provider is one file in `activities/` and one line here."""
+"""The mail provider that the settings name. A new provider is one folder in `integrations/` and one case here."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +17,8 @@ LOCAL_KEY = "SG.the-mailbox-lets-anyone-in"
 
 
 @contextmanager
-def held_provider(settings: Settings, database: Database) -> Iterator[Provider]:
-    """The provider for as long as the block lasts: what it has not begun to send by then, it does not send."""
+def open_provider(settings: Settings, database: Database) -> Iterator[Provider]:
+    """The provider, closed at the end of the block: what it has not begun to send by then, it does not send."""
     provider = provider_of(settings, database)
     try:
         yield provider

@@ -1,8 +1,5 @@
 """Build the worker: one workflow definition, the step activities, and the engineers' own."""
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -14,10 +11,10 @@ from activities.decide import DecideActivity
 from activities.enrol import EnrolActivity
 from activities.hand_off import PeopleActivities
 from activities.send import SendActivity
-from perennial.app.installation import Installation, sender_of
+from perennial.app.installation import ConnectedInstallation, sender_of
 from perennial.app.providers import provider_of
 from perennial.channels.ports import Provider
-from perennial.platform.quiet_errors import QuietErrors
+from perennial.platform.failures import FailureRedaction
 from perennial.platform.secrets import tokens_of
 from workflows.journey import JourneyWorkflow
 
@@ -33,13 +30,8 @@ PASSED_THROUGH = (
 """All but the workflow's own file: modules that are not passed through are loaded again for each workflow."""
 
 
-OWN_ACTIVITIES = "activities.own"
-
-
-def build_worker(
-    inst: Installation, *, provider: Provider | None = None, own: Sequence[Callable[..., Any]] | None = None
-) -> Worker:
-    """The worker: one workflow definition, the step activities, and the engineers' `own`: those of `activities.own`."""
+def build_worker(inst: ConnectedInstallation, *, provider: Provider | None = None) -> Worker:
+    """The worker: one workflow definition, the activities of the primitive steps, and the company's own."""
     settings = inst.settings
     return Worker(
         inst.client,
@@ -47,10 +39,10 @@ def build_worker(
         workflows=[JourneyWorkflow],
         activities=[
             *step_activities(inst, provider or provider_of(settings, inst.database)),
-            *(own_activities() if own is None else own),
+            *inst.activities,
         ],
         workflow_runner=UnsandboxedWorkflowRunner(),
-        interceptors=[QuietErrors()],
+        interceptors=[FailureRedaction()],
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
         max_concurrent_activities=settings.max_concurrent_activities,
@@ -64,31 +56,15 @@ def sandbox() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
-def step_activities(inst: Installation, provider: Provider) -> Sequence[Callable[..., Any]]:
+def step_activities(inst: ConnectedInstallation, provider: Provider) -> Sequence[Callable[..., Any]]:
     """The activities of the primitive steps."""
-    moment = inst.moment
-    people = PeopleActivities(inst.database, moment)
-    settings = inst.settings
+    settings, time = inst.settings, inst.time
+    people = PeopleActivities(inst.database, time)
     sender = sender_of(settings)
     return [
         DecideActivity(inst.database, inst.tracks, inst.catalogue, inst.scoring).decide,
-        SendActivity(inst.database, inst.tracks, inst.catalogue, provider, sender, moment, tokens_of(settings)).send,
+        SendActivity(inst.database, inst.tracks, inst.catalogue, provider, sender, time, tokens_of(settings)).send,
         people.hand_off,
         people.alert,
-        EnrolActivity(inst.enroller, moment).enrol,
-    ]
-
-
-def own_activities(package: str = OWN_ACTIVITIES) -> Sequence[Callable[..., Any]]:
-    """The functions marked `@activity.defn` in the modules of a package: what `lead.do(...)` can call."""
-    root = importlib.import_module(package)
-    modules = [
-        root,
-        *(importlib.import_module(f"{package}.{info.name}") for info in pkgutil.iter_modules(root.__path__)),
-    ]
-    return [
-        function
-        for module in modules
-        for _, function in inspect.getmembers(module, inspect.isroutine)
-        if hasattr(function, "__temporal_activity_definition")
+        EnrolActivity(inst.enroller, time).enrol,
     ]

@@ -77,7 +77,7 @@ COMMANDS = {
     "merge": Command(KEEP, "privacy.merge", "merge ada@example.com ada@old.example.com"),
     "export": Command(KEEP, "privacy.export", "export ada@example.com"),
     "erase": Command(KEEP, "privacy.erase", "erase ada@example.com --yes"),
-    "keys": Command(KEEP, "web.keys", "keys create website --scope ingest"),
+    "keys": Command(KEEP, "keys.keys", "keys create website --scope ingest"),
 }
 
 
@@ -143,3 +143,8 @@ def root(
     """Perennial: durable lead-nurture journeys on Temporal."""
     if data_dir is not None:
         os.environ[variable("data_dir")] = str(data_dir)  # as though it had been set: `dev` and `worker` read it too
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    app(prog_name="starter.py")

@@ -16,10 +16,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.journeys import Enrolment
 from models.messages import Request
 from nurture.errors import InputError, RefusedError, SettingsError
-from perennial.app.installation import Installation
-from perennial.cli.shared import Books, for_each, lead_of, opened, out, print_json, rate_of, run
-from perennial.dev.embedded import running_engine
+from perennial.app.installation import ConnectedInstallation
+from perennial.cli.shared import Json, for_each, lead_of, opened, out, print_json, rate_of, run
+from perennial.dev.embedded import engine_address
 from perennial.journeys.handles import workflow_of
+from perennial.platform.installation import Installation
 from perennial.platform.temporal import connect
 
 Verb = Literal["pause", "resume", "refresh", "exit"]
@@ -30,7 +31,6 @@ Who = Annotated[str | None, typer.Option("--lead", help="One lead, by id, e-mail
 OnTrack = Annotated[str | None, typer.Option("--track", help="A track: all its journeys, or the lead's one on it.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the journey.")]
 Rate = Annotated[str | None, typer.Option(help="At most so many journeys, such as 50/s or 600/m.")]
-Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 
 
 def pause(
@@ -139,7 +139,7 @@ class RunningJourney:
 
 
 async def tell(
-    inst: Installation, verb: Verb, stays: Sequence[RunningJourney], reason: str, rate: float | None
+    inst: ConnectedInstallation, verb: Verb, stays: Sequence[RunningJourney], reason: str, rate: float | None
 ) -> Counter[str]:
     """Signal journeys; how many were `told`, and how many were `over` already."""
     request = Request(reason=reason)
@@ -156,7 +156,7 @@ async def tell(
     return await for_each(stays, one, label=verb, rate=rate)
 
 
-async def _stays(inst: Installation, lead: str | None, track: str | None) -> list[RunningJourney]:
+async def _stays(inst: ConnectedInstallation, lead: str | None, track: str | None) -> list[RunningJourney]:
     wanted = select(Enrolment.id, Enrolment.lead_id, Enrolment.track).where(Enrolment.status != "finished")
     if track is not None:
         wanted = wanted.where(Enrolment.track == inst.tracks[track].name)
@@ -195,12 +195,12 @@ async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str
         return stay.track, following
 
 
-async def end_suppressed(here: Books, lead_ids: Sequence[str]) -> int:
+async def end_suppressed(inst: Installation, lead_ids: Sequence[str]) -> int:
     """End the running journeys of leads an import has just suppressed; how many were told.
 
     The gate refuses their mail in any case, so a server that is away is no failure.
     """
-    async with here.database.reading() as session:
+    async with inst.database.reading() as session:
         rows = await session.execute(
             select(Enrolment.id, Enrolment.lead_id, Enrolment.track).where(
                 Enrolment.lead_id.in_(lead_ids), Enrolment.status != "finished"
@@ -209,9 +209,8 @@ async def end_suppressed(here: Books, lead_ids: Sequence[str]) -> int:
         stays = [RunningJourney(*row) for row in rows]
     if not stays:
         return 0
-    engine = running_engine(here.settings.data_dir)
     try:
-        client = await connect(engine.address if engine else None)
+        client = await connect(engine_address(inst.settings.data_dir))
     except SettingsError:
         return 0
     answers: Counter[str] = Counter()

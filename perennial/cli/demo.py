@@ -15,8 +15,7 @@ from rich.console import Console
 from nurture.bench.behaviour_model import BehaviourModel
 from nurture.errors import InputError, SettingsError
 from nurture.timing.clock import FASTEST, describe_speed, parse_speed
-from perennial.cli.dev import run_until_stopped
-from perennial.cli.shared import INTERRUPTED, err, out, print_json, settings_of
+from perennial.cli.shared import INTERRUPTED, err, out, print_json
 from perennial.demo.driver import Driver
 from perennial.demo.people import Cast, choose, entrances
 from perennial.demo.summary import pick_story, tell_checks, tell_counts, tell_links, tell_story
@@ -26,6 +25,7 @@ from perennial.dev.stack import Stack, embedded_stack
 from perennial.leads.importing.importer import import_leads
 from perennial.leads.importing.leads_file import LeadRecord, Reject
 from perennial.leads.importing.mapping import read_mapping
+from perennial.platform.processes import run_until_stopped
 from perennial.platform.settings import Settings, load_settings
 from perennial.reports.audit import check_ledger, lateness, share_within
 from perennial.reports.funnel import Tally, tally
@@ -39,7 +39,6 @@ _KEPT = ("engine.lock", "temporal.log")  # they carry locks and the ports of the
 
 
 def demo(
-    ctx: typer.Context,
     *,
     leads: Annotated[int, typer.Option(min=1, help="How many leads.")] = 200,
     months: Annotated[float, typer.Option(min=0.1, max=24, help="How many months of their lives.")] = 6,
@@ -58,7 +57,7 @@ def demo(
     if (csv is None) != (map_ is None):
         raise InputError("--csv and --map go together: a file of leads, and the mapping of its columns")
     file, mapping = csv or ROOT / "sample" / "leads.csv", map_ or ROOT / "sample" / "mapping.toml"
-    folder = settings_of(ctx).data_dir / "demo"
+    folder = load_settings().data_dir / "demo"
     url = f"sqlite:///{folder / 'perennial.db'}"
     settings = load_settings(data_dir=folder, database_url=url, provider="database")  # sent nowhere, whatever is set
     cast = choose(file, read_mapping(mapping), leads)
@@ -102,7 +101,7 @@ class Demo:
         async with embedded_stack(
             self.settings, self._say, speed=self.speed, log=folder / "worker.log", edge=False, workers=2
         ) as stack:
-            report = await stack.run(import_leads(stack.inst.database, self._rows(), at=stack.inst.moment.now()))
+            report = await stack.run(import_leads(stack.inst.database, self._rows(), at=stack.inst.now()))
             self.console.print(
                 f"imported {report.added:,} leads, {report.rejected:,} rows rejected; Temporal UI {stack.engine.ui_url}"
             )
@@ -124,7 +123,7 @@ class Demo:
     async def _live(self, stack: Stack) -> tuple[Driver, Tally, datetime]:
         """Play the leads until the months are over, and show it."""
         inst = stack.inst
-        begin = inst.moment.now()
+        begin = inst.now()
         until = begin + self.length
         driver = Driver(inst, BehaviourModel(self.seed))
         async with inst.database.reading() as session:
@@ -133,7 +132,7 @@ class Demo:
             playing = asyncio.create_task(stack.run(driver.play(acts, until)))
             try:
                 while not playing.done():
-                    view.show(inst.moment.now(), await self._tally(stack))
+                    view.show(inst.now(), await self._tally(stack))
                     await asyncio.wait({playing}, timeout=_SHOW_EACH)
                 await playing
             finally:

@@ -3,21 +3,18 @@
 import asyncio
 import os
 import shlex
-import signal
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from nurture.timing.clock import describe_speed, parse_speed
-from perennial.cli.shared import settings_of
 from perennial.dev.stack import Stack, embedded_stack
-from perennial.platform.settings import Settings, variable
+from perennial.platform.processes import run_until_stopped
+from perennial.platform.settings import Settings, load_settings, variable
 
 
 def dev(
-    ctx: typer.Context,
     *,
     speed: Annotated[
         str | None,
@@ -31,7 +28,7 @@ def dev(
     ] = None,
 ) -> None:
     """Run everything here: Temporal and its UI, database, worker, inbox, web service. Ctrl-C stops; a start goes on."""
-    settings = settings_of(ctx)
+    settings = load_settings()
     if "provider" not in settings.model_fields_set:
         settings = settings.model_copy(update={"provider": "mailbox"})
     if "log_level" not in settings.model_fields_set:
@@ -39,32 +36,6 @@ def dev(
     factor = None if speed is None else parse_speed(speed)
     run_until_stopped(_dev(settings, factor, port, ui_port))
     say("stopped; the next start goes on from here")
-
-
-def run_until_stopped(work: Coroutine[Any, Any, None]) -> bool:
-    """Run `work` to its end, True; or until the first SIGINT or SIGTERM, False, once it has closed in order."""
-
-    async def main() -> bool:
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(work)
-        stopped = False
-
-        def stop() -> None:
-            nonlocal stopped
-            if not stopped:  # a second one would only tear what is closing
-                stopped = True
-                task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
-        try:
-            await task
-        except asyncio.CancelledError:
-            if not stopped:
-                raise
-        return not stopped
-
-    return asyncio.run(main())
 
 
 async def _dev(settings: Settings, speed: float | None, port: int | None, ui_port: int | None) -> None:
@@ -85,7 +56,7 @@ def _look(stack: Stack) -> None:
     first = "open the inbox, click a link in a mail, and see the journey react"
     time = describe_speed(clock.speed)
     if not clock.is_real_time:
-        time += f", also while stopped; for the journeys it is {stack.inst.moment.now():%a %d %b %Y %H:%M} UTC"
+        time += f", also while stopped; for the journeys it is {stack.inst.now():%a %d %b %Y %H:%M} UTC"
     say(
         f"""
   Temporal UI    {stack.engine.ui_url}

@@ -18,12 +18,13 @@ from nurture.errors import InputError, RefusedError
 from nurture.people.behaviours import behaviour_kind
 from perennial.cli.control import end_suppressed
 from perennial.cli.shared import (
-    books,
+    Json,
     for_each,
     lead_of,
     leads_where,
     moment_of,
     opened,
+    opened_database,
     out,
     pair_of,
     print_json,
@@ -41,7 +42,6 @@ from perennial.platform.secrets import secret_of
 ASAP = datetime.min.replace(tzinfo=UTC)
 """Stands for now, until the clock is known."""
 
-Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 Where = Annotated[
     str | None, typer.Option(help='A filter, such as "industry=retail score>=40"; names and values by `leads`.')
 ]
@@ -99,7 +99,7 @@ def import_(
 async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tuple[ImportReport, int]:
     columns = read_mapping(mapping)
     found = check_file(file, columns)
-    async with books(to_write=not dry_run) as here:
+    async with opened_database(to_write=not dry_run) as inst:
         done = 0
         with rejects_file(bad, found.columns) as keep, progress("importing", found.rows) as advance:
 
@@ -109,15 +109,15 @@ async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tup
                 done = read
 
             report = await import_leads(
-                here.database,
+                inst.database,
                 read_leads(file, columns),
-                at=here.now(),
+                at=inst.now(),
                 dry_run=dry_run,
                 on_progress=told,
                 on_reject=keep,
-                secret=secret_of(here.settings),
+                secret=secret_of(inst.settings),
             )
-        return report, 0 if dry_run else await end_suppressed(here, report.now_suppressed)
+        return report, 0 if dry_run else await end_suppressed(inst, report.now_suppressed)
 
 
 def leads(
@@ -155,7 +155,7 @@ def leads(
 
 
 async def _leads(where: str | None, limit: int) -> tuple[int, list[LeadRow], dict[str, list[str]]]:
-    async with books() as here, here.database.reading() as session:
+    async with opened_database() as inst, inst.database.reading() as session:
         clause = await where_clause(session, parse_where(where) if where is not None else ())
         total = await session.scalar(select(func.count()).select_from(LeadRow).where(clause)) or 0
         found = list(
@@ -215,7 +215,7 @@ async def _enrol_one(track: str, name: str) -> str:
     async with opened() as inst:
         async with inst.database.reading() as session:
             lead = await lead_of(session, name)
-        begun = await inst.enroller.begin(track, lead.id, inst.moment.now(), "by hand")
+        begun = await inst.enroller.begin(track, lead.id, inst.now(), "by hand")
         if not begun.started:
             raise RefusedError(f"already on {track} since {begun.at:%Y-%m-%d}, and waiting for a worker to take it up")
         return begun.enrolment_id
@@ -230,7 +230,7 @@ async def _enrol_many(track: str, where: str | None, rate: float | None) -> Coun
         before = set(left)
 
         async def one(lead_id: str) -> str:
-            begun = await inst.enroller.begin(name, lead_id, inst.moment.now(), "by hand")
+            begun = await inst.enroller.begin(name, lead_id, inst.now(), "by hand")
             return "enrolled" if lead_id not in before else "resumed" if begun.started else "waiting"
 
         return await for_each(
@@ -280,7 +280,7 @@ def signal(
 async def _signal(told: Report) -> tuple[Report, int, Receipt]:
     """What was heard, with the lead looked up and the time filled in; the score before; what became of it."""
     async with opened() as inst:
-        now = inst.moment.now()
+        now = inst.now()
         at = now if told.at == ASAP else told.at
         if at > now + timedelta(minutes=1):
             raise InputError(f"--at {at:%Y-%m-%d %H:%M} is yet to come: it is {now:%Y-%m-%d %H:%M} UTC by the clock")
@@ -326,7 +326,7 @@ async def _renurture(where: str, track: str, *, reason: str, rate: float | None,
             return Counter(found=len(found))
 
         async def one(lead_id: str) -> str:
-            started = await inst.enroller.renurture(name, lead_id, inst.moment.now(), reason)
+            started = await inst.enroller.renurture(name, lead_id, inst.now(), reason)
             return "started" if started else "nudged"
 
         return await for_each(found, one, label=f"to {name}", rate=rate)

@@ -14,8 +14,7 @@ from models.journeys import Alert
 from models.leads import LeadRow
 from models.touches import Message
 from nurture.errors import InputError, NotFoundError
-from perennial.cli.shared import books, lead_of, out, print_json, run
-from perennial.cli.show import Json
+from perennial.cli.shared import Json, lead_of, opened_database, out, print_json, run
 from perennial.integrations.sendgrid.bounces import our_rejections
 from perennial.mailroom.client import MailboxClient
 from perennial.mailroom.serve import running_mailbox
@@ -70,9 +69,9 @@ def _read(touch_id: str, html: Path | None, *, as_json: bool) -> None:
 
 
 async def _mailbox(name: str | None, last: int) -> tuple[int, Sequence[Message]]:
-    async with books() as here, here.database.reading() as session:
+    async with opened_database() as inst, inst.database.reading() as session:
         lead = None if name is None else await lead_of(session, name)
-        if (url := running_mailbox(here.settings.data_dir)) is not None:
+        if (url := running_mailbox(inst.settings.data_dir)) is not None:
             return _of_mailbox(MailboxClient(url), lead, last)
         wanted = select(Message)
         if lead is not None:
@@ -103,8 +102,8 @@ def _kept(letter: Mapping[str, Any]) -> Message:
 
 
 async def _message(touch_id: str) -> Message:
-    async with books() as here, here.database.reading() as session:
-        if (url := running_mailbox(here.settings.data_dir)) is not None:
+    async with opened_database() as inst, inst.database.reading() as session:
+        if (url := running_mailbox(inst.settings.data_dir)) is not None:
             return _kept(MailboxClient(url).message(touch_id))
         message = await session.get(Message, touch_id)
     if message is None:
@@ -137,7 +136,7 @@ def alerts(
 
 
 async def _alerts(last: int) -> tuple[list[tuple[Alert, str]], list[tuple[datetime, str]]]:
-    async with books() as here, here.database.reading() as session:
+    async with opened_database() as inst, inst.database.reading() as session:
         rows = await session.execute(
             select(Alert, LeadRow.email)
             .join(LeadRow, LeadRow.id == Alert.lead_id)
@@ -145,7 +144,7 @@ async def _alerts(last: int) -> tuple[list[tuple[Alert, str]], list[tuple[dateti
             .limit(last)
         )
         found = [(alert, email) for alert, email in rows][::-1]
-        return found, (await our_rejections(session, here.now() - LATELY))[:last][::-1]
+        return found, (await our_rejections(session, inst.now() - LATELY))[:last][::-1]
 
 
 def _columns(row: Any, *hidden: str) -> dict[str, Any]:

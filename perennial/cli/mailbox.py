@@ -7,7 +7,7 @@ import typer
 
 from nurture.errors import SettingsError
 from nurture.timing.clock import Clock
-from perennial.cli.shared import books, out, run
+from perennial.cli.shared import opened_database, out, run
 from perennial.mailroom.client import MailboxClient
 from perennial.mailroom.faults import parse_fault
 from perennial.mailroom.serve import DEFAULT_PORT, Options, running_mailbox, serve
@@ -65,7 +65,7 @@ def mailbox(
 async def _clock() -> Clock:
     """The installation's clock; real time where there is no installation yet."""
     try:
-        async with books() as here:
-            return here.clock
+        async with opened_database() as inst:
+            return inst.clock
     except SettingsError:
         return Clock.production()

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.leads import LeadRow
 from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.people.addresses import normalise
-from perennial.cli.shared import books, lead_of, opened, out, print_json, run
+from perennial.cli.shared import Json, lead_of, opened, opened_database, out, print_json, run
 from perennial.leads.identity import current_lead
 from perennial.leads.suppression import REASONS, Reason, bar, lift, reason_of, suppressions, unbar
 from perennial.mailroom.client import MailboxClient
@@ -33,7 +33,6 @@ from perennial.privacy.merge import Merged, merge_and_tell
 from perennial.privacy.suppressor import Suppressor
 
 Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 _A_PERSON = "a person"
 
 
@@ -64,7 +63,7 @@ async def _erase(name: str) -> Erased:
         async with inst.database.reading() as session:
             lead = await _kept(session, name)
         eraser = Eraser(inst.database, inst.client, secret, outside=partial(_forgotten, inst.settings))
-        return await eraser.erase(lead.id, inst.moment.now())
+        return await eraser.erase(lead.id, inst.now())
 
 
 async def _forgotten(settings: Settings, addresses: Sequence[str], touches: Sequence[str]) -> None:
@@ -98,8 +97,8 @@ def export(
 
 
 async def _export(name: str) -> dict[str, object]:
-    async with books() as here, here.database.reading() as session:
-        return await export_lead(session, (await _kept(session, name)).id, here.now())
+    async with opened_database() as inst, inst.database.reading() as session:
+        return await export_lead(session, (await _kept(session, name)).id, inst.now())
 
 
 def suppress(
@@ -127,7 +126,7 @@ def suppress(
 
 async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[str, ...]]:
     async with opened() as inst:
-        at = inst.moment.now()
+        at = inst.now()
         async with inst.database.reading() as session:
             lead = await _kept_or_none(session, name)
         if lead is None:
@@ -143,13 +142,13 @@ async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[
 
 
 async def _lift(name: str, reason: Reason, why: str) -> tuple[str, tuple[str, ...]]:
-    async with books(to_write=True) as here, here.database.writing() as session:
+    async with opened_database(to_write=True) as inst, inst.database.writing() as session:
         lead = await _kept_or_none(session, name)
         if lead is None:
-            if not await unbar(session, secret_of(here.settings), normalise(name)):
+            if not await unbar(session, secret_of(inst.settings), normalise(name)):
                 raise RefusedError("this address is not suppressed")
             return "The address may be a lead's again.", ()
-        await lift(session, lead.id, reason, here.now(), why=why)
+        await lift(session, lead.id, reason, inst.now(), why=why)
         return f"{lead.id} is no longer suppressed for {reason}.", await suppressions(session, lead.id)
 
 
@@ -175,7 +174,7 @@ async def _merge(keep: str, lose: str) -> Merged:
     async with opened() as inst:
         async with inst.database.reading() as session:
             kept_id, lost_id = (await _kept(session, keep)).id, await _own_id(session, lose)
-        at: datetime = inst.moment.now()
+        at: datetime = inst.now()
         return await merge_and_tell(inst.database, inst.client, kept_id, lost_id, at=at, model=inst.scoring)
 
 

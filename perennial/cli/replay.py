@@ -17,11 +17,11 @@ from nurture.errors import InputError, NotFoundError, SettingsError
 from nurture.journey.decision import Decision, Finish
 from nurture.journey.facts import AnyFact
 from nurture.journey.journal import Journal
-from nurture.journey.track import Track, load_tracks
+from nurture.journey.track import Track
 from nurture.journey.wording import say_next
-from perennial.channels.render import load_catalogue
-from perennial.cli.shared import books, lead_of, moment_of, out, pair_of, print_json, run
-from perennial.dev.embedded import running_engine
+from perennial.app.programme import Programme, programme_of
+from perennial.cli.shared import lead_of, moment_of, opened_database, out, pair_of, print_json, run
+from perennial.dev.embedded import engine_address
 from perennial.journeys.handles import workflow_of
 from perennial.journeys.histories import Lived, fetch, lived, read_history
 from perennial.journeys.read_model import FACT
@@ -77,12 +77,13 @@ def replay(
         raise InputError("say what to replay: a LEAD, or --history FILE.json")
     moment = None if at is None else moment_of(at, "--at")
     changes = [pair_of(each, "--set") for each in set_ or ()]
-    catalogue = load_catalogue(load_settings().content_dir)
+    programme = programme_of(load_settings())
+    catalogue = programme.catalogue
     if history is not None:
-        source = run(_from_file(history, catalogue))
+        source = run(_from_file(history, programme))
     else:
-        source = run(_from_installation(str(lead), track, catalogue))
-    the_track = load_tracks("workflows.tracks")[source.track]
+        source = run(_from_installation(str(lead), track, programme))
+    the_track = programme.tracks[source.track]
     steps = [each for each in source.retraced if moment is None or each.taken.at <= moment]
     journal = source.journal if moment is None else up_to(source.journal.facts, moment)
     now = moment or source.now
@@ -97,9 +98,9 @@ def replay(
         _print_plan(out(), "What if " + ", ".join("=".join(pair) for pair in changes), what_if)
 
 
-async def _from_file(path: Path, catalogue: Catalogue) -> Source:
+async def _from_file(path: Path, programme: Programme) -> Source:
     life = await lived([read_history(path)])
-    tracks = load_tracks("workflows.tracks")
+    tracks, catalogue = programme.tracks, programme.catalogue
     earlier = ", its last run" if life.earlier else ""
     return Source(
         track=tracks[life.track].name,
@@ -110,11 +111,11 @@ async def _from_file(path: Path, catalogue: Catalogue) -> Source:
     )
 
 
-async def _from_installation(name: str, track: str | None, catalogue: Catalogue) -> Source:
-    tracks = load_tracks("workflows.tracks")
+async def _from_installation(name: str, track: str | None, programme: Programme) -> Source:
+    tracks, catalogue = programme.tracks, programme.catalogue
     wanted = tracks[track].name if track is not None else None
-    async with books() as here:
-        async with here.database.reading() as session:
+    async with opened_database() as inst:
+        async with inst.database.reading() as session:
             lead = await lead_of(session, name)
             stays = await enrolments_of(session, lead.id)
             stay = next((each for each in stays if wanted in {None, each.track}), None)
@@ -124,9 +125,9 @@ async def _from_installation(name: str, track: str | None, catalogue: Catalogue)
             facts = await journal_of(session, stay.id)
             decisions = await decisions_of(session, stay.id)
         over = stay.status == "finished"
-        now = here.now()
-        engine = running_engine(here.settings.data_dir)
-    live = await _live(stay, engine.address if engine else None)
+        now = inst.now()
+        address = engine_address(inst.settings.data_dir)
+    live = await _live(stay, address)
     if live is not None:
         taken, journal, origin = live.taken, live.journal, "the workflow's own history"
         # What was compacted away is still in the database.

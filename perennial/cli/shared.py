@@ -11,10 +11,10 @@ import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import BaseModel
@@ -29,17 +29,15 @@ from typer.exceptions import TyperException
 from models.leads import LeadRow
 from nurture.errors import InputError, NotFoundError, PerennialError, RefusedError, SettingsError
 from nurture.people.addresses import normalise
-from nurture.timing.clock import Clock
-from perennial.app.installation import Installation, installation
-from perennial.dev.embedded import running_engine
+from perennial.app.installation import ConnectedInstallation, connected_installation
+from perennial.dev.embedded import engine_address
 from perennial.leads.identity import current_lead
 from perennial.leads.selection import parse_where, where_clause
-from perennial.platform.clock import read_clock
-from perennial.platform.database import Database
 from perennial.platform.database_errors import explain_database_error
+from perennial.platform.installation import Installation, open_installation
 from perennial.platform.migrations import require_current
-from perennial.platform.moment import Moment
-from perennial.platform.settings import Settings, load_settings
+from perennial.platform.settings import load_settings
+from perennial.platform.temporal import connect
 
 T = TypeVar("T")
 
@@ -48,44 +46,26 @@ AT_ONCE = 16
 """How many leads are enrolled or signalled at the same time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What a command that only reads needs: the database and the clock. Temporal may be away."""
-
-    settings: Settings
-    database: Database
-    clock: Clock
-
-    def now(self) -> datetime:
-        """The time it is for the journeys."""
-        return Moment(self.clock).now()
-
-
-def settings_of(_ctx: typer.Context) -> Settings:
-    """The settings of this run."""
-    return load_settings()
+Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[Installation]:
-    """The installation, connected: to this data folder's running engine, else where `temporalio.envconfig` says."""
+async def opened_database(*, to_write: bool = False) -> AsyncIterator[Installation]:
+    """The installation without Temporal, which may be away."""
     settings = load_settings()
-    await require_current(settings.database_url)
-    engine = running_engine(settings.data_dir)
-    async with installation(settings, engine.address if engine else None) as inst:
+    await require_current(settings.database_url, to_write=to_write)
+    async with open_installation(settings) as inst:
         yield inst
 
 
 @asynccontextmanager
-async def books(*, to_write: bool = False) -> AsyncIterator[Books]:
-    """The database alone."""
+async def opened() -> AsyncIterator[ConnectedInstallation]:
+    """The installation, connected: to this data folder's running engine, else where Temporal's own settings say."""
     settings = load_settings()
-    await require_current(settings.database_url, to_write=to_write)
-    database = Database(settings.database_url)
-    try:
-        yield Books(settings, database, await read_clock(database))
-    finally:
-        await database.close()
+    await require_current(settings.database_url)
+    client = await connect(engine_address(settings.data_dir))
+    async with connected_installation(settings, client) as inst:
+        yield inst
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -10,13 +10,11 @@ from rich.markup import escape
 
 from nurture.bench.retrace import Ahead, ahead
 from nurture.journey.journal import Journal
-from nurture.journey.track import load_tracks
 from nurture.people.scoring import DEFAULT_MODEL
-from perennial.channels.render import load_catalogue
-from perennial.cli.shared import books, lead_of, out, print_json, run
+from perennial.app.programme import programme_of
+from perennial.cli.shared import Json, lead_of, opened_database, out, print_json, run
 from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
 
-Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
 InUtc = Annotated[bool, typer.Option("--utc", help="Times in UTC, not in the lead's own zone.")]
 
@@ -100,12 +98,12 @@ def _print_line(console: Console, line: Line, zone: tzinfo, day: str, *, many: b
 
 async def _story(name: str) -> tuple[LeadStory, dict[str, Ahead]]:
     """The story, and for each running journey what comes next if the lead stays quiet."""
-    registry = load_tracks("workflows.tracks")
-    async with books() as here:
-        catalogue = load_catalogue(here.settings.content_dir)
-        async with here.database.reading() as session:
+    async with opened_database() as inst:
+        programme = programme_of(inst.settings)
+        registry, catalogue = programme.tracks, programme.catalogue
+        async with inst.database.reading() as session:
             lead = await lead_of(session, name)
-            now = here.now()
+            now = inst.now()
             story = await story_of(session, lead, DEFAULT_MODEL, now)
             coming: dict[str, Ahead] = {}
             for standing in story.standings:

@@ -12,11 +12,13 @@ from sqlalchemy import func, select
 
 from models.journeys import Enrolment
 from nurture.errors import NotFoundError
-from nurture.journey.track import Registry, load_tracks
+from nurture.journey.track import Registry
 from nurture.journey.wording import say_key
-from perennial.cli.shared import books, lead_of, out, print_json, run
-from perennial.cli.show import InUtc, Json, Named, time_in
+from perennial.app.programme import programme_of
+from perennial.cli.shared import Json, lead_of, opened_database, out, print_json, run
+from perennial.cli.show import InUtc, Named, time_in
 from perennial.journeys.story import Ruling, enrolments_of, present_ruling, rulings_on, steps_of
+from perennial.platform.settings import load_settings
 
 WIDEST_BAR = 24
 MOST_PLACES = 12
@@ -24,7 +26,7 @@ MOST_PLACES = 12
 
 def tracks(as_json: Json = False) -> None:
     """Count who is where: the journeys of each track, by the step they stand at."""
-    registry = load_tracks("workflows.tracks")
+    registry = programme_of(load_settings()).tracks
     found = run(_places(registry))
     if as_json:
         print_json(found)
@@ -54,7 +56,7 @@ def _print_bars(console: Console, counts: dict[str, int], prefix: str) -> None:
 async def _places(registry: Registry) -> dict[str, dict[str, Any]]:
     """By track: its story's first line, journeys by status, running ones by step, ended ones by outcome."""
     columns = (Enrolment.track, Enrolment.status, Enrolment.step, Enrolment.outcome)
-    async with books() as here, here.database.reading() as session:
+    async with opened_database() as inst, inst.database.reading() as session:
         rows = (await session.execute(select(*columns, func.count()).group_by(*columns))).all()
     found: dict[str, dict[str, Any]] = {}
     for name in sorted({*registry, *(row.track for row in rows)}):
@@ -105,8 +107,8 @@ def why(
 
 
 async def _rulings(name: str, step: str | None, track: str | None) -> tuple[tzinfo, list[Ruling]]:
-    wanted = None if track is None else load_tracks("workflows.tracks")[track].name
-    async with books() as here, here.database.reading() as session:
+    wanted = None if track is None else programme_of(load_settings()).tracks[track].name
+    async with opened_database() as inst, inst.database.reading() as session:
         lead = await lead_of(session, name)
         stays = [stay for stay in await enrolments_of(session, lead.id) if wanted in {None, stay.track}]
         if not stays:
@@ -114,7 +116,7 @@ async def _rulings(name: str, step: str | None, track: str | None) -> tuple[tzin
         zone = ZoneInfo(lead.time_zone)
         if step is None:
             running = [stay for stay in stays if stay.status != "finished"]
-            return zone, [present_ruling(stay, here.now()) for stay in running or stays[:1]]
+            return zone, [present_ruling(stay, inst.now()) for stay in running or stays[:1]]
         rulings = await rulings_on(session, stays, step)
         if not rulings:
             known = ", ".join(await steps_of(session, stays)) or "none"

@@ -1,22 +1,15 @@
 """Keeping an installation in order: `check`, `migrate`, `worker`."""
 
-from typing import Annotated
-
 import typer
 from rich.markup import escape
 
-from nurture.bench.tryout import try_out
-from nurture.errors import ContentError, TrackError
-from nurture.journey.track import load_tracks
-from perennial.channels.render import check_catalogue, load_catalogue
-from perennial.cli.shared import BAD_INPUT, err, out, print_json, run
-from perennial.dev.embedded import running_engine
+from perennial.app.programme import programme_of
+from perennial.app.run_worker import work
+from perennial.cli.shared import BAD_INPUT, Json, err, out, print_json, run
+from perennial.dev.embedded import engine_address
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import current_and_head, upgrade
 from perennial.platform.settings import Settings, load_settings
-from worker import work
-
-Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
 
 
 def check(as_json: Json = False) -> None:
@@ -24,7 +17,8 @@ def check(as_json: Json = False) -> None:
 
     It needs no server and no database.
     """
-    pieces, tracks, problems = _checked(load_settings())
+    found = programme_of(load_settings()).check()
+    pieces, tracks, problems = found.pieces, found.tracks, found.problems
     if as_json:
         print_json({"pieces": pieces, "tracks": tracks, "problems": problems})
     else:
@@ -34,29 +28,6 @@ def check(as_json: Json = False) -> None:
         out().print(f"{pieces} pieces, {len(tracks)} tracks ({', '.join(tracks)}): {said}")
     if problems:
         raise typer.Exit(BAD_INPUT)
-
-
-def _checked(settings: Settings) -> tuple[int, list[str], list[str]]:
-    """How many pieces, which tracks, and what is wrong with them, a line each."""
-    problems: list[str] = []
-    pieces = 0
-    names: list[str] = []
-    catalogue = None
-    try:
-        catalogue = load_catalogue(settings.content_dir)
-        pieces = len(catalogue.pieces)
-        problems += check_catalogue(catalogue, folder=settings.content_dir)
-    except ContentError as error:
-        problems += str(error).splitlines()
-    try:
-        registry = load_tracks("workflows.tracks")
-        names = list(registry)
-    except TrackError as error:
-        return pieces, names, [*problems, *str(error).splitlines()]
-    if catalogue is not None:
-        for track in registry.values():
-            problems += try_out(track, catalogue)
-    return pieces, names, problems
 
 
 def migrate(as_json: Json = False) -> None:
@@ -86,5 +57,4 @@ def worker() -> None:
     """
     settings = load_settings()
     configure_logs(settings.log_format, level=settings.log_level)
-    engine = running_engine(settings.data_dir)
-    run(work(settings, engine.address if engine else None, child=False))
+    run(work(settings, engine_address(settings.data_dir)))

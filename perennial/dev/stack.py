@@ -15,12 +15,12 @@ from typing import Any, NoReturn, TypeVar
 
 from nurture.errors import SettingsError
 from nurture.timing.clock import Clock
-from perennial.app.installation import Installation, installation
-from perennial.dev.child import ROOT, Child, Say
+from perennial.app.installation import ConnectedInstallation, connected_installation
+from perennial.dev.child import Child, Say
 from perennial.dev.embedded import Engine, embedded_engine
 from perennial.mailroom.client import MailboxClient
-from perennial.platform.clock import read_clock, set_clock
-from perennial.platform.database import Database
+from perennial.platform.clock import set_clock
+from perennial.platform.installation import open_installation
 from perennial.platform.migrations import upgrade
 from perennial.platform.settings import Settings, variable
 from perennial.platform.temporal import connect, ensure_search_attributes
@@ -36,7 +36,7 @@ class Stack:
     """An embedded stack that runs. Without a mailbox, mail leaves by the provider of the settings."""
 
     engine: Engine
-    inst: Installation
+    inst: ConnectedInstallation
     worker: Child
     web_url: str
     mailbox_url: str | None
@@ -81,7 +81,8 @@ async def embedded_stack(
         watch = held.enter_context(_task(engine.watch()))
         await upgrade(settings.database_url)
         clock = await _fix_clock(settings, speed)
-        await ensure_search_attributes(await connect(engine.address))
+        client = await connect(engine.address)
+        await ensure_search_attributes(client)
         settings = _addressed(settings)
         keeping = [watch]
 
@@ -100,19 +101,19 @@ async def embedded_stack(
             variables = _variables(settings) | {variable("sendgrid_webhook_key"): key}
         for child in _edge(settings, variables, say, log) if edge else ():
             await start(child)
-        arguments = (str(ROOT / "worker.py"), "--address", engine.address, "--child")
+        arguments = ("-m", "perennial.app.run_worker", "--address", engine.address, "--child")
         worker = await start(Child("worker", arguments, variables, "worker: working", say, log))
         for _ in range(workers - 1):
             await start(Child("worker", arguments, variables, "worker: working", _unless_ready(say), log))
-        inst = await held.enter_async_context(installation(settings, engine.address))
+        inst = await held.enter_async_context(connected_installation(settings, client))
         mailbox_url = settings.mailbox_url if settings.provider == "mailbox" else None
         yield Stack(engine, inst, worker, settings.public_url, mailbox_url, tuple(keeping))
 
 
 def _edge(settings: Settings, variables: dict[str, str], say: Say, log: Path | None) -> tuple[Child, Child]:
-    starter, tell = str(ROOT / "starter.py"), _unless_ready(say)
-    web = (starter, "web", "--host", "127.0.0.1", "--port", str(settings.web_port), "--child")
-    relay = (starter, "relay", "--child")
+    commands, tell = ("-m", "perennial.cli"), _unless_ready(say)
+    web = (*commands, "web", "--host", "127.0.0.1", "--port", str(settings.web_port), "--child")
+    relay = (*commands, "relay", "--child")
     return (
         Child("web", web, variables, "web: listening on", tell, log),
         Child("relay", relay, variables, "relay: passing on", tell, log),
@@ -192,11 +193,8 @@ def _variables(settings: Settings) -> dict[str, str]:
 
 
 async def _fix_clock(settings: Settings, speed: float | None) -> Clock:
-    database = Database(settings.database_url)
-    try:
-        return await read_clock(database) if speed is None else await set_clock(database, speed)
-    finally:
-        await database.close()
+    async with open_installation(settings) as inst:
+        return inst.clock if speed is None else await set_clock(inst.database, speed)
 
 
 async def _ended(task: "asyncio.Task[NoReturn]") -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Protocol
 
 import asyncpg
@@ -11,11 +10,8 @@ from fastapi import Request
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from nurture.timing.clock import Clock
 from perennial.intake.outbox import Incoming, accept
-from perennial.platform.database import Database
-from perennial.platform.moment import Moment
-from perennial.platform.settings import Settings
+from perennial.platform.installation import Installation
 from perennial.web.limits import Limits
 from perennial.web.metrics import Metrics
 
@@ -34,24 +30,12 @@ class Temporal(Protocol):
 
 
 @dataclass(frozen=True)
-class Edge:
-    """Everything that the routes need; `edge_of(request)` gives it to them."""
+class Edge(Installation):
+    """The installation as the web service needs it; `edge_of(request)` gives it to a route."""
 
-    settings: Settings
-    database: Database
-    clock: Clock
     temporal: Temporal
     limits: Limits
     metrics: Metrics = field(default_factory=Metrics)
-
-    @property
-    def moment(self) -> Moment:
-        """Now."""
-        return Moment(self.clock)
-
-    def now(self) -> datetime:
-        """The time it is for the journeys."""
-        return self.moment.now()
 
     async def store(
         self, source: str, events: Sequence[Incoming], also: "Callable[[AsyncSession], Awaitable[None]] | None" = None

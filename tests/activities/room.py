@@ -22,8 +22,8 @@ from nurture.timing.clock import Clock
 from perennial.channels.envelope import From
 from perennial.channels.ports import Envelope, Fate, Provider
 from perennial.journeys.read_model import FACT
+from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
-from perennial.platform.moment import Moment
 from perennial.platform.tokens import Tokens
 from tests.engine.rig import CATALOGUE, MONDAY, TRACKS, lead_rows
 
@@ -67,9 +67,9 @@ class Scripted:
         return "accepted" if touch_id in self.kept else "absent"
 
 
-def at_wall(moment: datetime) -> Moment:
+def at_wall(moment: datetime) -> LiveClock:
     """The one clock, standing at a moment."""
-    return Moment(Clock.production(), lambda: moment)
+    return LiveClock(Clock.production(), lambda: moment)
 
 
 def sending(

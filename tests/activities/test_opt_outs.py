@@ -143,7 +143,7 @@ def replaced(activity: SendActivity, provider: Scripted) -> SendActivity:
 
 async def carry_out(activity: SendActivity, lead: str) -> StepOutcome:
     """Run `send` for a lead as a worker does."""
-    asked = order(enrolment=f"new-lead/{lead}/1", now=activity.moment.now())
+    asked = order(enrolment=f"new-lead/{lead}/1", now=activity.time.now())
     outcome: StepOutcome = await ActivityEnvironment().run(activity.send, asked)
     return outcome
 

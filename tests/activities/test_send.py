@@ -29,8 +29,8 @@ from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
 from perennial.intake.translate import TOUCH_ARGUMENT, Translator
 from perennial.leads.identity import Identities
+from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
-from perennial.platform.moment import Moment
 from tests.activities.room import (
     ADA,
     TOKENS,
@@ -454,10 +454,10 @@ async def test_at_least_once_gives_up_when_neither_answers_nor_webhooks_come_thr
 async def test_at_least_once_a_fast_clock_leaves_the_webhook_its_real_seconds(house: Database) -> None:
     """At a day a second ten minutes are seven milliseconds, which no webhook keeps to."""
     wall = datetime(2026, 11, 2, tzinfo=UTC)
-    moment = Moment(Clock(real=wall, virtual=MONDAY, speed=86_400.0), lambda: wall)
+    moment = LiveClock(Clock(real=wall, virtual=MONDAY, speed=86_400.0), lambda: wall)
     provider = Scripted(after=[UnknownFateError(QUOTING)])
     with pytest.raises(ApplicationError) as raised:
-        await send(replace(insisting(house, provider), moment=moment))
+        await send(replace(insisting(house, provider), time=moment))
     assert raised.value.next_retry_delay == timedelta(seconds=5)
 
 

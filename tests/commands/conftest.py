@@ -16,10 +16,11 @@ from typer.testing import CliRunner, Result
 from models.journeys import Enrolment
 from models.leads import Consent, LeadRow
 from models.shared import ClockRow
-from perennial.app.installation import Installation, installation
+from perennial.app.installation import ConnectedInstallation, connected_installation
 from perennial.app.worker import build_worker
 from perennial.cli.app import app
 from perennial.dev.embedded import embedded_engine
+from perennial.platform.installation import open_installation
 from perennial.platform.migrations import upgrade
 from perennial.platform.settings import load_settings
 from perennial.platform.temporal import connect, ensure_search_attributes
@@ -38,7 +39,7 @@ def invoke(*words: str, data_dir: Path, **environment: str) -> Result:
 class Stack:
     """The running stack: its installation, and its command line."""
 
-    inst: Installation
+    inst: ConnectedInstallation
     data_dir: Path
     _numbers: Any = field(default_factory=count)
 
@@ -103,8 +104,9 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
     settings = load_settings(data_dir=data_dir, provider="database")
     await upgrade(settings.database_url)
     async with embedded_engine(data_dir) as engine:
-        await ensure_search_attributes(await connect(engine.address))
-        async with installation(settings, engine.address) as bare, bare.database.writing() as session:
+        client = await connect(engine.address)
+        await ensure_search_attributes(client)
+        async with open_installation(settings) as bare, bare.database.writing() as session:
             session.add(ClockRow(id=1, real=datetime.now(UTC), virtual=TUESDAY, speed=1.0))
-        async with installation(settings, engine.address) as inst, build_worker(inst):
+        async with connected_installation(settings, client) as inst, build_worker(inst):
             yield Stack(inst, data_dir)

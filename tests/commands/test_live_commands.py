@@ -77,7 +77,7 @@ async def test_an_enrolment_cut_short_is_taken_up_by_the_next_run(stack: Stack) 
     await stack.run("enrol", "new-lead", "--lead", ready.email)
     await stack.stands(ready, "send:welcome/wait")
     async with stack.inst.database.writing() as session:
-        at = stack.inst.moment.now()
+        at = stack.inst.now()
         row = {"id": f"new-lead/{left.id}/1", "lead_id": left.id, "track": "new-lead", "number": 1, "started_at": at}
         session.add(Enrolment(status="starting", cause="by hand", **row))
     told = await stack.json("enrol", "new-lead", "--where", "cohort=resumed", "--rate", "200/s")
@@ -90,7 +90,7 @@ async def test_an_enrolment_that_waits_for_a_worker_is_not_made_twice(stack: Sta
     """Asked again for one lead, it is refused; asked for many, it is counted as waiting."""
     lead = await stack.lead(traits={"cohort": "waiting"})
     async with stack.inst.database.writing() as session:
-        at = stack.inst.moment.now()
+        at = stack.inst.now()
         enrolment = Enrolment(
             id=f"new-lead/{lead.id}/1", lead_id=lead.id, track="new-lead", number=1, status="starting"
         )

@@ -28,7 +28,7 @@ from nurture.journey.track import Registry, Track, load_tracks
 from nurture.people.behaviours import behaviour_kind
 from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
-from perennial.app.installation import Installation
+from perennial.app.installation import ConnectedInstallation
 from perennial.app.worker import build_worker
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Provider
@@ -80,7 +80,7 @@ def behaviour(id_: str, name: str, subject: str = "", *, at: datetime = MONDAY, 
 class Rig:
     """One installation with a task queue of its own; `tag` makes the names of leads unique on a shared server."""
 
-    inst: Installation
+    inst: ConnectedInstallation
     provider: Provider
     tag: str
 
@@ -100,7 +100,7 @@ class Rig:
     @asynccontextmanager
     async def working(self, *own: Callable[..., Any]) -> AsyncIterator[Worker]:
         """A worker, with activities of an engineer's own, for the length of the block."""
-        async with build_worker(self.inst, provider=self.provider, own=own) as worker:
+        async with build_worker(replace(self.inst, activities=own), provider=self.provider) as worker:
             yield worker
 
     def id(self, lead: str) -> str:
@@ -115,7 +115,7 @@ class Rig:
 
     async def enrol(self, track: str, lead: str, at: datetime | None = None) -> WorkflowHandle[Any, Any]:
         """Enrol a lead; the journey's handle."""
-        await self.inst.enroller.enrol(track, self.id(lead), at or self.inst.moment.now(), "test")
+        await self.inst.enroller.enrol(track, self.id(lead), at or self.inst.now(), "test")
         return self.journey(track, lead)
 
     async def journey_of(
@@ -136,7 +136,7 @@ class Rig:
         wanted = behaviour_kind(name).subject
         props = {wanted: subject} if wanted and subject else {}
         happening_id = id_ or f"b{next(numbers)}-{self.tag}"
-        happening = Report(happening_id, self.id(lead), name, props, at or self.inst.moment.now())
+        happening = Report(happening_id, self.id(lead), name, props, at or self.inst.now())
         await self.inst.ear.hear(happening)
 
     async def facts(self, track: str, lead: str) -> list[AnyFact]:
@@ -199,7 +199,7 @@ async def rig_on(client: Client, data_dir: Path, clock: Clock | None, *, tag: st
     if clock is not None:
         async with database.writing() as session:
             session.add(ClockRow(id=1, real=clock.real, virtual=clock.virtual, speed=clock.speed))
-    inst = Installation(
+    inst = ConnectedInstallation(
         settings=settings,
         database=database,
         client=client,

@@ -181,7 +181,7 @@ async def test_without_a_refresh_the_edit_reaches_a_lead_at_its_next_wake(still_
         assert (await view_of(handle)).next == (await parked(handle, AFTER_WELCOME)).next
         await handle.execute_update("override", Request(id="o1"))
         await parked(handle, AFTER_SALES)
-        await handle.signal("behaviour", behaviour("b1", "lead.opted_out", at=rig.inst.moment.now()))
+        await handle.signal("behaviour", behaviour("b1", "lead.opted_out", at=rig.inst.now()))
         assert await finished(handle) == "exited: opted out"
     assert kinds(await rig.facts("course", "ada")) == [
         "enrolled",

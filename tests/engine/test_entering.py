@@ -114,8 +114,8 @@ async def test_an_unknown_track_or_lead_is_named(still_rig: Rig) -> None:
 async def test_the_step_enrol_tried_twice_is_one_enrolment(still_rig: Rig) -> None:
     """A worker that dies after the enrolment finds its own and is done; a track that refuses settles the step."""
     await still_rig.journey_of("re-engagement", "ada")
-    activity = EnrolActivity(still_rig.inst.enroller, still_rig.inst.moment)
-    now = still_rig.inst.moment.now()
+    activity = EnrolActivity(still_rig.inst.enroller, still_rig.inst.time)
+    now = still_rig.inst.now()
     asked = order(Enrol("enrol:new-lead", "new-lead"), now=now, enrolment=f"re-engagement/{still_rig.id('ada')}/1")
     outcomes = [await ActivityEnvironment().run(activity.enrol, asked) for _ in range(2)]
     assert outcomes == [StepOutcome(at=now)] * 2

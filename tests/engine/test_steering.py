@@ -98,7 +98,7 @@ async def test_a_paused_journey_hears_and_can_still_be_ended(still_rig: Rig) -> 
         await handle.signal("pause", Request(id="p1"))
         await parked(handle, "send:welcome/wait", "paused")
         assert (await rig.standing("lesson", "ada")).status == "paused"
-        await handle.signal("behaviour", behaviour("b1", "email.clicked", "welcome", at=rig.inst.moment.now()))
+        await handle.signal("behaviour", behaviour("b1", "email.clicked", "welcome", at=rig.inst.now()))
         await handle.signal("exit", Request(id="e1", reason="moved to another team"))
         assert await finished(handle) == "exited: moved to another team"
     facts = await rig.facts("lesson", "ada")
@@ -114,7 +114,7 @@ async def test_what_came_in_a_pause_counts_at_the_resumption(still_rig: Rig) -> 
         handle = await rig.journey_of("lesson", "ada")
         await parked(handle, "send:welcome/wait")
         await handle.signal("pause", Request(id="p1"))
-        await handle.signal("behaviour", behaviour("b1", "email.clicked", "welcome", at=rig.inst.moment.now()))
+        await handle.signal("behaviour", behaviour("b1", "email.clicked", "welcome", at=rig.inst.now()))
         await handle.signal("resume", Request(id="r1"))
         await parked(handle, "send:best-of", "deferred")  # the cap of one touch a day: the step itself has come
 

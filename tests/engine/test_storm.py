@@ -51,7 +51,7 @@ async def test_a_storm_over_many_runs_is_heard_once_and_in_order(
         client: Client = await connect(server_address)
         handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(f"listener/{rig.id('ada')}")
         for number in range(each):
-            said = behaviour(f"{sender}-{number:03}", "page.viewed", f"/{sender}", at=rig.inst.moment.now())
+            said = behaviour(f"{sender}-{number:03}", "page.viewed", f"/{sender}", at=rig.inst.now())
             for _ in range(2 if number % AGAIN == 0 else 1):
                 await tell(handle, said)
 
@@ -59,7 +59,7 @@ async def test_a_storm_over_many_runs_is_heard_once_and_in_order(
         handle = await rig.journey_of("listener", "ada")
         first_run = (await handle.describe()).run_id
         await asyncio.gather(*map(storm, range(SENDERS)))
-        await tell(handle, behaviour("last", "demo.requested", at=rig.inst.moment.now()))
+        await tell(handle, behaviour("last", "demo.requested", at=rig.inst.now()))
         assert await finished(handle) == "nurtured"
         view = await view_of(handle)
 
@@ -84,14 +84,14 @@ async def test_a_signal_repeated_across_continue_as_new_is_heard_once(still_rig:
         await parked(handle, "start/wait")
         first_run = (await handle.describe()).run_id
         for number in range(60):
-            await tell(handle, behaviour(f"b{number}", "page.viewed", "/a", at=rig.inst.moment.now()))
+            await tell(handle, behaviour(f"b{number}", "page.viewed", "/a", at=rig.inst.now()))
 
         async def heard_all() -> bool:
             return (await view_of(handle)).total == 61
 
         await eventually(heard_all)
     for _ in range(1_000):  # past what one run may hear: the next decision is followed by a new run
-        await tell(handle, behaviour("b59", "page.viewed", "/a", at=rig.inst.moment.now()))
+        await tell(handle, behaviour("b59", "page.viewed", "/a", at=rig.inst.now()))
     async with rig.working():
 
         async def anew() -> bool:
@@ -99,8 +99,8 @@ async def test_a_signal_repeated_across_continue_as_new_is_heard_once(still_rig:
 
         await eventually(anew)
         for number in range(60):
-            await tell(handle, behaviour(f"b{number}", "page.viewed", "/a", at=rig.inst.moment.now()))
-        await tell(handle, behaviour("last", "demo.requested", at=rig.inst.moment.now()))
+            await tell(handle, behaviour(f"b{number}", "page.viewed", "/a", at=rig.inst.now()))
+        await tell(handle, behaviour("last", "demo.requested", at=rig.inst.now()))
         assert await finished(handle) == "nurtured"
     facts = await rig.facts("listener", "ada")
     assert [fact.id for fact in facts if isinstance(fact, Behaved)] == [*(f"b{n}" for n in range(60)), "last"]
@@ -114,7 +114,7 @@ async def test_a_run_that_goes_on_keeps_what_the_ui_shows(still_rig: Rig) -> Non
         await parked(handle, "start/wait")
         first = await handle.describe()
         for number in range(220):
-            await tell(handle, behaviour(f"b{number}", "page.viewed", "/a", at=rig.inst.moment.now()))
+            await tell(handle, behaviour(f"b{number}", "page.viewed", "/a", at=rig.inst.now()))
 
         async def anew() -> bool:
             return (await handle.describe()).run_id != first.run_id

@@ -22,7 +22,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Worker
 
-import perennial.app.installation
+import perennial.app.worker
 from models.messages import StepOrder, StepOutcome
 from nurture.journey.decision import Send
 from perennial.app.worker import step_activities
@@ -83,7 +83,7 @@ class Life:
                         lead_id=lead,
                         track=track,
                         step=Send(f"send:{piece}", piece),
-                        now=rig.inst.moment.now(),
+                        now=rig.inst.now(),
                         seq=number,
                     )
                     outcome = await tried(order)
@@ -106,7 +106,7 @@ def supervise(life: Life, plan: list[tuple[str, int]]) -> None:
         os._exit(0)
 
     signal.signal(signal.SIGTERM, stop)
-    perennial.app.installation.Worker = partial(Worker, sticky_queue_schedule_to_start_timeout=UNSTICKY)  # type: ignore[assignment,misc]
+    perennial.app.worker.Worker = partial(Worker, sticky_queue_schedule_to_start_timeout=UNSTICKY)  # type: ignore[assignment,misc]
     for point, on_pass in plan:
         current = os.fork()
         if current == 0:

@@ -119,7 +119,7 @@ async def re_engagement_revived(rig: Rig) -> Handle:
 
 async def put_off_and_paused(rig: Rig) -> Handle:
     """A Saturday's send waits, a pause and a resumption, a refresh, and an exit by hand."""
-    handle = await rig.journey_of("new-lead", "paused", at=rig.inst.moment.now())
+    handle = await rig.journey_of("new-lead", "paused", at=rig.inst.now())
     await parked(handle, WELCOME_WAIT)
     await handle.signal("pause", Request(id="p1"))
     await parked(handle, WELCOME_WAIT, "paused")
@@ -154,7 +154,7 @@ async def continued_as_new(rig: Rig) -> Handle:
     number = 0
     while (await handle.describe()).run_id == first:
         number += 1
-        said = behaviour(f"b{number}", "email.opened", "still-interested", at=rig.inst.moment.now())
+        said = behaviour(f"b{number}", "email.opened", "still-interested", at=rig.inst.now())
         await handle.signal("behaviour", said)
     await rig.hears("continued", "deal.won")
     await finished(handle)

@@ -55,7 +55,7 @@ async def test_an_erasure_ends_the_journeys_and_leaves_no_trace_in_database_or_h
         await rig.hears("zeb", "page.viewed", "/about")
         async with rig.database.writing() as session:
             await name(session, lead_id, "user", "quixworth-1", MONDAY)
-        erased = await eraser(rig).erase(lead_id, rig.inst.moment.now())
+        erased = await eraser(rig).erase(lead_id, rig.inst.now())
         assert (erased.leads, erased.journeys) == ((lead_id,), 2)
         for track in ("new-lead", "re-engagement"):
             assert await finished(rig.journey(track, "zeb")) == "exited: erased at the lead's request"
@@ -91,11 +91,11 @@ async def test_whoever_is_suppressed_by_hand_leaves_every_journey(still_rig: Rig
         lead_id = await met(rig, "new-lead")
         await parked(rig.journey("new-lead", "zeb"), WAIT)
         suppressor = Suppressor(rig.database, rig.inst.client, rig.inst.ear)
-        assert await suppressor.suppress(lead_id, reason, rig.inst.moment.now(), source="a person")
+        assert await suppressor.suppress(lead_id, reason, rig.inst.now(), source="a person")
         async with rig.database.reading() as session:
             assert await suppressions(session, lead_id) == (reason,)
         assert (await finished(rig.journey("new-lead", "zeb"))).startswith("exited: ")
-        assert not await suppressor.suppress(lead_id, reason, rig.inst.moment.now(), source="a person")
+        assert not await suppressor.suppress(lead_id, reason, rig.inst.now(), source="a person")
     assert await rig.pieces("zeb") == ["welcome"]
 
 
@@ -107,7 +107,7 @@ async def test_a_merge_mid_journey_keeps_both_stories_and_lets_one_go_on(still_r
         lose = await met(rig, "new-lead", lead="lose")
         for lead in ("keep", "lose"):
             await parked(rig.journey("new-lead", lead), WAIT)
-        now = rig.inst.moment.now()
+        now = rig.inst.now()
         merged = await merge_and_tell(rig.database, rig.inst.client, keep, lose, at=now)
         assert await finished(rig.journey("new-lead", "lose")) == f"exited: merged into {keep}"
         await parked(rig.journey("new-lead", "keep"), WAIT)
@@ -134,7 +134,7 @@ async def test_a_merged_leads_own_journey_goes_on_for_the_one_that_is_kept(still
         lose = await met(rig, "new-lead", lead="lose")
         journey = rig.journey("new-lead", "lose")
         await parked(journey, WAIT)
-        await merge_and_tell(rig.database, rig.inst.client, keep, lose, at=rig.inst.moment.now())
+        await merge_and_tell(rig.database, rig.inst.client, keep, lose, at=rig.inst.now())
         async with rig.database.writing() as session:
             await session.execute(update(Touch).values(at=MONDAY - timedelta(days=8)))
         for _ in range(2):

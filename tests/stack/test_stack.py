@@ -44,7 +44,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 async def enrol_ada(stack: Stack) -> None:
     inst = stack.inst
-    now = inst.moment.now()
+    now = inst.now()
     async with inst.database.writing() as session:
         fields = {"email": "ada@x.example", "email_key": "ada@x.example", "time_zone": "Europe/Berlin"}
         session.add(LeadRow(id="l1", created_at=now, traits={"topic": "forecasting"}, **fields))

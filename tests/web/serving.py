@@ -24,8 +24,8 @@ from standardwebhooks import Webhook
 
 from nurture.timing.clock import Clock
 from perennial.access.keys import create_key
+from perennial.app.run_web import Server, address_of, listening
 from perennial.app.web import create_app
-from perennial.cli.web import Server, address_of, listening
 from perennial.platform.database import Database
 from perennial.platform.settings import Settings
 from perennial.web.edge import Edge

@@ -34,7 +34,7 @@ from nurture.journey.matchers import link_clicked
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import Registry, track
 from nurture.people.scoring import DEFAULT_MODEL
-from perennial.app.installation import Installation
+from perennial.app.installation import ConnectedInstallation
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.platform.database import Database
 from perennial.platform.migrations import upgrade
@@ -183,7 +183,7 @@ async def installed(url: str, client: Client, folder: Path) -> AsyncIterator[Rig
     """An installation on PostgreSQL, with one track."""
     settings = load_settings(data_dir=folder, database_url=url)
     database = Database(settings.database_url)
-    inst = Installation(settings, database, client, Registry((all_ears,)), CATALOGUE, DEFAULT_MODEL, still())
+    inst = ConnectedInstallation(settings, database, still(), client, Registry((all_ears,)), CATALOGUE, DEFAULT_MODEL)
     try:
         yield Rig(inst, DatabaseProvider(database), f"k{os.getpid()}")
     finally:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial.app.providers import held_provider
+from perennial.app.providers import open_provider
 from perennial.channels.ports import Envelope
 from perennial.integrations.sendgrid.provider import SendGridProvider
 from perennial.platform.database import Database
@@ -32,7 +32,7 @@ async def test_a_provider_that_is_let_go_sends_nothing_more(tmp_path: Path) -> N
     with running(tmp_path) as mailbox:
         settings = load_settings(data_dir=tmp_path, provider="mailbox", mailbox_url=mailbox.url)
         database = Database(settings.database_url)
-        with held_provider(settings, database) as provider:
+        with open_provider(settings, database) as provider:
             assert isinstance(provider, SendGridProvider)
             await provider.send(MAIL)
         with pytest.raises(RuntimeError, match="shutdown"):

@@ -147,7 +147,7 @@ async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Su
     small = len(raw) <= MOST_EVENT_BYTES
     taken: list[Incoming] = []
     refused: list[Refused] = []
-    real = edge.moment.wall()
+    real = edge.time.wall()
     for index, element in enumerate(elements):
         fault = _fault(element) if small or _size(element) <= MOST_EVENT_BYTES else "it is longer than 32 KB"
         if fault is None:
@@ -178,7 +178,7 @@ def _add(kind: str) -> None:
         if fault := _fault(message):
             edge.metrics.events.labels(SOURCE, "refused").inc()
             raise RequestError(400, kind, fault)
-        await edge.store(SOURCE, [incoming(message, edge.clock, edge.moment.wall())])
+        await edge.store(SOURCE, [incoming(message, edge.clock, edge.time.wall())])
         return Success()
 
 

@@ -98,7 +98,7 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
             503, "not_set_up", "PERENNIAL_SENDGRID_WEBHOOK_KEY is not set", retry_after=TRY_AGAIN_SECONDS
         )
     raw = await read_body(request, MOST_BYTES)
-    if fault := signature.fault(request.headers, raw, edge.moment.wall()):
+    if fault := signature.fault(request.headers, raw, edge.time.wall()):
         raise fault
     require_json(request)
     elements = parse_json(inflate(request, raw, MOST_BYTES))

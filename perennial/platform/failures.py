@@ -1,4 +1,4 @@
-"""Failures without personal data: what enters a history is the kind of an error and its place, never its values."""
+"""Keep personal data out of histories: a failure tells the kind of an error and its place, never its values."""
 
 import traceback
 from typing import Any
@@ -8,30 +8,30 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from nurture.errors import ContentError, NotFoundError, SettingsError, TrackError
 
-LONGEST = 500
-SPEAKS_OF_CODE = (ContentError, SettingsError, TrackError, NotFoundError)
+LONGEST = 500  # characters
+ABOUT_CODE = (ContentError, SettingsError, TrackError, NotFoundError)
 """Errors whose text is about our code and settings, and worth reading in the Temporal UI."""
 
 
-class QuietErrors(Interceptor):
-    """Rewrites what an activity raises before it becomes a failure message."""
+class FailureRedaction(Interceptor):
+    """Rewrites what an activity raises before it becomes a failure in the history."""
 
     def intercept_activity(self, following: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
-        """The link of the chain that rewrites."""
-        return _Quiet(following)
+        """Put the redaction in front of the activity."""
+        return _Redacting(following)
 
 
-class _Quiet(ActivityInboundInterceptor):
+class _Redacting(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - Temporal's name
         try:
             return await super().execute_activity(input)
         except ApplicationError as error:
-            raise error from None  # worded by us; what it was raised from is not
+            raise error from None  # we worded it; its cause we did not
         except CancelledError:
             raise
-        except SPEAKS_OF_CODE as error:
+        except ABOUT_CODE as error:
             raise ApplicationError(str(error)[:LONGEST], type=type(error).__name__) from None
-        except Exception as error:  # noqa: BLE001 - whatever it is, its text must not go on
+        except Exception as error:  # noqa: BLE001 - its text may hold personal data, whatever it is
             frames = traceback.extract_tb(error.__traceback__)
             place = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "?"
             raise ApplicationError(f"{type(error).__name__} in {place}", type=type(error).__name__) from None

@@ -1,0 +1,88 @@
+"""The programme: what a company writes for itself. Its tracks, content, scoring, and activities of its own."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from nurture.bench.tryout import try_out
+from nurture.content.catalogue import Catalogue
+from nurture.errors import ContentError, TrackError
+from nurture.journey.track import Registry, load_tracks
+from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
+from perennial.channels.render import check_catalogue, load_catalogue
+from perennial.platform.settings import Settings
+
+TRACKS, ACTIVITIES = "workflows.tracks", "activities.own"
+
+
+@dataclass(frozen=True)
+class Programme:
+    """Where the parts of a programme lie; each is loaded when it is first asked for, and once."""
+
+    content: Path
+    track_modules: str = TRACKS
+    activity_modules: str = ACTIVITIES
+    scoring: ScoringModel = DEFAULT_MODEL
+
+    @cached_property
+    def tracks(self) -> Registry:
+        """Every track, by name. Raises TrackError."""
+        return load_tracks(self.track_modules)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Every content piece. Raises ContentError."""
+        return load_catalogue(self.content)
+
+    @cached_property
+    def activities(self) -> tuple[Callable[..., Any], ...]:
+        """The functions marked `@activity.defn` that `lead.do(...)` can call."""
+        package = importlib.import_module(self.activity_modules)
+        names = (f"{self.activity_modules}.{info.name}" for info in pkgutil.iter_modules(package.__path__))
+        return tuple(
+            function
+            for module in (package, *map(importlib.import_module, names))
+            for _, function in inspect.getmembers(module, inspect.isroutine)
+            if hasattr(function, "__temporal_activity_definition")
+        )
+
+    def check(self) -> "Findings":
+        """Read every piece and try every track; a broken part does not hide what is wrong with the others."""
+        problems: list[str] = []
+        catalogue, tracks = None, None
+        try:
+            catalogue = self.catalogue
+            problems += check_catalogue(catalogue, folder=self.content)
+        except ContentError as error:
+            problems += str(error).splitlines()
+        try:
+            tracks = self.tracks
+        except TrackError as error:
+            problems += str(error).splitlines()
+        if catalogue is not None and tracks is not None:
+            for track in tracks.values():
+                problems += try_out(track, catalogue)
+        return Findings(
+            pieces=0 if catalogue is None else len(catalogue.pieces),
+            tracks=() if tracks is None else tuple(tracks),
+            problems=tuple(problems),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a check read (how many pieces, which tracks), and what is wrong, a line each."""
+
+    pieces: int
+    tracks: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def programme_of(settings: Settings) -> Programme:
+    """The programme that the settings name."""
+    return Programme(content=settings.content_dir)

@@ -1,0 +1,50 @@
+"""The relay as a program: passes stored events on to the journeys they concern, until SIGINT or SIGTERM."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from perennial.app.installation import ConnectedInstallation, connected_installation
+from perennial.intake.relay import Relay
+from perennial.intake.translate import Translator
+from perennial.leads.identity import Identities
+from perennial.platform.migrations import require_current
+from perennial.platform.processes import connect_patiently, speaker, stop_event
+from perennial.platform.secrets import secret_of
+from perennial.platform.settings import Settings
+
+BACKLOG_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+async def pass_on(settings: Settings, address: Callable[[], str | None], *, child: bool = False) -> None:
+    """Relay until told to stop. `address` finds the embedded engine, None for where Temporal's own settings say."""
+    say = speaker("relay")
+    with stop_event(child=child) as stop:
+        await require_current(settings.database_url)
+        if client := await connect_patiently(address, stop, say):
+            async with connected_installation(settings, client) as inst:
+                say("passing on what comes in")
+                await _relay(inst, stop)
+        say("stopped")
+
+
+async def _relay(inst: ConnectedInstallation, stop: asyncio.Event) -> None:
+    identities = Identities(secret_of(inst.settings), inst.scoring)
+    relay = Relay(inst.database, inst.ear, Translator(identities, inst.scoring))
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(relay.run(stop))
+        tasks.create_task(_log_backlog(relay, stop))
+
+
+async def _log_backlog(relay: Relay, stop: asyncio.Event) -> None:
+    """Log once a minute how far behind the relay is, if it is."""
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), BACKLOG_SECONDS)
+        backlog = await relay.backlog()
+        if backlog.waiting and not stop.is_set():
+            log.info("events are waiting", waiting=backlog.waiting, oldest=str(backlog.oldest))

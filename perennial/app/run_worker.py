@@ -1,0 +1,52 @@
+"""The worker as a program: runs the journeys and their steps, until SIGINT or SIGTERM."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from nurture.errors import PerennialError, SettingsError
+from perennial.app.installation import connected_installation
+from perennial.app.providers import open_provider
+from perennial.app.worker import build_worker
+from perennial.platform.logs import configure_logs
+from perennial.platform.migrations import require_current
+from perennial.platform.processes import connect_patiently, speaker, stop_event
+from perennial.platform.settings import Settings, load_settings
+from perennial.platform.temporal import ensure_search_attributes
+
+
+async def work(settings: Settings, address: str | None, *, child: bool = False) -> None:
+    """Work until told to stop; what is in flight then finishes first. Raises SettingsError if it cannot begin."""
+    say = speaker("worker")
+    with stop_event(child=child) as stop:
+        await require_current(settings.database_url)
+        if client := await connect_patiently(lambda: address, stop, say):
+            async with connected_installation(settings, client) as inst:
+                await ensure_search_attributes(inst.client)
+                with open_provider(settings, inst.database) as provider:
+                    async with build_worker(inst, provider=provider):
+                        say(f"working on {settings.task_queue!r}: tracks {', '.join(sorted(inst.tracks))}")
+                        await stop.wait()
+                        say("finishing what is in flight")
+        say("stopped")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 after a stop, 4 for settings or surroundings that are wrong, 1 for broken tracks or content."""
+    parser = argparse.ArgumentParser(prog="worker.py", description="Run the journeys and their steps.")
+    parser.add_argument("--address", help="host:port of an embedded engine, instead of Temporal's own settings")
+    parser.add_argument("--child", action="store_true", help="stop when standard input closes")
+    options = parser.parse_args(arguments)
+    try:
+        settings = load_settings()
+        configure_logs(settings.log_format, level=settings.log_level)
+        asyncio.run(work(settings, options.address, child=options.child))
+    except PerennialError as error:
+        sys.stderr.write(f"worker: {error}\n")
+        return 4 if isinstance(error, SettingsError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
