@@ -17,7 +17,8 @@ from typing import IO, Any
 import pytest
 from playwright.sync_api import BrowserContext, expect, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # As the browser of a person calls itself: a headless one says so, and its clicks would count as a machine's.
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"

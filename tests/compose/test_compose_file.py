@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from perennial.platform.settings import Settings, variable
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SCHEMA = Path(__file__).with_name("compose-spec.json")
 
 

@@ -23,8 +23,8 @@ import pytest
 import yaml
 
 from perennial.dev.embedded import embedded_engine
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 OMAR = "omar.alsayed@birchfieldoutfitters.example"
 """A lead of the shipped sample."""

@@ -39,6 +39,7 @@ from perennial.journeys.read_model import FACT
 from perennial.platform.clock import read_clock
 from perennial.platform.database import Database
 from perennial.platform.settings import load_settings
+from tests.paths import CONTENT
 
 MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 """A working Monday in Europe, before its clocks change on 29 March."""
@@ -46,7 +47,7 @@ MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 QUICK = 20 * 86_400.0
 """Twenty days a second: half a year in nine seconds."""
 
-CATALOGUE = load_catalogue(Path(__file__).resolve().parents[2] / "content")
+CATALOGUE = load_catalogue(CONTENT)
 TRACKS = load_tracks("workflows.tracks")
 
 numbers = count(1)

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from temporalio.testing import WorkflowEnvironment
 
-from tests.engine.conftest import clock_at
 from tests.engine.rig import finished, rig_on
+from tests.engine.server import clock_at
 
 KOLKATA = {"time_zone": "Asia/Kolkata", "country": "IN"}
 BERLIN = {"time_zone": "Europe/Berlin", "country": "DE"}

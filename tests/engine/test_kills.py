@@ -20,8 +20,8 @@ from perennial.dev.embedded import Engine, embedded_engine
 from perennial.platform.temporal import connect, ensure_search_attributes
 from tests.engine.rig import Rig, eventually, quick, rig_on, view_of
 from tests.engine.sprint import PIECES, sprint
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SPEED = 3 * 86_400.0
 LEADS = 200
 PATIENCE = 400

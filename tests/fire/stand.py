@@ -27,9 +27,9 @@ from tests.fire.fuse import POINTS
 from tests.fire.lives import Life
 from tests.fire.story import TRACKS
 from tests.mailroom.running import Running, running
+from tests.paths import ROOT
 from tests.web.serving import serving
 
-ROOT = Path(__file__).resolve().parents[2]
 SECRET = "a secret of the tests, long enough for one"
 
 FAULTS = (

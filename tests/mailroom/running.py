@@ -15,6 +15,7 @@ from typing import Any
 
 from nurture.errors import SettingsError
 from perennial.mailroom.client import MailboxClient
+from tests.paths import ROOT
 
 PATIENCE = 20.0
 
@@ -49,8 +50,7 @@ class Running:
 def running(data_dir: Path, *options: str) -> Iterator[Running]:
     """A mailbox on this folder, on a port of its own choice, stopped in the end."""
     command = [sys.executable, "-m", "perennial.mailroom", "--data-dir", str(data_dir), "--port", "0", *options]
-    root = Path(__file__).resolve().parents[2]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             said = process.stdout.readline().split()

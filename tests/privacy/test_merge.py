@@ -21,8 +21,8 @@ from perennial.leads.preferences import Preferences, preferences_of, set_break, 
 from perennial.leads.suppression import suppress, suppressions
 from perennial.platform.database import Database
 from perennial.privacy.merge import Merged, merge, merged_leads
-from tests.db.rows import store
-from tests.privacy.people import NOON, consent_of, does, one, person, rows, settle
+from tests.builders import store
+from tests.people import NOON, consent_of, does, one, person, rows, settle
 
 DAY = timedelta(days=1)
 

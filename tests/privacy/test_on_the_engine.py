@@ -21,7 +21,7 @@ from perennial.privacy.export import export_lead
 from perennial.privacy.merge import merge_and_tell
 from perennial.privacy.suppressor import Suppressor
 from tests.engine.rig import MONDAY, Rig, decoded, eventually, finished, kinds, parked
-from tests.privacy.people import SECRET
+from tests.people import SECRET
 from tests.privacy.test_erase import dumped
 
 WAIT = "send:welcome/wait"

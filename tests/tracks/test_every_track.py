@@ -1,15 +1,13 @@
 """What every registered track must pass before it ships."""
 
-from pathlib import Path
-
 import pytest
 
 from nurture.bench.tryout import try_out
 from nurture.journey.track import load_tracks
 from perennial.channels.render import load_catalogue
+from tests.paths import CONTENT
 
 TRACKS = load_tracks("workflows.tracks")
-CONTENT = Path(__file__).parents[2] / "content"
 
 
 def test_there_are_tracks() -> None:

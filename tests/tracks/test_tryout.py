@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import leaky
 import pytest
 
 from nurture.bench.tryout import try_out
@@ -15,6 +14,7 @@ from nurture.journey.lead import Lead
 from nurture.journey.matchers import link_clicked, page_viewed
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import Track, track
+from tests.tracks import leaky
 
 TEXT = "---\nsubject: S\npreheader: P\nstage: awareness\nformat: education\nvariants: ['T']\n---\nHello.\n"
 CATALOGUE = Catalogue({id_: parse_piece(id_, TEXT) for id_ in ("a", "b")})

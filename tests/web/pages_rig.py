@@ -22,7 +22,7 @@ from perennial.integrations.clicks.links import Clicks
 from perennial.platform.database import Database
 from perennial.platform.tokens import Tokens
 from perennial.web.preferences import Preferences
-from tests.db.rows import NOON, ada, enrolment, store, touch
+from tests.builders import NOON, ada, enrolment, store, touch
 
 PUBLIC = "https://nurture.example"
 SENDER = From("Maya at Northwind", "maya@northwind.example", "hello@northwind.example", "1 Orchard Lane", PUBLIC)

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from perennial.platform.migrations import downgrade
-from tests.conftest import command
+from tests.databases import command
 from tests.web.serving import Service, click
 from tests.web.stored import Store
 

@@ -18,7 +18,7 @@ from perennial.web.edge import Edge
 from perennial.web.errors import RequestError
 from perennial.web.keys import Caller, Keyring
 from perennial.web.limits import Limits
-from tests.db.rows import NOON
+from tests.builders import NOON
 from tests.web.serving import Service, Switch, serving
 from tests.web.stored import Store
 

@@ -14,7 +14,7 @@ from perennial.channels.ports import Envelope, Fate, TryLaterError
 from perennial.leads import consent
 from perennial.leads.suppression import lift, suppress
 from perennial.platform.database import Database
-from tests.db.rows import NOON, ada, store
+from tests.builders import NOON, ada, store
 from tests.web.pages_rig import ONE_CLICK, TOKENS, Site, site_over
 
 

@@ -1,0 +1,69 @@
+"""`starter.py alerts`: what calls for a person's attention."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from models.intake import Event
+from models.journeys import Alert
+from perennial.integrations.sendgrid.bounces import note_of_ours
+from perennial.platform.database import Database
+from perennial.platform.migrations import upgrade
+from perennial.platform.settings import load_settings
+from tests.builders import ada, enrolment, store
+from tests.cli.conftest import invoke
+
+REFUSED = {"event": "bounce", "email": "ada@example.com", "status": "5.7.1", "reason": "550 5.7.1 your IP is listed"}
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    """A folder with a database."""
+    asyncio.run(upgrade(load_settings(data_dir=tmp_path).database_url))
+    return tmp_path
+
+
+def rejected(number: int, at: datetime) -> Event:
+    """A bounce that is ours, as the relay leaves it."""
+    return Event(
+        source="sendgrid",
+        fingerprint=str(number),
+        body=REFUSED,
+        received_at=at,
+        state="done",
+        note=note_of_ours(REFUSED),
+    )
+
+
+def stored(data_dir: Path, *rows: Event | Alert) -> None:
+    """Keep these, beside Ada."""
+
+    async def keep() -> None:
+        database = Database(load_settings(data_dir=data_dir).database_url)
+        await store(database, ada(), enrolment(), *rows)
+        await database.close()
+
+    asyncio.run(keep())
+
+
+def test_rejections_of_our_mail_are_listed_beside_what_journeys_ask(data_dir: Path) -> None:
+    """With what to look after, and without the address that was refused; a rejection of long ago is over."""
+    now = datetime.now(UTC)
+    alert = Alert(enrolment_id="new-lead/l1/1", lead_id="l1", step_key="alert:call", text="call Ada", at=now)
+    stored(data_dir, alert, rejected(1, now - timedelta(days=40)), rejected(2, now))
+
+    told = invoke("alerts", data_dir=data_dir).stdout
+
+    assert "call Ada" in told
+    assert told.count("rejected for our sake: 550 5.7.1 your IP is listed") == 1
+    assert "sender's reputation" in told
+    answers = json.loads(invoke("alerts", "--json", data_dir=data_dir).stdout)
+    assert [each["lead_id"] for each in answers] == ["l1", None]
+
+
+def test_when_nothing_is_wrong_that_is_said(data_dir: Path) -> None:
+    """And no reputation is called into question."""
+    assert invoke("alerts", data_dir=data_dir).stdout.strip() == "Nothing calls for attention."

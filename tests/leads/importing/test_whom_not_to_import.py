@@ -1,0 +1,73 @@
+"""Whom an import does not bring back."""
+
+from dataclasses import replace
+
+from models.leads import LeadRow
+from perennial.leads.importing.importer import import_leads
+from perennial.leads.importing.leads_file import LeadRecord, Reject
+from perennial.leads.suppression import bar
+from perennial.platform.database import Database
+from perennial.privacy.erase import ERASED, erase
+from perennial.privacy.merge import merge
+from tests.people import NOON, SECRET, does, person, rows, settle
+
+ADA = LeadRecord(
+    row=2,
+    values=("ada@example.com",),
+    email="Ada@example.com",
+    email_key="ada@example.com",
+    external_id=None,
+    first_name="Ada",
+    last_name=None,
+    company=None,
+    country=None,
+    time_zone=None,
+    default_time_zone="UTC",
+    traits={},
+    segment={},
+    source="test",
+    basis="consent",
+    suppress=(),
+    behaviours=(),
+)
+BO = replace(ADA, row=3, values=("bo@example.com",), email="bo@example.com", email_key="bo@example.com")
+
+
+async def refused(database: Database, *, dry_run: bool = False) -> list[Reject]:
+    """What an import of Ada and Bo leaves out."""
+    rejects: list[Reject] = []
+    report = await import_leads(database, (ADA, BO), at=NOON, dry_run=dry_run, on_reject=rejects.append, secret=SECRET)
+    assert report.rejected == len(rejects)
+    return rejects
+
+
+async def test_an_erased_lead_stays_erased_whatever_file_names_its_address(database: Database) -> None:
+    """Its row is known by the keyed hash of the address alone; the others go in."""
+    await settle(database, person("ada"))
+    await does(database, lambda session: erase(session, "ada", NOON, secret=SECRET))
+
+    for dry_run in (True, False):
+        (reject,) = await refused(database, dry_run=dry_run)
+        assert (reject.row, reject.values) == (2, ("ada@example.com",))
+        assert reject.reason == f"this address is never to be a lead's: {ERASED}"
+    assert [lead.email for lead in await rows(database, LeadRow)] == ["erased", "bo@example.com"]
+
+
+async def test_an_address_that_was_barred_by_hand_makes_no_lead(database: Database) -> None:
+    """A list of addresses never to write to works before there are leads."""
+    await does(database, lambda session: bar(session, SECRET, "bo@example.com", "manual", NOON))
+
+    (reject,) = await refused(database)
+
+    assert (reject.row, reject.reason) == (3, "this address is never to be a lead's: manual")
+    assert [lead.email for lead in await rows(database, LeadRow)] == ["Ada@example.com"]
+
+
+async def test_a_lead_that_became_another_is_not_changed_any_more(database: Database) -> None:
+    """The row names the lead that goes on."""
+    await settle(database, person("ada"), person("bo"))
+    await does(database, lambda session: merge(session, "ada", "bo", at=NOON))
+
+    (reject,) = await refused(database)
+
+    assert (reject.row, reject.reason) == (3, "this lead was merged into ada; import that one")
