@@ -34,7 +34,7 @@ async def work(settings: Settings, address: str | None, *, child: bool = False) 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 after a stop, 4 for settings or surroundings that are wrong, 1 for broken tracks or content."""
-    parser = argparse.ArgumentParser(prog="worker.py", description="Run the journeys and their steps.")
+    parser = argparse.ArgumentParser(description="Run the journeys and their steps.")
     parser.add_argument("--address", help="host:port of an embedded engine, instead of Temporal's own settings")
     parser.add_argument("--child", action="store_true", help="stop when standard input closes")
     options = parser.parse_args(arguments)

@@ -15,9 +15,7 @@ from markupsafe import Markup
 from nurture.content.catalogue import Catalogue, Piece, parse_piece
 from nurture.errors import ContentError, SettingsError
 from perennial.channels.templates import compiled, layouts
-
-CONTENT = Path(__file__).resolve().parents[2] / "content"
-"""The folder of the pieces and their two layouts."""
+from perennial.platform.paths import CONTENT
 
 LONGEST_SUBJECT = 78
 """Characters: the line length that RFC 5322 section 2.1.1 advises."""

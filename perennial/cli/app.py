@@ -147,4 +147,4 @@ def root(
 
 def main() -> None:
     """Run the command that the arguments name."""
-    app(prog_name="starter.py")
+    app(prog_name="perennial" if Path(sys.argv[0]).stem == "perennial" else "starter.py")

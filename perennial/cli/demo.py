@@ -20,11 +20,11 @@ from perennial.demo.driver import Driver
 from perennial.demo.people import Cast, choose, entrances
 from perennial.demo.summary import pick_story, tell_checks, tell_counts, tell_links, tell_story
 from perennial.demo.view import View
-from perennial.dev.child import ROOT
 from perennial.dev.stack import Stack, embedded_stack
 from perennial.leads.importing.importer import import_leads
 from perennial.leads.importing.leads_file import LeadRecord, Reject
 from perennial.leads.importing.mapping import read_mapping
+from perennial.platform.paths import SAMPLE
 from perennial.platform.processes import run_until_stopped
 from perennial.platform.settings import Settings, load_settings
 from perennial.reports.audit import check_ledger, lateness, share_within
@@ -56,7 +56,7 @@ def demo(
     """Watch leads live months in two minutes: the embedded engine, real rules, a seeded behaviour model."""
     if (csv is None) != (map_ is None):
         raise InputError("--csv and --map go together: a file of leads, and the mapping of its columns")
-    file, mapping = csv or ROOT / "sample" / "leads.csv", map_ or ROOT / "sample" / "mapping.toml"
+    file, mapping = csv or SAMPLE / "leads.csv", map_ or SAMPLE / "mapping.toml"
     folder = load_settings().data_dir / "demo"
     url = f"sqlite:///{folder / 'perennial.db'}"
     settings = load_settings(data_dir=folder, database_url=url, provider="database")  # sent nowhere, whatever is set

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from nurture.errors import SettingsError
+from perennial.platform.paths import IMPORTED_FROM
 
 Say = Callable[[str], None]
 
-ROOT = Path(__file__).resolve().parents[2]
 _PATIENCE = 30.0  # seconds: longer than the worker gives its activities to finish
 _SHORT_LIFE = 20.0  # seconds: a child that dies sooner would die again
 _LIVES = 3
@@ -78,7 +78,7 @@ class Child:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=errors,
-                env=inherited | dict(self.variables) | {"PYTHONPATH": str(ROOT)},
+                env=inherited | dict(self.variables) | {"PYTHONPATH": str(IMPORTED_FROM)},
                 process_group=0,  # a Ctrl-C in the terminal is for us, who stop things in order
             )
 

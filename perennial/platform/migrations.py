@@ -22,8 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from nurture.errors import SettingsError
 from perennial.platform.database import is_sqlite, parse_url, postgres_engine, sqlite_engine
 from perennial.platform.database_errors import MIGRATE, explain_database_error
-
-SCRIPTS = Path(__file__).resolve().parents[2] / "migrations"
+from perennial.platform.paths import MIGRATIONS
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
@@ -117,6 +116,6 @@ def _config(connection: Connection | None = None) -> Config:
     """Alembic's settings without its ini file, which is for the command line; it prints and logs nothing."""
     attributes: dict[str, Any] = {} if connection is None else {"connection": connection}
     config = Config(stdout=io.StringIO(), attributes=attributes)
-    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config

@@ -21,11 +21,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from nurture.errors import SettingsError
+from perennial.platform.paths import CONTENT
 
 PREFIX = "PERENNIAL_"
 
 _DOTENV = Path(".env")
-_CONTENT = Path(__file__).resolve().parents[2] / "content"
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -191,7 +191,7 @@ class Settings(BaseSettings):
         description="your company's postal address; CAN-SPAM wants it in every message",
     )
     content_dir: Annotated[Path, AfterValidator(_folder)] = Field(
-        default=_CONTENT, description="the folder of content pieces, such as ./content"
+        default=CONTENT, description="the folder of content pieces, such as ./content"
     )
     task_queue: Text = Field(default="nurture", description="the name of the workers' task queue, such as nurture")
     public_url: Annotated[str, AfterValidator(_public_url)] = Field(

@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from models.intake import Event
 from nurture.errors import SettingsError
 from perennial.platform.database_errors import MIGRATE, explain_database_error
-from perennial.platform.migrations import SCRIPTS
+from perennial.platform.paths import MIGRATIONS
 from perennial.platform.temporal import connect
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import TRY_AGAIN_SECONDS, Problem, RequestError, answers
@@ -84,7 +84,7 @@ async def backlog(edge: Edge) -> Backlog:
 @cache
 def head_revision() -> str | None:
     """The revision that this version of the code needs."""
-    return ScriptDirectory(str(SCRIPTS)).get_current_head()
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 @router.get("/healthz", summary="Does the process live")

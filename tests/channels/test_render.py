@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from nurture.content.catalogue import Catalogue, parse_piece
 from nurture.errors import ContentError, SettingsError
-from perennial.channels.render import CONTENT, Reader, Rendered, check_catalogue, load_catalogue, render
+from perennial.channels.render import Reader, Rendered, check_catalogue, load_catalogue, render
+from perennial.platform.paths import CONTENT
 
 FRONT = '---\nsubject: "{}"\npreheader: "For {{{{ company }}}}"\nstage: awareness\nformat: education\n---\n'
 BODY = "Hello **{{ first_name }}** of {{ company }},\n\n[Read on](https://www.northwind.example/on)\n"

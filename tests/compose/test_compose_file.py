@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from perennial.platform import paths
 from perennial.platform.settings import Settings, variable
 from tests.paths import ROOT
 
@@ -67,3 +69,14 @@ def test_the_image_holds_every_room_the_worker_needs() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
     assert packages <= copied
     assert all((ROOT / name).exists() for name in copied)
+
+
+def test_the_wheel_holds_every_room_and_the_files_that_ship_with_it() -> None:
+    """What `pip install .` puts in place is what the code looks for: packages, content, migrations, sample."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "benchmarks"}
+    assert set(wheel["packages"]) == packages
+    assert wheel["force-include"] == {
+        path.name: f"perennial/shipped/{path.name}" for path in (paths.CONTENT, paths.MIGRATIONS, paths.SAMPLE)
+    }

@@ -16,6 +16,7 @@ from models.base import Base
 from nurture.errors import SettingsError
 from perennial.platform import migrations
 from perennial.platform.migrations import migration_connection
+from perennial.platform.paths import MIGRATIONS
 
 
 async def tables(url: str) -> set[str]:
@@ -77,7 +78,7 @@ async def test_two_machines_that_migrate_at_once_do_not_collide(database_url: st
     program = (
         "import asyncio, sys; from perennial.platform.migrations import upgrade; asyncio.run(upgrade(sys.argv[1]))"
     )
-    root = migrations.SCRIPTS.parent
+    root = MIGRATIONS.parent
     machines = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", program, database_url, cwd=root) for _ in range(2)
     ]
@@ -175,7 +176,7 @@ async def test_a_migration_that_fails_leaves_the_database_as_it_was(database_url
 
 def test_every_migration_waits_briefly_for_locks() -> None:
     """A migration that queues behind a long transaction makes all other traffic queue behind it."""
-    scripts = list((migrations.SCRIPTS / "versions").glob("*.py"))
+    scripts = list((MIGRATIONS / "versions").glob("*.py"))
 
     assert scripts
     for script in scripts:
