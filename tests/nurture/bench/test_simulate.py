@@ -61,7 +61,7 @@ def test_every_lead_is_welcomed_and_the_counts_add_up() -> None:
 
 def test_of_a_lead_still_under_way_nothing_is_recorded_after_the_months() -> None:
     """A wait that ends later is not lived: neither its end nor the score of that day."""
-    catalogue = load_catalogue(Path(__file__).parents[2] / "content")
+    catalogue = load_catalogue(CONTENT)
     lost_deal = load_tracks("workflows.tracks")["lost-deal"]
     simulation = simulate(lost_deal, LEADS, BehaviourModel(1), start=START, months=5, catalogue=catalogue)
     assert simulation.outcomes["under way"] > 0
