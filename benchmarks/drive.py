@@ -17,7 +17,7 @@ from models.journeys import Enrolment
 from models.leads import BehaviourRow, ScoreEntry
 from models.messages import Behaviour
 from nurture.people.scoring import DEFAULT_MODEL
-from perennial.intake.behaviours import Report
+from perennial.intake.reports import Report
 from perennial.platform.database import upsert_ignore
 
 Variant = Literal["ours", "naive", "optimised"]
@@ -70,13 +70,13 @@ def workflow_id(variant: Variant, lead_id: str) -> str:
 class Driver:
     """Drives one variant on a stand.
 
-    Through the ear, behaviours take the project's own way in; else they are signals whose rows in the score ledger are
-    there already, as the web would have written them.
+    Through the listener, behaviours take the project's own way in; else they are signals whose rows in the score ledger
+    are there already, as the web would have written them.
     """
 
     stand: Stand
     variant: Variant
-    through_ear: bool = False
+    through_listener: bool = False
     started: dict[str, datetime] = field(default_factory=dict)
     running: set[asyncio.Task[None]] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
@@ -161,8 +161,8 @@ class Driver:
     async def _journey(self, lead_id: str) -> None:
         inst = self.stand.inst
         clock, at = inst.clock, inst.now()
-        deliver = self._through_ear if self.through_ear else self._signal
-        if not self.through_ear:
+        deliver = self._through_listener if self.through_listener else self._signal
+        if not self.through_listener:
             await self._record(lead_id, at)
         self.started[lead_id] = clock.real_at(at)
         await self.enrol(lead_id, at)
@@ -193,9 +193,9 @@ class Driver:
         behaviour = Behaviour(id=id_, name=act.name, subject=act.subject, at=at, score=act.score)
         await handle.signal("behaviour", behaviour)
 
-    async def _through_ear(self, lead_id: str, id_: str, at: datetime, act: Act) -> None:
+    async def _through_listener(self, lead_id: str, id_: str, at: datetime, act: Act) -> None:
         props = {} if act.subject == "" else {_property(act.name): act.subject}
-        await self.stand.inst.ear.hear(Report(id_, lead_id, act.name, props, at))
+        await self.stand.inst.listener.take(Report(id_, lead_id, act.name, props, at))
 
     async def _record(self, lead_id: str, start: datetime) -> None:
         """All that the lead will do, in the ledger at once; entries ahead of their time count nothing."""

@@ -23,11 +23,10 @@ from benchmarks.histories import seconds
 from benchmarks.parked import AGES, age, handle_of, park, settled
 from benchmarks.report import Row, percentile, show
 from benchmarks.stand import Stand, stand
-from perennial.intake.behaviours import OWN
+from perennial.app.sources import translator
+from perennial.intake import own
 from perennial.intake.outbox import Incoming, accept
 from perennial.intake.relay import Relay
-from perennial.intake.translate import Translator
-from perennial.leads.identity import Identities
 
 HEARD = 100
 """One event in so many is a click on the welcome, which wakes the journey the first time."""
@@ -45,7 +44,7 @@ def event(stand: Stand, number: int, lead_id: str, name: str, subject: str) -> I
     at = stand.inst.now()
     props = {"path" if name == "page.viewed" else "piece": subject}
     body = {"name": name, "props": props, "at": at.isoformat(), "touch_id": None, "bot": False}
-    return Incoming(OWN, f"e{number}", (number,), body, at, lead_id=lead_id)
+    return Incoming(own.SOURCE, f"e{number}", (number,), body, at, lead_id=lead_id)
 
 
 async def store(stand: Stand, events: Sequence[Incoming]) -> None:
@@ -112,8 +111,8 @@ async def load(stand: Stand, leads: Sequence[str]) -> AsyncIterator[None]:
 async def measure(events: int, leads: int, folder: Path) -> list[Row]:
     """Both measurements on one stand."""
     async with stand(folder, 1, ("ours",)) as here:
-        translator = Translator(Identities("a secret of the benchmark", here.inst.scoring), here.inst.scoring)
-        relay = Relay(here.inst.database, here.inst.ear, translator)
+        reads = translator("a secret of the benchmark", here.inst.scoring)
+        relay = Relay(here.inst.database, here.inst.listener, reads)
         say(f"parking {leads} journeys")
         ids = await park(here, leads + 2 * REACTIONS)
         idle, busy, crowd = ids[:REACTIONS], ids[REACTIONS : 2 * REACTIONS], ids[2 * REACTIONS :]

@@ -36,8 +36,8 @@ from fastapi import FastAPI, Request
 from sqlalchemy.engine import make_url
 
 from benchmarks.report import Row, show
+from perennial.integrations.sendgrid.signature import SIGNATURE, TIMESTAMP
 from perennial.platform.migrations import upgrade
-from perennial.web.signatures import SIGNATURE, TIMESTAMP
 
 ROOT = Path(__file__).parent.parent
 SIZES = (1, 100, 1000)

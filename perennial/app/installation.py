@@ -12,7 +12,7 @@ from nurture.journey.track import Registry
 from nurture.people.scoring import ScoringModel
 from perennial.app.programme import programme_of
 from perennial.channels.envelope import From
-from perennial.intake.behaviours import Listener
+from perennial.intake.listener import Listener
 from perennial.journeys.enrolling import Enroller
 from perennial.platform.installation import Installation, open_installation
 from perennial.platform.settings import Settings
@@ -35,8 +35,8 @@ class ConnectedInstallation(Installation):
         return Enroller(self.database, self.client, self.tracks, self.settings.task_queue, self.clock)
 
     @property
-    def ear(self) -> Listener:
-        """Takes in behaviours."""
+    def listener(self) -> Listener:
+        """Takes reports of behaviours."""
         return Listener(self.database, self.client, self.enroller, self.scoring)
 
 

@@ -7,9 +7,8 @@ from contextlib import suppress
 import structlog
 
 from perennial.app.installation import ConnectedInstallation, connected_installation
+from perennial.app.sources import translator
 from perennial.intake.relay import Relay
-from perennial.intake.translate import Translator
-from perennial.leads.identity import Identities
 from perennial.platform.migrations import require_current
 from perennial.platform.processes import connect_patiently, speaker, stop_event
 from perennial.platform.secrets import secret_of
@@ -33,8 +32,7 @@ async def pass_on(settings: Settings, address: Callable[[], str | None], *, chil
 
 
 async def _relay(inst: ConnectedInstallation, stop: asyncio.Event) -> None:
-    identities = Identities(secret_of(inst.settings), inst.scoring)
-    relay = Relay(inst.database, inst.ear, Translator(identities, inst.scoring))
+    relay = Relay(inst.database, inst.listener, translator(secret_of(inst.settings), inst.scoring))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stop))
         tasks.create_task(_log_backlog(relay, stop))

@@ -3,14 +3,15 @@
 from fastapi import APIRouter, FastAPI
 
 from perennial.integrations.crm import webhook as crm
+from perennial.integrations.crm.signature import StandardSignature
 from perennial.integrations.segment import api as segment
 from perennial.integrations.sendgrid import webhook as sendgrid
+from perennial.integrations.sendgrid.signature import SendGridSignature
 from perennial.web import errors, health
 from perennial.web.browsers import ForBrowsers
 from perennial.web.edge import Edge
 from perennial.web.keys import Keyring
 from perennial.web.metrics import Measured
-from perennial.web.signatures import SendGridSignature, StandardSignature
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,

@@ -33,7 +33,7 @@ from perennial.cli.shared import (
     run,
     tell_refusals,
 )
-from perennial.intake.behaviours import Receipt, Report
+from perennial.intake.reports import Receipt, Report
 from perennial.leads.importing.importer import ImportReport, import_leads
 from perennial.leads.importing.leads_file import check_file, read_leads, read_mapping, rejects_file, rejects_path
 from perennial.leads.selection import parse_where, where_clause
@@ -258,23 +258,23 @@ def signal(
     props = dict(pair_of(each, "--prop") for each in prop or ())
     when = None if at is None else moment_of(at, "--at")
     told = Report(id=id_ or f"cli-{token_hex(8)}", lead_id=lead, name=kind.name, props=props, at=when or ASAP)
-    happening, before, heard = run(_signal(told))
+    report, before, receipt = run(_signal(told))
     if as_json:
-        became = {"new": heard.new, "score_before": before, "score": heard.score, "heard_by": heard.running}
-        print_json({**asdict(happening), **became, "heard_later": heard.waiting, "enters": heard.entering})
+        became = {"new": receipt.new, "score_before": before, "score": receipt.score, "heard_by": receipt.told}
+        print_json({**asdict(report), **became, "heard_later": receipt.waiting, "enters": receipt.entering})
         return
     console = out()
-    if not heard.new:
-        console.print(f"Heard before: [bold]{escape(happening.id)}[/] counts once.")
+    if not receipt.new:
+        console.print(f"Heard before: [bold]{escape(report.id)}[/] counts once.")
         return
-    says = f"{kind.says} {happening.subject}".strip()
-    console.print(f"Recorded: [bold]{escape(says)}[/], {happening.at:%a %d %b %Y %H:%M} UTC  [dim]{happening.id}[/]")
-    change = heard.score - before
-    console.print(f"Score: {before} → [bold]{heard.score}[/]" if change else f"Score: {before}, unchanged")
-    later = f"; {heard.waiting} not listening for it, told at the next decision" if heard.waiting else ""
-    console.print(f"Heard by: {', '.join(heard.running) or 'no journey'}{later}")
-    if heard.entering:
-        console.print(f"Enters: {', '.join(heard.entering)}")
+    says = f"{kind.says} {report.subject}".strip()
+    console.print(f"Recorded: [bold]{escape(says)}[/], {report.at:%a %d %b %Y %H:%M} UTC  [dim]{report.id}[/]")
+    change = receipt.score - before
+    console.print(f"Score: {before} → [bold]{receipt.score}[/]" if change else f"Score: {before}, unchanged")
+    later = f"; {receipt.waiting} not listening for it, told at the next decision" if receipt.waiting else ""
+    console.print(f"Heard by: {', '.join(receipt.told) or 'no journey'}{later}")
+    if receipt.entering:
+        console.print(f"Enters: {', '.join(receipt.entering)}")
 
 
 async def _signal(told: Report) -> tuple[Report, int, Receipt]:
@@ -286,8 +286,8 @@ async def _signal(told: Report) -> tuple[Report, int, Receipt]:
             raise InputError(f"--at {at:%Y-%m-%d %H:%M} is yet to come: it is {now:%Y-%m-%d %H:%M} UTC by the clock")
         async with inst.database.reading() as session:
             lead = await lead_of(session, told.lead_id)
-        happening = replace(told, lead_id=lead.id, at=at)
-        return happening, lead.score, await inst.ear.hear(happening)
+        report = replace(told, lead_id=lead.id, at=at)
+        return report, lead.score, await inst.listener.take(report)
 
 
 def renurture(

@@ -15,7 +15,7 @@ from models.leads import LeadRow
 from models.touches import Message
 from nurture.errors import InputError, NotFoundError
 from perennial.cli.shared import Json, lead_of, opened_database, out, print_json, run
-from perennial.integrations.sendgrid.bounces import our_rejections
+from perennial.intake.rejections import sender_rejections
 from perennial.mailroom.client import MailboxClient
 from perennial.mailroom.serve import running_mailbox
 
@@ -116,7 +116,7 @@ def alerts(
     *,
     as_json: Json = False,
 ) -> None:
-    """List what the journeys ask a person to look at, and who rejects our mail for our sake; the latest last."""
+    """List what the journeys ask a person to look at, and who rejects our mail because of us; the latest last."""
     found, rejections = run(_alerts(last))
     if as_json:
         ours = [{"at": at, "text": note, "lead_id": None, "email": None} for at, note in rejections]
@@ -144,7 +144,7 @@ async def _alerts(last: int) -> tuple[list[tuple[Alert, str]], list[tuple[dateti
             .limit(last)
         )
         found = [(alert, email) for alert, email in rows][::-1]
-        return found, (await our_rejections(session, inst.now() - LATELY))[:last][::-1]
+        return found, (await sender_rejections(session, inst.now() - LATELY))[:last][::-1]
 
 
 def _columns(row: Any, *hidden: str) -> dict[str, Any]:

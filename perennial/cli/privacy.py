@@ -133,7 +133,7 @@ async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[
             async with inst.database.writing() as session:
                 new = await bar(session, secret_of(inst.settings), normalise(name), reason, at)
             return f"No lead has this address{'' if new else ', as before'}; none will get it.", ()
-        new = await Suppressor(inst.database, inst.client, inst.ear).suppress(lead.id, reason, at, source=source)
+        new = await Suppressor(inst.database, inst.client, inst.listener).suppress(lead.id, reason, at, source=source)
         async with inst.database.reading() as session:
             return (
                 f"{lead.id} {'will not be mailed any more' if new else 'was suppressed for this before'}.",

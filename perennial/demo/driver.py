@@ -1,7 +1,7 @@
 """Plays the leads of a demo: enrols them as weeks pass, and lets them, and sales, behave as the model says.
 
 It stands where the world stands. It looks at what went out (the ledger of touches, the hand-offs), asks the model
-what comes of it, and reports each behaviour, when its time has come, by the one way in that there is: `Ear.hear`.
+what comes of it, and reports each behaviour, when its time has come, by the one way in: `Listener.take`.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from nurture.bench.behaviour_model import BehaviourModel, PlannedBehaviour
 from nurture.errors import RefusedError
 from nurture.people.behaviours import behaviour_kind
 from perennial.app.installation import ConnectedInstallation
-from perennial.intake.behaviours import Report
+from perennial.intake.reports import Report
 
 POLL = 0.15
 """Real seconds between two looks at the ledger."""
@@ -170,7 +170,7 @@ class Driver:
         subject = behaviour_kind(planned.name).subject
         props = {subject: planned.subject} if subject and planned.subject else {}
         at = await self._moment_of(deed)
-        await self.inst.ear.hear(Report(planned.id, deed.lead_id, planned.name, props, at, deed.touch_id))
+        await self.inst.listener.take(Report(planned.id, deed.lead_id, planned.name, props, at, deed.touch_id))
         self.heard += 1
 
     async def _moment_of(self, planned: Deed) -> datetime:

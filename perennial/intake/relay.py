@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 
 import structlog
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError, RPCStatusCode
@@ -21,8 +21,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.intake import Event
 from models.shared import Lease
 from nurture.errors import InputError, NotFoundError
-from perennial.intake.behaviours import Listener, Receipt
-from perennial.intake.translate import Meaning, Translator
+from perennial.intake.listener import Listener
+from perennial.intake.meaning import Meaning, Translator
+from perennial.intake.outbox import Backlog, backlog
+from perennial.intake.reports import Receipt
 from perennial.leads.identity import reattach
 from perennial.platform.database import Database, upsert_ignore
 
@@ -46,20 +48,12 @@ TEMPORAL_IS_AWAY = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How far behind the relay is: events waiting, and since when the oldest of them."""
-
-    waiting: int
-    oldest: datetime | None
-
-
 @dataclass(frozen=True)
 class Relay:
     """Drains the outbox."""
 
     database: Database
-    ear: Listener
+    listener: Listener
     translator: Translator
     batch: int = BATCH
     holder: str = field(default_factory=lambda: token_hex(8))
@@ -90,16 +84,14 @@ class Relay:
             ]
         if not events:
             return 0
-        failed = await self._tell([heard for _, (_, found) in meanings for heard in found])
+        failed = await self._tell([receipt for _, (_, receipts) in meanings for receipt in receipts])
         await self._mark(meanings, failed)
         return len(events)
 
     async def backlog(self) -> Backlog:
         """What is waiting now."""
         async with self.database.reading() as session:
-            counted = select(func.count(), func.min(Event.received_at)).where(Event.state == "new")
-            waiting, oldest = (await session.execute(counted)).one()
-        return Backlog(waiting, oldest)
+            return await backlog(session)
 
     async def _next(self, session: AsyncSession) -> Sequence[Event]:
         waiting = select(Event).where(Event.state == "new").order_by(Event.id).limit(self.batch)
@@ -111,28 +103,28 @@ class Relay:
         try:
             async with session.begin_nested():
                 meaning = await self.translator.meaning(session, event)
-                return meaning, [await self.ear.record(session, happening) for happening in meaning.happenings]
+                return meaning, [await self.listener.record(session, report) for report in meaning.reports]
         except (InputError, NotFoundError, KeyError, TypeError, ValueError) as error:
             log.warning("an event makes no sense", number=number, source=source, kind=type(error).__name__)
             return Meaning("ignored", note=f"{type(error).__name__}"), []
 
-    async def _tell(self, heard: Sequence[Receipt]) -> set[str]:
+    async def _tell(self, receipts: Sequence[Receipt]) -> set[str]:
         """Tell all journeys; ids of behaviours that a journey will never take. Raises RPCError if Temporal is away."""
         by_lead: defaultdict[str, list[Receipt]] = defaultdict(list)
-        for each in heard:
+        for each in receipts:
             if each.workflows or each.entering:
-                by_lead[each.happening.lead_id].append(each)
+                by_lead[each.report.lead_id].append(each)
         room = asyncio.Semaphore(AT_ONCE)
 
         async def tell(burst: list[Receipt]) -> set[str]:
             async with room:
                 try:
-                    await self.ear.tell(burst)
+                    await self.listener.tell(burst)
                 except RPCError as error:
                     if error.status in TEMPORAL_IS_AWAY:
                         raise
                     log.warning("a journey refuses to hear", status=error.status.name)
-                    return {each.happening.id for each in burst}
+                    return {each.report.id for each in burst}
                 return set()
 
         answers = await asyncio.gather(*(tell(burst) for burst in by_lead.values()), return_exceptions=True)
@@ -143,10 +135,10 @@ class Relay:
 
     async def _mark(self, meanings: Sequence[tuple[int, tuple[Meaning, list[Receipt]]]], failed: set[str]) -> None:
         ends: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        for event_id, (meaning, heard) in meanings:
-            lost = any(each.happening.id in failed for each in heard)
+        for number, (meaning, receipts) in meanings:
+            lost = any(each.report.id in failed for each in receipts)
             state, note = ("failed", "a journey refused to hear it") if lost else (meaning.state, meaning.note)
-            ends[state, note].append(event_id)
+            ends[state, note].append(number)
         async with self.database.writing() as session:
             for (state, note), ids in ends.items():
                 await session.execute(update(Event).where(Event.id.in_(ids)).values(state=state, note=note))

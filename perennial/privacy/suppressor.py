@@ -5,7 +5,8 @@ from datetime import datetime
 
 from temporalio.client import Client
 
-from perennial.intake.behaviours import Listener, Report
+from perennial.intake.listener import Listener
+from perennial.intake.reports import Report
 from perennial.journeys.handles import exit_journeys, running
 from perennial.leads import consent
 from perennial.leads.suppression import SUPPRESSES, Reason, suppress, suppressions
@@ -21,7 +22,7 @@ class Suppressor:
 
     database: Database
     client: Client
-    ear: Listener
+    listener: Listener
 
     async def suppress(self, lead_id: str, reason: Reason, at: datetime, *, source: str) -> bool:
         """Suppress, and end the lead's journeys; False if it was suppressed for this reason before.
@@ -33,7 +34,7 @@ class Suppressor:
             before = reason in await suppressions(session, lead_id)
             number = await consent.last_decision(session, lead_id)
         if not before and (behaviour := HEARD_AS.get(reason)):
-            await self.ear.hear(Report(f"{reason}-{lead_id}-{number}"[:64], lead_id, behaviour, {}, at))
+            await self.listener.take(Report(f"{reason}-{lead_id}-{number}"[:64], lead_id, behaviour, {}, at))
             return True
         async with self.database.writing() as session:
             new = await suppress(session, lead_id, reason, at, source=source)

@@ -15,7 +15,6 @@ BODY_SECONDS = 30.0
 DEEPEST = 32
 """How deep an event may nest; PostgreSQL and Python's encoder both give up somewhere beyond a thousand."""
 
-LONGEST_ID = 128
 # A NUL, which PostgreSQL's text cannot hold, or a surrogate, which is no character unless its other half follows.
 _UNSAFE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)

@@ -10,12 +10,12 @@ import structlog
 from alembic.script import ScriptDirectory
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select, text
+from sqlalchemy import text
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from models.intake import Event
 from nurture.errors import SettingsError
+from perennial.intake.outbox import backlog
 from perennial.platform.database_errors import MIGRATE, explain_database_error
 from perennial.platform.paths import MIGRATIONS
 from perennial.platform.temporal import connect
@@ -64,23 +64,6 @@ class TemporalProbe:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What the relay has yet to pass on."""
-
-    events: int
-    age_seconds: float
-
-
-async def backlog(edge: Edge) -> Backlog:
-    """The outbox as it stands; the age is by the installation's clock. Raises what the database raises."""
-    async with edge.database.reading() as session:
-        query = select(func.count(), func.min(Event.received_at)).where(Event.state == "new")
-        count, oldest = (await session.execute(query)).one()
-    age = 0.0 if oldest is None else max(0.0, (edge.now() - oldest).total_seconds())
-    return Backlog(count, age)
-
-
 @cache
 def head_revision() -> str | None:
     """The revision that this version of the code needs."""
@@ -100,7 +83,7 @@ async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Ready:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             async with edge.database.reading() as session:
                 revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
-            waiting = await backlog(edge)
+                behind = await backlog(session)
     except Exception as error:  # noqa: BLE001 - whatever keeps the database from answering is one answer here
         log.warning("not ready", why=str(explain_database_error(error)))
         raise RequestError(
@@ -112,7 +95,9 @@ async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Ready:
         )
     temporal = await edge.temporal.answers()
     return Ready(
-        temporal="ok" if temporal else "absorbing", outbox=waiting.events, outbox_age_seconds=waiting.age_seconds
+        temporal="ok" if temporal else "absorbing",
+        outbox=behind.waiting,
+        outbox_age_seconds=behind.age(edge.now()).total_seconds(),
     )
 
 
@@ -127,14 +112,14 @@ async def metrics(edge: Annotated[Edge, Depends(edge_of)]) -> Response:
     """Requests, events by source and fate, and the outbox, in Prometheus' text format."""
     counted = edge.metrics
     try:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            waiting = await backlog(edge)
+        async with asyncio.timeout(PATIENCE.total_seconds()), edge.database.reading() as session:
+            behind = await backlog(session)
     except Exception as error:  # noqa: BLE001 - the other figures are wanted most when this one cannot be had
         log.warning("the outbox cannot be counted", why=str(explain_database_error(error)))
         counted.database.set(0)
     else:
         counted.database.set(1)
-        counted.outbox.set(waiting.events)
-        counted.outbox_age.set(waiting.age_seconds)
+        counted.outbox.set(behind.waiting)
+        counted.outbox_age.set(behind.age(edge.now()).total_seconds())
     counted.temporal.set(await edge.temporal.answers())
     return Response(counted.text(), media_type="text/plain; version=0.0.4")

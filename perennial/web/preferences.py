@@ -23,8 +23,9 @@ from models.touches import Touch
 from nurture.errors import InputError, RefusedError
 from perennial.channels.envelope import From
 from perennial.channels.ports import Envelope, Provider, SendError
-from perennial.intake.behaviours import OWN
-from perennial.intake.outbox import Incoming, accept
+from perennial.intake import own
+from perennial.intake.outbox import accept
+from perennial.intake.reports import Report
 from perennial.leads import consent
 from perennial.leads.identity import current_lead
 from perennial.leads.lock import lock_lead
@@ -131,8 +132,8 @@ class Preferences:
                 return
             # By the line of the ledger that it ends: pressed twice it is one opt-out, after a return it is another.
             event_id = f"opt-out-{touch_id}-{number}"
-            body = {"name": "lead.opted_out", "props": {}, "touch_id": touch_id, "at": at.isoformat()}
-            await accept(session, [Incoming(OWN, event_id, (event_id,), body, at, lead_id=lead.id)])
+            report = Report(event_id, lead.id, "lead.opted_out", {}, at, touch_id)
+            await accept(session, [own.event_of(report)])
 
     async def _act(self, pages: Pages, touch_id: str, form: FormData) -> Notice:
         days = form.get("days")

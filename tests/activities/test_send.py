@@ -23,12 +23,11 @@ from nurture.journey.facts import Done
 from nurture.journey.lead import Lead
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import Registry, track
-from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Envelope, NotSentError, SendingStoppedError, TryLaterError, UnknownFateError
-from perennial.intake.translate import TOUCH_ARGUMENT, Translator
-from perennial.leads.identity import Identities
+from perennial.integrations.sendgrid.events import TOUCH_ARGUMENT
+from perennial.integrations.sendgrid.meanings import read_sendgrid
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 from tests.activities.room import (
@@ -466,7 +465,7 @@ async def webhook_tells(database: Database) -> None:
     body = {"event": "delivered", TOUCH_ARGUMENT: (await one(database, Touch)).id, "timestamp": MONDAY.timestamp()}
     event = Event(source="sendgrid", fingerprint="f", event_id="e", received_at=MONDAY, body=body)
     async with database.writing() as session:
-        await Translator(Identities("a secret of the tests"), DEFAULT_MODEL).meaning(session, event)
+        await read_sendgrid(session, event)
 
 
 # Content

@@ -9,7 +9,8 @@ import pytest
 
 from models.intake import Event
 from models.journeys import Alert
-from perennial.integrations.sendgrid.bounces import note_of_ours
+from perennial.intake.rejections import rejection_note
+from perennial.integrations.sendgrid.bounces import receiver_reason
 from perennial.platform.database import Database
 from perennial.platform.migrations import upgrade
 from perennial.platform.settings import load_settings
@@ -34,7 +35,7 @@ def rejected(number: int, at: datetime) -> Event:
         body=REFUSED,
         received_at=at,
         state="done",
-        note=note_of_ours(REFUSED),
+        note=rejection_note(receiver_reason(REFUSED)),
     )
 
 
@@ -58,7 +59,7 @@ def test_rejections_of_our_mail_are_listed_beside_what_journeys_ask(data_dir: Pa
     told = invoke("alerts", data_dir=data_dir).stdout
 
     assert "call Ada" in told
-    assert told.count("rejected for our sake: 550 5.7.1 your IP is listed") == 1
+    assert told.count("rejected because of our sender reputation: 550 5.7.1 your IP is listed") == 1
     assert "sender's reputation" in told
     answers = json.loads(invoke("alerts", "--json", data_dir=data_dir).stdout)
     assert [each["lead_id"] for each in answers] == ["l1", None]

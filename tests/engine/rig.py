@@ -33,7 +33,7 @@ from perennial.app.worker import build_worker
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Provider
 from perennial.channels.render import load_catalogue
-from perennial.intake.behaviours import Report
+from perennial.intake.reports import Report
 from perennial.journeys.enrolling import workflow_id
 from perennial.journeys.read_model import FACT
 from perennial.platform.clock import read_clock
@@ -137,8 +137,8 @@ class Rig:
         wanted = behaviour_kind(name).subject
         props = {wanted: subject} if wanted and subject else {}
         happening_id = id_ or f"b{next(numbers)}-{self.tag}"
-        happening = Report(happening_id, self.id(lead), name, props, at or self.inst.now())
-        await self.inst.ear.hear(happening)
+        report = Report(happening_id, self.id(lead), name, props, at or self.inst.now())
+        await self.inst.listener.take(report)
 
     async def facts(self, track: str, lead: str) -> list[AnyFact]:
         """The journal in the read model, in order; fails unless its numbers have no gap."""

@@ -14,11 +14,11 @@ from models.journeys import Unheard
 from models.leads import BehaviourRow, Identity, LeadRow, ScoreEntry, Suppression
 from models.touches import Touch
 from nurture.journey.facts import Behaved
-from perennial.intake.behaviours import Report
+from perennial.app.sources import translator
 from perennial.intake.outbox import Incoming, accept
 from perennial.intake.relay import Relay
-from perennial.intake.translate import TOUCH_ARGUMENT, Translator
-from perennial.leads.identity import Identities
+from perennial.intake.reports import Report
+from perennial.integrations.sendgrid.events import TOUCH_ARGUMENT
 from tests.engine.rig import MONDAY, Rig, events, finished, kinds, parked, view_of
 
 SECRET = "a secret of the tests, long enough for one"
@@ -28,7 +28,7 @@ SECRET = "a secret of the tests, long enough for one"
 def relay(still_rig: Rig) -> Relay:
     """A relay over the installation."""
     inst = still_rig.inst
-    return Relay(inst.database, inst.ear, Translator(Identities(SECRET), inst.scoring))
+    return Relay(inst.database, inst.listener, translator(SECRET, inst.scoring))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ async def test_a_behaviour_nobody_listens_for_costs_no_signal_and_counts_at_the_
     lead = worked.id("ada")
     at = MONDAY + timedelta(hours=1)
     for number, path in enumerate(("/blog", "/about")):
-        await worked.inst.ear.hear(Report(f"p{number}-{lead}", lead, "page.viewed", {"path": path}, at))
+        await worked.inst.listener.take(Report(f"p{number}-{lead}", lead, "page.viewed", {"path": path}, at))
     assert events(await journey.fetch_history(), "WORKFLOW_EXECUTION_SIGNALED") == 0
     async with worked.database.reading() as session:
         assert await session.scalar(select(func.count()).select_from(Unheard)) == 2

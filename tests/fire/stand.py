@@ -17,9 +17,8 @@ from sqlalchemy import select
 
 from models.journeys import Enrolment
 from models.touches import Touch
+from perennial.app.sources import translator
 from perennial.intake.relay import Relay
-from perennial.intake.translate import Translator
-from perennial.leads.identity import Identities
 from perennial.mailroom.faults import Fault
 from perennial.mailroom.webhook import Manners
 from tests.engine.rig import MONDAY, Rig, eventually
@@ -152,7 +151,7 @@ async def stand(made: Rig, address: str, folder: Path) -> AsyncIterator[Stand]:
     rig = made.running(*TRACKS)
     inst = rig.inst
     url = inst.settings.database_url
-    relay = Relay(inst.database, inst.ear, Translator(Identities(SECRET), inst.scoring))
+    relay = Relay(inst.database, inst.listener, translator(SECRET, inst.scoring))
     with running(folder / "mailbox") as mailbox, serving(url, sendgrid_webhook_key=mailbox.client.webhook_key()) as web:
         manners = Manners(duplicate=0.1, shuffle=True, seed=7)
         mailbox.client.webhook(url=f"{web.url}/webhooks/sendgrid", manners=manners)

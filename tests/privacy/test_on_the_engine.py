@@ -90,7 +90,7 @@ async def test_whoever_is_suppressed_by_hand_leaves_every_journey(still_rig: Rig
     async with rig.working():
         lead_id = await met(rig, "new-lead")
         await parked(rig.journey("new-lead", "zeb"), WAIT)
-        suppressor = Suppressor(rig.database, rig.inst.client, rig.inst.ear)
+        suppressor = Suppressor(rig.database, rig.inst.client, rig.inst.listener)
         assert await suppressor.suppress(lead_id, reason, rig.inst.now(), source="a person")
         async with rig.database.reading() as session:
             assert await suppressions(session, lead_id) == (reason,)

@@ -26,11 +26,11 @@ from nurture.timing.clock import Clock
 from perennial.access.keys import create_key
 from perennial.app.run_web import Server, address_of, listening
 from perennial.app.web import create_app
+from perennial.integrations.sendgrid.signature import SIGNATURE, TIMESTAMP
 from perennial.platform.database import Database
 from perennial.platform.settings import Settings
 from perennial.web.edge import Edge
 from perennial.web.limits import Limits
-from perennial.web.signatures import SIGNATURE, TIMESTAMP
 
 CRM_SECRET = "whsec_" + base64.b64encode(b"a secret of a CRM, 24 bytes+").decode()
 PRIVATE_KEY = ec.generate_private_key(ec.SECP256R1())

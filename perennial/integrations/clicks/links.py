@@ -19,7 +19,7 @@ from sqlalchemy import exc
 from nurture.errors import InputError
 from perennial.channels.envelope import From
 from perennial.intake.bots import HIDDEN_LINK
-from perennial.intake.outbox import Incoming, accept
+from perennial.intake.outbox import Incoming, store
 from perennial.platform.database import Database
 from perennial.platform.tokens import Tokens
 from perennial.web.pages import PageError, Pages
@@ -95,7 +95,6 @@ class Clicks:
         second = at.replace(microsecond=0).isoformat()
         event = Incoming(SOURCE, None, (kind, touch_id, url, second), body, at)
         try:
-            async with self.database.writing() as session:
-                await accept(session, [event])
+            await store(self.database, [event])
         except (exc.InterfaceError, exc.OperationalError, OSError) as error:
             log.warning("a click is lost: the database does not answer", kind=type(error).__name__)

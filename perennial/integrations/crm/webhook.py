@@ -8,8 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import LeadRow
-from perennial.intake.outbox import Incoming
-from perennial.integrations.sendgrid.webhook import event_id
+from perennial.intake.outbox import Incoming, event_id_of
 from perennial.leads.identity import current_lead, known_as, with_address
 from perennial.web.bodies import inflate, parse_json, read_body, require_json
 from perennial.web.edge import Edge, edge_of
@@ -104,7 +103,7 @@ async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Even
         lead = await find_lead(session, said.data.lead)
     if lead is None:
         raise RequestError(404, "unknown_lead", "data.lead: no lead has this id, external id or e-mail address")
-    name = event_id(request.headers["webhook-id"])
+    name = event_id_of(request.headers["webhook-id"])
     known = {"type": said.type, "data": said.data.model_dump(mode="json", include={"lead", "reason", "at"})}
     new = await edge.store(SOURCE, [Incoming(SOURCE, name, (name,), known, now, lead_id=lead.id)])
     return EventReceipt(new=new == 1)

@@ -17,10 +17,10 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 
 from nurture.timing.clock import Clock
-from perennial.intake.outbox import Incoming
-from perennial.integrations.sendgrid.webhook import event_id
+from perennial.intake.fields import text_of
+from perennial.intake.outbox import LONGEST_ID, Incoming, event_id_of
 from perennial.leads.identity import visitor_of
-from perennial.web.bodies import LONGEST_ID, inflate, parse_json, read_body, require_json, too_deep
+from perennial.web.bodies import inflate, parse_json, read_body, require_json, too_deep
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import RequestError, answers
 from perennial.web.keys import BASIC, BEARER, Caller, Needs
@@ -50,7 +50,7 @@ class WriteKey(Needs):
             if error.status != 400:
                 raise
             body = {}  # whoever shows no key is told that first
-        return await self.admit(request, edge, _text(body.get("writeKey")))
+        return await self.admit(request, edge, text_of(body.get("writeKey")))
 
 
 router = APIRouter(prefix="/v1", tags=["segment"], dependencies=[Depends(WriteKey("ingest"))])
@@ -191,7 +191,7 @@ def incoming(message: Mapping[str, Any], clock: Clock, received: datetime) -> In
 
     Without a messageId each call counts, as at Segment. `received` is real time; what is stored is the clock's.
     """
-    message_id = event_id(message.get("messageId")) or uuid.uuid4().hex
+    message_id = event_id_of(message.get("messageId")) or uuid.uuid4().hex
     happened = happened_at(message.get("timestamp"), message.get("sentAt"), received)
     now = clock.virtual_at(received)
     try:
@@ -270,10 +270,6 @@ def _id(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value).strip() or None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _moment(value: Any) -> datetime | None:

@@ -36,11 +36,9 @@ from perennial.channels.ports import (
     TryLaterError,
     UnknownFateError,
 )
+from perennial.integrations.sendgrid.events import TOUCH_ARGUMENT
 
 SENDGRID = "https://api.sendgrid.com"
-TOUCH_ARGUMENT = "perennial_touch_id"
-"""The one custom argument: webhooks bring it back, flattened beside their own fields, hence the prefix."""
-
 AT_HEADER = "X-Perennial-At"
 """Tells a local mailbox what time it is for the journeys."""
 

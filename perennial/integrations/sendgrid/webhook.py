@@ -3,28 +3,24 @@
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from perennial.intake.outbox import Incoming
+from perennial.intake.fields import text_of, unix_moment_of
+from perennial.intake.outbox import Incoming, event_id_of
 from perennial.intake.suppressing import Stop, suppress
-from perennial.intake.translate import TOUCH_ARGUMENT
-from perennial.integrations.sendgrid.bounces import bounce_of, dropped_means
-from perennial.web.bodies import LONGEST_ID, inflate, parse_json, read_body, require_json, too_deep
+from perennial.integrations.sendgrid.events import SOURCE, STOPS, TOUCH_ARGUMENT, kind_of
+from perennial.integrations.sendgrid.signature import SIGNATURE, TIMESTAMP
+from perennial.web.bodies import inflate, parse_json, read_body, require_json, too_deep
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import TRY_AGAIN_SECONDS, RequestError, answers
-from perennial.web.signatures import SIGNATURE, TIMESTAMP
 
 MOST_BYTES = 5 * 1024 * 1024
-SOURCE = "sendgrid"
-_NAMES_IT = ("event", "sg_message_id", "email", "timestamp", "url", "url_offset", "attempt", "reason")
+_IDENTITY = ("event", "sg_message_id", "email", "timestamp", "url", "url_offset", "attempt", "reason")
 
 router = APIRouter(tags=["webhooks"])
 
@@ -108,8 +104,8 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
     incoming = [
         Incoming(
             source=SOURCE,
-            event_id=event_id(one.get("sg_event_id")),
-            identity=tuple([one.get(name) for name in _NAMES_IT]),
+            event_id=event_id_of(one.get("sg_event_id")),
+            identity=tuple([one.get(name) for name in _IDENTITY]),
             body=one,
             received_at=now,
         )
@@ -120,12 +116,12 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
         Stop(
             number,
             behaviour,
-            _moment(body.get("timestamp"), now),
-            _text(body.get(TOUCH_ARGUMENT)),
-            _text(body.get("email")),
+            min(unix_moment_of(body.get("timestamp")) or now, now),
+            text_of(body.get(TOUCH_ARGUMENT)),
+            text_of(body.get("email")),
         )
         for number, event in enumerate(incoming)
-        if (behaviour := stop_behaviour(body := event.body))
+        if (behaviour := STOPS.get(kind_of(body := event.body)))
     ]
 
     async def stop(session: AsyncSession) -> None:
@@ -145,40 +141,3 @@ def is_event(element: Any) -> bool:
         return False
     name = element.get("event")
     return isinstance(name, str) and name != "" and not too_deep(element)
-
-
-def stop_behaviour(event: Mapping[str, Any]) -> str | None:
-    """What an event that forbids any further mail to its lead means; None if it does not forbid it.
-
-    A bounce that is soft, or a rejection of us, says nothing about the address: see `bounces` beside this module.
-    """
-    match event.get("event"):
-        case "unsubscribe" | "group_unsubscribe":
-            return "lead.opted_out"
-        case "spamreport":
-            return "email.complained"
-        case "bounce" if bounce_of(event) == "hard":
-            return "email.bounced"
-        case "dropped":
-            return dropped_means(event)
-        case _:
-            return None
-
-
-def event_id(value: Any) -> str | None:
-    """A source's own id for an event as it is stored; one too long for its column by its hash, None if unusable."""
-    if not isinstance(value, str) or not value:
-        return None
-    return value if len(value) <= LONGEST_ID else sha256(value.encode()).hexdigest()
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _moment(seconds: Any, now: datetime) -> datetime:
-    """When an event happened, at the latest now; now if it does not say."""
-    try:
-        return min(datetime.fromtimestamp(float(seconds), UTC), now)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return now

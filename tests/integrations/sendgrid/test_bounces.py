@@ -5,39 +5,36 @@ from datetime import timedelta
 import pytest
 
 from models.intake import Event
-from nurture.people.scoring import DEFAULT_MODEL
-from perennial.intake.translate import Translator
-from perennial.integrations.sendgrid.bounces import bounce_of, note_of_ours, our_rejections
-from perennial.leads.identity import Identities
+from perennial.intake.rejections import rejection_note, sender_rejections
+from perennial.integrations.sendgrid.bounces import bounce_kind, receiver_reason
+from perennial.integrations.sendgrid.meanings import read_sendgrid
 from perennial.platform.database import Database
 from tests.builders import store
-from tests.people import NOON, SECRET, does, person, settle
-
-READER = Translator(Identities(SECRET), DEFAULT_MODEL)
+from tests.people import NOON, does, person, settle
 
 
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        ({"status": "5.1.1", "type": "bounce", "reason": "550 5.1.1 user unknown"}, "hard"),
-        ({"status": "5.0.0", "type": "bounce", "bounce_classification": "Invalid Address"}, "hard"),
-        ({"type": "bounce"}, "hard"),
-        ({"status": "4.2.2", "type": "blocked", "reason": "452 4.2.2 over quota"}, "soft"),
-        ({"status": "5.2.2", "type": "bounce", "reason": "552 mailbox full"}, "soft"),
-        ({"type": "blocked", "reason": "connection timed out"}, "soft"),
-        ({"type": "bounce", "bounce_classification": "Mailbox Unavailable"}, "soft"),
-        ({"status": "5.7.1", "type": "bounce", "reason": "550 5.7.1 message refused"}, "ours"),
-        ({"status": "5.7.26", "type": "blocked", "reason": "fails DMARC"}, "ours"),
-        ({"type": "blocked", "reason": "554 your IP is on a block list, see rbl.example"}, "ours"),
-        ({"type": "blocked", "bounce_classification": "Reputation"}, "ours"),
-        ({"type": "blocked", "bounce_classification": "Content", "reason": "looks like spam"}, "ours"),
-        ({"status": "4.7.0", "type": "blocked", "reason": "421 4.7.0 too many messages"}, "ours"),
-        ({"status": None, "reason": None, "bounce_classification": None}, "hard"),
+        ({"status": "5.1.1", "type": "bounce", "reason": "550 5.1.1 user unknown"}, "hard-bounce"),
+        ({"status": "5.0.0", "type": "bounce", "bounce_classification": "Invalid Address"}, "hard-bounce"),
+        ({"type": "bounce"}, "hard-bounce"),
+        ({"status": "4.2.2", "type": "blocked", "reason": "452 4.2.2 over quota"}, "soft-bounce"),
+        ({"status": "5.2.2", "type": "bounce", "reason": "552 mailbox full"}, "soft-bounce"),
+        ({"type": "blocked", "reason": "connection timed out"}, "soft-bounce"),
+        ({"type": "bounce", "bounce_classification": "Mailbox Unavailable"}, "soft-bounce"),
+        ({"status": "5.7.1", "type": "bounce", "reason": "550 5.7.1 message refused"}, "sender-rejected"),
+        ({"status": "5.7.26", "type": "blocked", "reason": "fails DMARC"}, "sender-rejected"),
+        ({"type": "blocked", "reason": "554 your IP is on a block list, see rbl.example"}, "sender-rejected"),
+        ({"type": "blocked", "bounce_classification": "Reputation"}, "sender-rejected"),
+        ({"type": "blocked", "bounce_classification": "Content", "reason": "looks like spam"}, "sender-rejected"),
+        ({"status": "4.7.0", "type": "blocked", "reason": "421 4.7.0 too many messages"}, "sender-rejected"),
+        ({"status": None, "reason": None, "bounce_classification": None}, "hard-bounce"),
     ],
 )
 def test_a_bounce_is_read_for_whose_fault_it_is(event: dict[str, str | None], said: str) -> None:
-    """Only a hard one suppresses; ours is no lead's fault."""
-    assert bounce_of(event) == said
+    """Only a hard bounce suppresses; a rejection of the sender is no lead's fault."""
+    assert bounce_kind(event) == said
 
 
 @pytest.mark.parametrize(
@@ -47,33 +44,37 @@ def test_a_bounce_is_read_for_whose_fault_it_is(event: dict[str, str | None], sa
         ("Spam Reporting Address", "email.complained", ""),
         ("Bounced Address", "email.bounced", ""),
         ("Invalid", "email.bounced", ""),
-        ("Invalid SMTPAPI header", None, "rejected for our sake: Invalid SMTPAPI header"),
-        ("Spam Content", None, "rejected for our sake: Spam Content"),
-        (None, None, "rejected for our sake: no reason given"),
+        ("Invalid SMTPAPI header", None, "rejected because of our sender reputation: Invalid SMTPAPI header"),
+        ("Spam Content", None, "rejected because of our sender reputation: Spam Content"),
+        (None, None, "rejected because of our sender reputation: no reason given"),
     ],
 )
 async def test_a_mail_that_was_not_even_tried_says_why(
     database: Database, reason: str | None, behaviour: str | None, note: str
 ) -> None:
-    """By SendGrid's own lists it is the lead's, and its journeys hear of it; the rest is ours."""
+    """By SendGrid's own lists it is the lead's, and its journeys hear of it; the rest is about us."""
     await settle(database, person("ada"))
     body = {"event": "dropped", "reason": reason, "email": "ada@example.com", "timestamp": NOON.timestamp()}
     event = Event(source="sendgrid", fingerprint="f", body=body, received_at=NOON)
 
-    meaning = await does(database, lambda session: READER.meaning(session, event))
+    meaning = await does(database, lambda session: read_sendgrid(session, event))
 
-    assert [(each.lead_id, each.name) for each in meaning.happenings] == ([("ada", behaviour)] if behaviour else [])
+    assert [(each.lead_id, each.name) for each in meaning.reports] == ([("ada", behaviour)] if behaviour else [])
     assert (meaning.state, meaning.note) == ("done", note)
 
 
-async def test_rejections_for_our_sake_are_listed_for_a_person(database: Database) -> None:
+async def test_rejections_because_of_us_are_listed_for_a_person(database: Database) -> None:
     """The latest first, without the address that the receiver quotes, and without the bounces of leads."""
     refused = {"email": "Ada@example.com", "reason": "550 5.7.1 <ada@example.com> your IP is block listed"}
-    for number, (days, note) in enumerate(((0, note_of_ours({})), (1, ""), (2, note_of_ours(refused)))):
+    notes = rejection_note(receiver_reason({})), "", rejection_note(receiver_reason(refused))
+    for days, note in enumerate(notes):
         at = NOON + timedelta(days=days)
-        await store(database, Event(source="sendgrid", fingerprint=str(number), body={}, received_at=at, note=note))
-    assert await does(database, lambda session: our_rejections(session, NOON)) == [
-        (NOON + timedelta(days=2), "rejected for our sake: 550 5.7.1 <the address> your IP is block listed"),
-        (NOON, "rejected for our sake: no reason given"),
+        await store(database, Event(source="sendgrid", fingerprint=str(days), body={}, received_at=at, note=note))
+    assert await does(database, lambda session: sender_rejections(session, NOON)) == [
+        (
+            NOON + timedelta(days=2),
+            "rejected because of our sender reputation: 550 5.7.1 <the address> your IP is block listed",
+        ),
+        (NOON, "rejected because of our sender reputation: no reason given"),
     ]
-    assert len(await does(database, lambda session: our_rejections(session, NOON + timedelta(days=1)))) == 1
+    assert len(await does(database, lambda session: sender_rejections(session, NOON + timedelta(days=1)))) == 1

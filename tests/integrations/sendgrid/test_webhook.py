@@ -14,7 +14,7 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import Consent, LeadRow, Suppression
-from perennial.web.signatures import SIGNATURE, TIMESTAMP, SendGridSignature
+from perennial.integrations.sendgrid.signature import SIGNATURE, TIMESTAMP, SendGridSignature
 from tests.builders import NOON
 from tests.web.serving import LONG_AGO, SENDGRID_KEY, Service, click, serving, signed
 from tests.web.stored import Store

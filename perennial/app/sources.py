@@ -1,0 +1,32 @@
+"""The sources of events, each with its reader. A new source is a folder in `perennial/integrations` and a line here."""
+
+from collections.abc import Mapping
+
+from nurture.people.scoring import ScoringModel
+from perennial.intake import own
+from perennial.intake.meaning import Reader, Translator
+from perennial.integrations.clicks import links as clicks
+from perennial.integrations.clicks.meanings import read_click
+from perennial.integrations.crm import webhook as crm
+from perennial.integrations.crm.meanings import read_crm
+from perennial.integrations.segment import api as segment
+from perennial.integrations.segment.meanings import SegmentReader
+from perennial.integrations.sendgrid import events as sendgrid
+from perennial.integrations.sendgrid.meanings import read_sendgrid
+from perennial.leads.identity import Identities
+
+
+def readers(secret: str, scoring: ScoringModel) -> Mapping[str, Reader]:
+    """The reader of each source. `secret` is the installation's: it keys the hashes of barred addresses."""
+    return {
+        own.SOURCE: own.read_own,
+        sendgrid.SOURCE: read_sendgrid,
+        segment.SOURCE: SegmentReader(Identities(secret, scoring)),
+        crm.SOURCE: read_crm,
+        clicks.SOURCE: read_click,
+    }
+
+
+def translator(secret: str, scoring: ScoringModel) -> Translator:
+    """What reads every event that this installation takes."""
+    return Translator(readers(secret, scoring))

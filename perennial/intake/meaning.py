@@ -1,0 +1,59 @@
+"""What a stored event means: the port that each source implements, and the one place that asks it.
+
+A vendor's reader lives in its folder (`perennial.integrations`); `perennial.app.sources` lists them all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.intake import Event
+from nurture.errors import InputError
+from perennial.intake.reports import Report
+
+State = Literal["done", "anonymous", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What an event means: behaviours to report, and the state it ends in once they are told."""
+
+    state: State
+    reports: tuple[Report, ...] = ()
+    note: str = ""
+
+
+IGNORED = Meaning("ignored")
+
+
+class Reader(Protocol):
+    """Reads the events of one source."""
+
+    async def __call__(self, session: AsyncSession, event: Event, /) -> Meaning:
+        """What an event means; what it tells of touches and identities is written in the caller's transaction.
+
+        Raises InputError, NotFoundError, KeyError, TypeError or ValueError if the event makes no sense.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """Reads events, each by the reader of its source."""
+
+    readers: Mapping[str, Reader]
+
+    async def meaning(self, session: AsyncSession, event: Event) -> Meaning:
+        """What a stored event means. Raises InputError for an unknown source, and what its reader raises."""
+        reader = self.readers.get(event.source)
+        if reader is None:
+            raise InputError(f"no such source: {event.source}")
+        return await reader(session, event)
+
+
+def behaviour_id(event: Event) -> str:
+    """The id of the behaviour that an event reports: the same for the same event, and opaque."""
+    return f"{event.source[:2]}{sha256(event.fingerprint.encode()).hexdigest()[:30]}"

@@ -1,0 +1,51 @@
+"""A behaviour as it is reported, and what becomes of the report."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nurture.people.behaviours import behaviour_kind
+
+LONGEST_SUBJECT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A behaviour of a lead. `id` names it for good: reported twice, it counts once."""
+
+    id: str
+    lead_id: str
+    name: str
+    props: dict[str, Any]
+    at: datetime
+    touch_id: str | None = None
+    bot: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The one property that journeys match on; empty if the kind has none. A path loses its query."""
+        wanted = behaviour_kind(self.name).subject
+        value = str(self.props.get(wanted, "")) if wanted else ""
+        if wanted == "path":
+            value = value.partition("?")[0].partition("#")[0]
+        return value[:LONGEST_SUBJECT]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a report: whether it was new, the score after it, the workflows to tell, the tracks it starts.
+
+    `waiting` counts the journeys that did not listen for it; they read it at their next decision.
+    """
+
+    report: Report
+    new: bool
+    score: int
+    workflows: tuple[str, ...] = ()
+    entering: tuple[str, ...] = ()
+    waiting: int = 0
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The tracks whose journeys are told at once."""
+        return tuple(workflow.partition("/")[0] for workflow in self.workflows)

@@ -1,0 +1,37 @@
+"""Verify that the CRM made a webhook call, by Standard Webhooks.
+
+Nothing here raises for what a stranger sends: `fault` returns the `RequestError` to raise, or None.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from perennial.web.errors import RequestError
+
+
+@dataclass(frozen=True)
+class StandardSignature:
+    """https://www.standardwebhooks.com: HMAC-SHA256 over id, timestamp and body; good for five minutes."""
+
+    webhook: Webhook
+
+    @classmethod
+    def from_secret(cls, secret: str) -> "StandardSignature":
+        """From the shared secret, `whsec_...`, which the settings have checked."""
+        return cls(Webhook(secret))
+
+    def fault(self, headers: Mapping[str, str], body: bytes) -> RequestError | None:
+        """What is wrong with the signature; None if nothing is."""
+        names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+        if not all(headers.get(name) for name in names):
+            return RequestError(401, "signature_missing", f"send {', '.join(names)} as Standard Webhooks asks for")
+        try:
+            self.webhook.verify(body, {name: headers[name] for name in names}, json_parse=False)
+        except WebhookVerificationError as error:
+            code = "stale" if "too" in str(error) else "signature"
+            return RequestError(403, code, f"the call is not taken: {str(error).lower()}")
+        except ValueError:  # the package splits and decodes what it is sent
+            return RequestError(403, "signature", "the call is not taken: its signature cannot be read")
+        return None

@@ -1,0 +1,78 @@
+"""What a stored Segment call means: whose it is, and the behaviour that it reports, if it is one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.intake import Event
+from nurture.people.behaviours import BEHAVIOURS
+from perennial.intake.fields import identifier_of, mapping_of, moment_of
+from perennial.intake.meaning import Meaning, behaviour_id
+from perennial.intake.reports import Report
+from perennial.leads.identity import Identities
+
+NAMES = {
+    "demo requested": "demo.requested",
+    "form submitted": "form.submitted",
+    "content downloaded": "content.downloaded",
+    "event attended": "event.attended",
+    "webinar attended": "event.attended",
+}
+"""Names of `track` calls that mean a behaviour. Our own (`form.submitted`) mean themselves, others nothing."""
+
+_NEVER_FROM_A_BROWSER = ("sales.", "deal.", "lead.", "email.")
+"""A browser can claim anything: what sales and mail servers report comes by their own webhooks."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentReader:
+    """Reads Segment's calls. Makes leads, and writes down their names, in the caller's transaction."""
+
+    identities: Identities
+
+    async def __call__(self, session: AsyncSession, event: Event, /) -> Meaning:
+        """What a call means; `anonymous` if its visitor is no lead yet."""
+        body = event.body
+        kind = body.get("type")
+        at = moment_of(body.get("timestamp")) or event.received_at
+        traits = mapping_of(body.get("traits")) or mapping_of(mapping_of(body.get("context")).get("traits"))
+        properties = mapping_of(body.get("properties"))
+        email = traits.get("email") or properties.get("email")
+        lead_id = event.lead_id or await self.identities.resolve(
+            session,
+            user_id=identifier_of(body.get("userId"))
+            or (identifier_of(body.get("previousId")) if kind == "alias" else None),
+            anonymous_id=identifier_of(body.get("anonymousId")),
+            email=email if isinstance(email, str) else None,
+            traits={**traits, **({"consent": properties["consent"]} if "consent" in properties else {})},
+            at=at,
+        )
+        if lead_id is None:
+            return Meaning("anonymous" if event.anonymous_id else "ignored", note="nobody's yet")
+        name, props = _behaviour_of(str(kind), body, properties)
+        if name is None:
+            return Meaning("done")
+        return Meaning("done", (Report(behaviour_id(event), lead_id, name, props, at),))
+
+
+def _behaviour_of(
+    kind: str, body: Mapping[str, Any], properties: Mapping[str, Any]
+) -> tuple[str | None, dict[str, Any]]:
+    """The behaviour that a call reports, with its properties; None if it reports none."""
+    if kind == "page":
+        page = mapping_of(mapping_of(body.get("context")).get("page"))
+        path = properties.get("path") or page.get("path")
+        return ("page.viewed", {"path": str(path)}) if path else (None, {})
+    if kind != "track":
+        return None, {}
+    event = str(body.get("event", ""))
+    name = event if event in BEHAVIOURS else NAMES.get(event.lower())
+    if name is None or name.startswith(_NEVER_FROM_A_BROWSER):
+        return None, {}
+    subject = BEHAVIOURS[name].subject
+    value = properties.get(subject) if subject else None
+    if subject and value is None:
+        value = properties.get("name") or properties.get("title") or ""
+    return name, {subject: str(value)} if subject else {}
