@@ -1,6 +1,6 @@
-"""What a track does while it runs: calls that a track must not make, and running on without end, each with its line.
+"""Watch a track while it runs: calls that it must not make, and running on without end, each with its line.
 
-Source shows a breach that is spelled out (see `nurture.journey.rules`); this sees the one that hides in a library.
+`nurture.journey.rules` finds what the source spells out; this finds what hides behind a call.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from nurture.errors import TrackError
 from nurture.journey.rules import CLOCKS, FORBIDDEN_BUILTINS, FORBIDDEN_MODULES, REMEDY
 
 MOST_LINES = 50_000
-"""A plan that runs so many lines of a track's own code will not come to a step."""
+"""A run of a track over more lines than this will not come to a step."""
 
 _OURS = str(Path(__file__).parents[1])
 _PLAN = str(Path(__file__).parents[1] / "journey" / "plan.py")
@@ -26,7 +26,10 @@ _SAME = {"posix": "os", "nt": "os", "_pyio": "io"}
 
 
 class Guard:
-    """Watches the code of one track, in these files, while `watching()`; `breaches` are `file:line: what; remedy`."""
+    """Watches the code of one track, in these files, while `watching()`.
+
+    `breaches` are `file:line: what; remedy`; `where` is the last line of the track that ran, as `file:line`.
+    """
 
     def __init__(self, *files: str) -> None:
         self.files = files
@@ -36,7 +39,7 @@ class Guard:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch what runs in the block; whoever traced or profiled before does so again after it."""
+        """Watch what runs in the block, and put back the profiler and tracer that were set before."""
         profiler, tracer = sys.getprofile(), sys.gettrace()
         self._lines = 0
         sys.settrace(self._trace)
@@ -75,7 +78,7 @@ class Guard:
         caller = frame if event == "c_call" else frame.f_back
         hidden = f"{caller.f_code.co_filename}:{caller.f_lineno}" if caller is not None else place
         also = "" if hidden == place else f", at {hidden}"
-        # One breach leads to others further in; the first says it.
+        # One breach leads to others further in: report the first.
         if not any(found.startswith(f"{place}: ") for found in self.breaches):
             self.breaches[f"{place}: {broken}{also}; {REMEDY}"] = None
 

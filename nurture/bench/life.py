@@ -7,7 +7,7 @@ track stands on it: rehearsal, try-out, simulation, what-if, benchmarks, tests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -34,6 +34,9 @@ from nurture.journey.track import Track
 Event = Behaved | Scored | Paused | Resumed | Overridden | Released | Exited
 """What the world, or a person at the controls, adds to a journal."""
 
+Decide = Callable[[Track, Journal, datetime, Catalogue], Decision]
+"""What takes a decision: `plan`, or something that watches it."""
+
 
 class World(Protocol):
     """What the journal cannot know: what becomes of a step, what happens next, and the score."""
@@ -41,10 +44,10 @@ class World(Protocol):
     def answer(self, step: AnyStep, now: datetime) -> Done | Deferred | Event:
         """Carry out a step: done, refused or put off; or the event that came first, after which it is asked again."""
 
-    def next_event(self, park: Park, by: datetime | None) -> Event | None:
-        """Take the next event while the lead rests at `park`, up to `by` (None: however late); None if none is left.
+    def next_event(self, park: Park, now: datetime, by: datetime | None) -> Event | None:
+        """Take the next event of a rest at `park`, from `now` up to `by` (None: however late), or None.
 
-        Each event is given once, in order. One that was heard late may have happened before the rest began.
+        Each event is given once, in order. One that is heard late may have happened before `now`.
         """
 
     def score(self, now: datetime) -> Scored | None:
@@ -58,11 +61,11 @@ class QuietWorld:
         """Success."""
         return succeeded(step, now)
 
-    def next_event(self, park: Park, by: datetime | None) -> Event | None:  # noqa: ARG002 - as the protocol names them
+    def next_event(self, park: Park, now: datetime, by: datetime | None) -> Event | None:  # noqa: ARG002 - the protocol's
         """Silence."""
         return None
 
-    def score(self, now: datetime) -> Scored | None:  # noqa: ARG002 - as the protocol names it
+    def score(self, now: datetime) -> Scored | None:  # noqa: ARG002 - the protocol's
         """The score stays."""
         return None
 
@@ -99,7 +102,8 @@ class Life:
     """One lead on one track: its journal and the time it is for it, lived on by `turns()` or step by step.
 
     Between two turns its driver may `record` or `note` what else happens. The journal given may be of any length: a new
-    journey's holds `Enrolled` alone. `now` is the moment to go on from, by default the journal's last.
+    journey's holds `Enrolled` alone. `now` is the moment to go on from, by default the journal's last; `decide` takes
+    the decisions, `plan` by default.
     """
 
     def __init__(
@@ -109,6 +113,8 @@ class Life:
         world: World | None = None,
         now: datetime | None = None,
         catalogue: Catalogue = NO_CONTENT,
+        *,
+        decide: Decide = plan,
     ) -> None:
         self.track = track
         self.journal = journal
@@ -116,6 +122,7 @@ class Life:
         self.now = now or journal.last_at
         self.catalogue = catalogue
         self.decision: Decision | None = None
+        self._decide = decide
         self._due = True  # a decision is due: something was recorded since the last
 
     @property
@@ -143,7 +150,7 @@ class Life:
 
     def decide(self) -> Turn:
         """Take one decision and record what it derived."""
-        turn = Turn(self.journal, self.now, plan(self.track, self.journal, self.now, self.catalogue))
+        turn = Turn(self.journal, self.now, self._decide(self.track, self.journal, self.now, self.catalogue))
         self.decision = turn.decision
         self.journal = self.journal.after(turn.decision.facts)
         self._due = not isinstance(turn.decision.next, Park | Finish)
@@ -184,7 +191,7 @@ class Life:
             return False
         end = until if park.until is None else park.until if until is None else min(park.until, until)
         unheard: list[Event] = []
-        while (event := self.world.next_event(park, end)) is not None:
+        while (event := self.world.next_event(park, self.now, end)) is not None:
             if self._ends_rest(event, park):
                 self.note(*unheard)
                 self.record(event)

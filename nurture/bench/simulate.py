@@ -147,7 +147,7 @@ class SimulatedWorld:
             self._expect(self._model.after_hand_off(self._lead.id, f"{self._lead.id}/{step.key}", now))
         return succeeded(step, now)
 
-    def next_event(self, park: Park, by: datetime | None) -> Behaved | None:  # noqa: ARG002 - as the protocol names it
+    def next_event(self, park: Park, now: datetime, by: datetime | None) -> Behaved | None:  # noqa: ARG002 - the protocol's
         """The next behaviour of the model."""
         if not self._planned or (by is not None and self._planned[0][0] > by):
             return None

@@ -25,7 +25,7 @@ class Script(QuietWorld):
         planned = self.answers.get(step.key)
         return planned.pop(0) if planned else super().answer(step, now)
 
-    def next_event(self, park: Park, by: datetime | None) -> Event | None:
+    def next_event(self, park: Park, now: datetime, by: datetime | None) -> Event | None:
         return self.events.pop(0) if self.events and (by is None or self.events[0].at <= by) else None
 
     def score(self, now: datetime) -> Scored | None:
