@@ -21,6 +21,7 @@ from nurture.journey.journal import Journal
 from nurture.journey.plan import look_ahead, plan
 from nurture.journey.track import Registry
 from nurture.people.scoring import ScoringModel
+from perennial.journeys.alerts import raise_for_edit
 from perennial.journeys.read_model import forget_facts, write_decision, write_facts, write_head
 from perennial.leads.lock import lock_lead
 from perennial.leads.scores import rescore
@@ -67,6 +68,7 @@ class DecideActivity:
             await write_decision(connection, enrolment_id, asked.total, asked.now, decision.next, decision.because)
             await write_facts(connection, enrolment_id, asked.saved, [*unsaved, *news])
             await write_head(connection, asked.enrolment_id, asked.now, decision.next, decision.because)
+            await raise_for_edit(connection, enrolment_id, asked.lead_id, decision, asked.now)
         return Decided(
             facts=tuple(news),
             next=decision.next,

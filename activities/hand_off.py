@@ -6,12 +6,13 @@ from secrets import token_hex
 from sqlalchemy import select
 from temporalio import activity
 
-from models.journeys import Alert, HandOffRow
+from models.journeys import HandOffRow
 from models.leads import LeadRow
 from models.messages import StepOrder, StepOutcome
 from nurture.journey.decision import AlertStep
 from nurture.journey.decision import HandOff as HandOffStep
 from nurture.journey.facts import Done
+from perennial.journeys.alerts import raise_alert
 from perennial.journeys.read_model import write_facts
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database, upsert_ignore
@@ -55,13 +56,6 @@ class PeopleActivities:
             raise TypeError(f"alert got a {step.kind}")
         at = self.time.on_time(order.now)
         async with self.database.writing() as session:
-            row = {
-                "enrolment_id": order.enrolment_id,
-                "lead_id": order.lead_id,
-                "step_key": step.key,
-                "text": step.text,
-                "at": at,
-            }
-            await session.execute(upsert_ignore(Alert, row))
+            await raise_alert(session, order.enrolment_id, order.lead_id, step.key, step.text, at)
             await write_facts(session, order.enrolment_id, order.seq, [Done(at, step.key, "done")])
         return StepOutcome(at=at)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy import Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, refers_to
 from models.types import BIG_ID
+
+_HELD = text("status = 'held'")
 
 
 class Enrolment(Base):
@@ -19,13 +21,14 @@ class Enrolment(Base):
     __table_args__ = (
         UniqueConstraint("lead_id", "track", "number"),
         Index(None, "track", "status", "step"),
+        Index("ix_enrolments_held", "track", sqlite_where=_HELD, postgresql_where=_HELD),
     )
 
     id: Mapped[str] = mapped_column(String(160), primary_key=True)  # {track}/{lead_id}/{number}
     lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     track: Mapped[str] = mapped_column(String(64))
     number: Mapped[int]
-    status: Mapped[str] = mapped_column(String(16))  # starting | active | paused | finished
+    status: Mapped[str] = mapped_column(String(16))  # starting | active | paused | held | finished
     cause: Mapped[str] = mapped_column(String(128), default="")
     priority: Mapped[int] = mapped_column(default=0)
     step: Mapped[str] = mapped_column(String(160), default="")

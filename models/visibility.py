@@ -17,6 +17,9 @@ STEP = SearchAttributeKey.for_keyword("Step")
 OUTCOME = SearchAttributeKey.for_keyword("Outcome")
 PAUSED = SearchAttributeKey.for_bool("Paused")
 
+HELD = "held"
+"""The step of every lead that an edit left without a place, so that one filter lists them: `Step = 'held'`."""
+
 _KEYWORDS = {key.name: key for key in (STAGE, SCORE_BAND, STEP, OUTCOME)}
 
 
@@ -43,12 +46,22 @@ def attributes(journal: Journal, following: AnyNext, scoring: ScoringModel) -> d
     shown: dict[str, str | bool] = {
         STAGE.name: stage,
         SCORE_BAND.name: scoring.band_of(score),
-        STEP.name: "finished" if isinstance(following, Finish) else place(journal, following.key),
+        STEP.name: _step(journal, following),
         PAUSED.name: journal.paused,
     }
     if isinstance(following, Finish):
         shown[OUTCOME.name] = following.outcome
     return shown
+
+
+def _step(journal: Journal, following: AnyNext) -> str:
+    match following:
+        case Finish():
+            return "finished"
+        case Park(why="held"):
+            return HELD
+        case _:
+            return place(journal, following.key)
 
 
 def place(journal: Journal, key: str) -> str:

@@ -1,6 +1,7 @@
 """What people read: `mail`, the mailbox of development and demos, and `alerts`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,12 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import func, select
 
-from models.journeys import Alert
 from models.leads import LeadRow
 from models.touches import Message
 from nurture.errors import InputError, NotFoundError
 from perennial.cli.shared import Json, lead_of, opened_database, out, print_json, run
 from perennial.intake.rejections import sender_rejections
+from perennial.journeys.alerts import AlertLine, latest_alerts
 from perennial.mailroom.client import MailboxClient
 from perennial.mailroom.serve import running_mailbox
 
@@ -120,30 +121,29 @@ def alerts(
     found, rejections = run(_alerts(last))
     if as_json:
         ours = [{"at": at, "text": note, "lead_id": None, "email": None} for at, note in rejections]
-        print_json([*({**_columns(alert), "email": email} for alert, email in found), *ours])
+        print_json([*(asdict(line) for line in found), *ours])
         return
     console = out()
-    for alert, email in found:
-        console.print(
-            f"{alert.at:%d %b %Y %H:%M}  [bold]{escape(alert.text)}[/]  {escape(email)}  [dim]{alert.lead_id}[/]"
-        )
+    for line in found:
+        console.print(f"{line.at:%d %b %Y %H:%M}  [bold]{escape(line.text)}[/]  {_whose(line)}")
     for at, note in rejections:
         console.print(f"{at:%d %b %Y %H:%M}  [bold red]{escape(note)}[/]")
     if rejections:
         console.print("Look after the sender's reputation: SPF, DKIM, DMARC, complaints, the text.")
+    if any(line.held for line in found):
+        console.print("Put held leads on their way: `starter.py release --track TRACK --at STEP`, or mend the track.")
     if not found and not rejections:
         console.print("Nothing calls for attention.")
 
 
-async def _alerts(last: int) -> tuple[list[tuple[Alert, str]], list[tuple[datetime, str]]]:
+def _whose(line: AlertLine) -> str:
+    one = f"{escape(line.email)}  [dim]{line.lead_id}[/]"
+    return one if line.leads == 1 else f"{line.leads:,} leads on {line.track}, one of them {one}"
+
+
+async def _alerts(last: int) -> tuple[list[AlertLine], list[tuple[datetime, str]]]:
     async with opened_database() as inst, inst.database.reading() as session:
-        rows = await session.execute(
-            select(Alert, LeadRow.email)
-            .join(LeadRow, LeadRow.id == Alert.lead_id)
-            .order_by(Alert.id.desc())
-            .limit(last)
-        )
-        found = [(alert, email) for alert, email in rows][::-1]
+        found = await latest_alerts(session, last)
         return found, (await sender_rejections(session, inst.now() - LATELY))[:last][::-1]
 
 

@@ -18,7 +18,11 @@ from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, s
 Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
 InUtc = Annotated[bool, typer.Option("--utc", help="Times in UTC, not in the lead's own zone.")]
 
+HALTED = {"paused": "[yellow]paused[/], ", "held": "[red]held[/], "}
+
 STYLES = {
+    "held": "red",
+    "explained": "dim",
     "sent": "green",
     "refused": "yellow",
     "deferred": "yellow",
@@ -46,7 +50,7 @@ def show(lead: Named, *, utc: InUtc = False, as_json: Json = False) -> None:
     _print_head(console, story)
     console.print("\n[bold]Where it stands[/]" if story.standings else "\nOn no track yet.")
     for standing in story.standings:
-        _print_standing(console, standing, coming.get(standing.enrolment_id), zone)
+        _print_standing(console, standing, coming.get(standing.enrolment_id), zone, story.lead["id"])
     console.print(f"\n[bold]What happened[/]  [dim]times in {'UTC' if utc else story.lead['time_zone']}[/]")
     many = len({standing.track for standing in story.standings}) > 1
     day = ""
@@ -71,15 +75,22 @@ def _print_head(console: Console, story: LeadStory) -> None:
         console.print(f"[red]Never mailed again: {', '.join(story.suppressed)}[/]")
 
 
-def _print_standing(console: Console, standing: JourneyLine, coming: Ahead | None, zone: tzinfo) -> None:
+def _print_standing(console: Console, standing: JourneyLine, coming: Ahead | None, zone: tzinfo, lead_id: str) -> None:
     if standing.status == "finished":
         ended = date_in(standing.ended_at, zone) if standing.ended_at else ""
         console.print(f"  {standing.track}: [bold]{escape(standing.outcome or 'finished')}[/] on {ended}")
         return
     until = f" until {time_in(standing.until, zone)}" if standing.until else ""
-    paused = "[yellow]paused[/], " if standing.status == "paused" and standing.step != "paused" else ""
-    console.print(f"  {standing.track}: {paused}[bold]{escape(standing.step)}[/]{until}")
-    if standing.because:
+    halted = HALTED.get(standing.status, "") if standing.step != standing.status else ""
+    console.print(f"  {standing.track}: {halted}[bold]{escape(standing.step)}[/]{until}")
+    if standing.edited:
+        console.print(f"    the track was edited: {escape('; '.join(standing.edited))}")
+    if standing.status == "held":
+        console.print(f"    [red]nothing is sent:[/] {escape('; '.join(standing.because))}")
+        console.print(
+            f"    mend the track, or [bold]starter.py release {lead_id} --track {standing.track} --at STEP[/]"
+        )
+    elif standing.because:
         console.print(f"    [dim]because {escape('; '.join(standing.because))}[/]")
     if coming is not None:
         console.print(f"    then {escape(coming.what)}, {time_in(coming.at, zone)}, if the lead stays quiet")

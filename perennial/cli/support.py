@@ -69,7 +69,8 @@ async def _places(registry: Registry) -> dict[str, dict[str, Any]]:
             if status == "finished":
                 ended[outcome or "finished"] += count
             else:
-                standing[_place(step) if step else "waiting for a worker"] += count
+                held = "held at " if status == "held" else ""
+                standing[held + _place(step) if step else "waiting for a worker"] += count
         story = registry[name].story.partition("\n")[0] if name in registry else "no longer in workflows/tracks"
         found[name] = {"story": story, "journeys": dict(journeys), "standing": dict(standing), "ended": dict(ended)}
     return found
@@ -104,6 +105,8 @@ def why(
         console.print(f"[bold]{escape(ruling.what)}[/]{until}{when}  [dim]{ruling.track}[/]")
         for reason in ruling.because or ("no decision is recorded yet",):
             console.print(f"  because {escape(reason)}")
+        for difference in ruling.edited:
+            console.print(f"  the track was edited: {escape(difference)}")
 
 
 async def _rulings(name: str, step: str | None, track: str | None) -> tuple[tzinfo, list[Ruling]]:
@@ -116,7 +119,7 @@ async def _rulings(name: str, step: str | None, track: str | None) -> tuple[tzin
         zone = ZoneInfo(lead.time_zone)
         if step is None:
             running = [stay for stay in stays if stay.status != "finished"]
-            return zone, [present_ruling(stay, inst.now()) for stay in running or stays[:1]]
+            return zone, [await present_ruling(session, stay, inst.now()) for stay in running or stays[:1]]
         rulings = await rulings_on(session, stays, step)
         if not rulings:
             known = ", ".join(await steps_of(session, stays)) or "none"

@@ -77,7 +77,7 @@ class Enroller:
         request = Request(reason=reason)
         async with self.database.reading() as session:
             last = await _last_enrolment(session, track.name, lead_id)
-        if last is not None and last.status in {"active", "paused"}:
+        if last is not None and last.status in {"active", "paused", "held"}:
             try:
                 await self.client.get_workflow_handle(workflow_id(track.name, lead_id)).signal("refresh", request)
             except RPCError as error:

@@ -104,8 +104,8 @@ async def write_head(
                 "listens": list(following.listens),
                 "wakes_at_score": following.wakes_at_score,
             }
-            if following.why == "paused":
-                values["status"] = "paused"
+            if following.why in {"paused", "held"}:
+                values["status"] = following.why
         case _:
             values |= {"step": following.key}
     connection = await connection_of(transaction)

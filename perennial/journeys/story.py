@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.journeys import DecisionRow, Enrolment, FactRow, HandOffRow
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from models.touches import Message, Touch
-from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Scored
+from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Explained, Scored
 from nurture.journey.matchers import say_behaviour
 from nurture.journey.wording import say_fact, say_key
 from nurture.people.scoring import Score, ScoringModel
@@ -33,7 +33,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class JourneyLine:
-    """Where a lead stands, or how it ended, on one track; `step` is in words, `until` when a wait ends by time."""
+    """Where a lead stands, or how it ended, on one track; `step` is in words, `until` when a wait ends by time.
+
+    `edited` says how an edit of the track behind the lead was read. For a held lead, `because` says what could not be
+    explained.
+    """
 
     enrolment_id: str
     track: str
@@ -44,6 +48,7 @@ class JourneyLine:
     outcome: str | None
     started_at: datetime
     ended_at: datetime | None
+    edited: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class LeadStory:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A decision about a step: what became of the step, when, and because of what it was come to."""
+    """A decision about a step: what became of the step, when and why, and how an edit had been read by then."""
 
     track: str
     step: str
@@ -79,6 +84,7 @@ class Ruling:
     at: datetime
     because: tuple[str, ...]
     until: datetime | None = None
+    edited: tuple[str, ...] = ()
 
 
 async def story_of(session: AsyncSession, lead: LeadRow, model: ScoringModel, now: datetime) -> LeadStory:
@@ -99,7 +105,7 @@ async def story_of(session: AsyncSession, lead: LeadRow, model: ScoringModel, no
         as_of=now,
         consent=consent or "none",
         suppressed=tuple(suppressed),
-        standings=tuple(_standing(stay, now) for stay in stays),
+        standings=tuple([_standing(stay, now, await reading_of(session, stay.id)) for stay in stays]),
         lines=tuple(line for *_, line in placed),
         score=model.score(entries, now),
         ledger=tuple(Points(reason, points, at) for reason, points, at in model.explain(entries, now) if points),
@@ -135,13 +141,16 @@ async def rulings_on(session: AsyncSession, stays: Sequence[Enrolment], step: st
     found: list[Ruling] = []
     for stay in stays:
         decisions = await decisions_of(session, stay.id)
+        edited: tuple[str, ...] = ()
         for seq, fact in enumerate(await journal_of(session, stay.id)):
+            if isinstance(fact, Explained):
+                edited = fact.said
             key = getattr(fact, "key", "")
             if not key or step not in _names_of(key):
                 continue
             taken = next((each for each in reversed(decisions) if each.seq <= seq), None)
             because = tuple(map(str, taken.because)) if taken else ()
-            found.append(Ruling(stay.track, say_key(key), say_fact(fact), fact.at, because))
+            found.append(Ruling(stay.track, say_key(key), say_fact(fact), fact.at, because, edited=edited))
     return found
 
 
@@ -151,12 +160,27 @@ async def steps_of(session: AsyncSession, stays: Sequence[Enrolment]) -> list[st
     return sorted(set(await session.scalars(wanted)))
 
 
-def present_ruling(stay: Enrolment, now: datetime) -> Ruling:
+async def reading_of(session: AsyncSession, enrolment_id: str) -> tuple[str, ...]:
+    """How the track was last read over a journal, each difference in words; nothing if there is none."""
+    wanted = (
+        select(FactRow.fact)
+        .where(FactRow.enrolment_id == enrolment_id, FactRow.kind.in_(("explained", "released")))
+        .order_by(FactRow.seq.desc())
+        .limit(1)
+    )
+    row = await session.scalar(wanted)
+    fact = None if row is None else FACT.validate_python(row)
+    return fact.said if isinstance(fact, Explained) else ()
+
+
+async def present_ruling(session: AsyncSession, stay: Enrolment, now: datetime) -> Ruling:
     """The present decision of a journey, from its head."""
-    standing = _standing(stay, now)
+    standing = _standing(stay, now, await reading_of(session, stay.id))
     what = standing.outcome if stay.status == "finished" else standing.step
     at = stay.ended_at or stay.started_at
-    return Ruling(stay.track, standing.step, what or standing.status, at, standing.because, standing.until)
+    return Ruling(
+        stay.track, standing.step, what or standing.status, at, standing.because, standing.until, standing.edited
+    )
 
 
 def _names_of(key: str) -> set[str]:
@@ -164,8 +188,8 @@ def _names_of(key: str) -> set[str]:
     return {key, last, last.partition(":")[2], say_key(key)}
 
 
-def _standing(stay: Enrolment, now: datetime) -> JourneyLine:
-    running = stay.status in {"active", "paused"}
+def _standing(stay: Enrolment, now: datetime, edited: tuple[str, ...]) -> JourneyLine:
+    running = stay.status in {"active", "paused", "held"}
     waits = stay.step.rpartition("/")[2].startswith("wait")
     until = stay.next_at if running and stay.next_at is not None and (waits or stay.next_at > now) else None
     if not running:
@@ -182,6 +206,7 @@ def _standing(stay: Enrolment, now: datetime) -> JourneyLine:
         outcome=stay.outcome,
         started_at=stay.started_at,
         ended_at=stay.ended_at,
+        edited=edited,
     )
 
 

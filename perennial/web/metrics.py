@@ -11,7 +11,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 @dataclass(frozen=True)
 class Metrics:
-    """The counters. Labels are routes, sources and fates; never an address, a path with a token, or a lead."""
+    """The counters. Labels are routes, sources, fates and tracks; never an address, a path with a token, or a lead."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     requests: Counter = field(init=False)
@@ -21,6 +21,7 @@ class Metrics:
     outbox_age: Gauge = field(init=False)
     database: Gauge = field(init=False)
     temporal: Gauge = field(init=False)
+    held: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
         into = self.registry
@@ -37,6 +38,9 @@ class Metrics:
             "outbox_age": Gauge("perennial_outbox_age_seconds", "How long the oldest of them waits", registry=into),
             "database": Gauge("perennial_database_up", "1 if the database answers", registry=into),
             "temporal": Gauge("perennial_temporal_up", "1 if Temporal answers", registry=into),
+            "held": Gauge(
+                "perennial_held_journeys", "Leads that an edit left without a place", ["track"], registry=into
+            ),
         }
         for name, metric in made.items():
             object.__setattr__(self, name, metric)

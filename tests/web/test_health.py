@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.engine import make_url
 
+from models.journeys import Enrolment
 from perennial.platform.migrations import downgrade
 from tests.databases import command
 from tests.web.serving import Service, click
@@ -124,6 +126,14 @@ def test_the_figures_tell_new_events_from_known_and_refused_ones(service: Servic
     assert found["perennial_outbox_events"] == 2
     assert found["perennial_outbox_age_seconds"] >= 0
     assert (found["perennial_database_up"], found["perennial_temporal_up"]) == (1, 1)
+
+
+def test_the_figures_count_held_leads_by_track(service: Service, store: Store) -> None:
+    """None for a track once the last of its leads is on its way again."""
+    store.run(lambda session: session.execute(update(Enrolment).values(status="held")))
+    assert figures(service)['perennial_held_journeys{track="new-lead"}'] >= 1
+    store.run(lambda session: session.execute(update(Enrolment).values(status="active")))
+    assert 'perennial_held_journeys{track="new-lead"}' not in figures(service)
 
 
 @pytest.mark.usefixtures("nothing_stored")
