@@ -1,9 +1,9 @@
-"""Machines that open and click: who they are, and which clicks are theirs. Pure; nothing here ever scores a lead up.
+"""Tell machines from people among those who open and click. Pure; no sign here ever raises a score.
 
 | sign | why |
 | --- | --- |
 | the provider says so | Apple's mail privacy opens every mail (`sg_machine_open`) |
-| a known agent | scanners and preview fetchers that name themselves |
+| a known agent | crawlers, preview fetchers and mail gateways that name themselves |
 | the hidden link | no person sees it; a scanner follows every link |
 | within seconds of delivery | security gateways click before the reader can |
 | many links at once | a person reads between two clicks |
@@ -13,6 +13,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+
+from crawleruseragents import is_crawler
 
 HIDDEN_LINK = "/h/"
 """The path, on our own public address, of the link that only machines see."""
@@ -22,12 +25,12 @@ TOO_SOON = timedelta(seconds=5)
 
 AT_ONCE = timedelta(seconds=3)
 MANY = 3
-"""So many different links of one mail within `AT_ONCE` are a scanner's."""
+"""This many different links of one mail, clicked within `AT_ONCE`, are a scanner's."""
 
-_AGENTS = re.compile(
-    r"bot\b|crawl|spider|scan|barracuda|proofpoint|mimecast|symantec|messagelabs|trend ?micro|sophos|fireeye|ironport"
-    r"|forcepoint|safelinks|urldefense|googleimageproxy|yahoomailproxy|headless|phantomjs|python-requests|curl/|wget/"
-    r"|go-http-client|okhttp|java/",
+# Mail gateways, which lists of crawlers do not have, and names that any machine may give itself. A Cubot is a phone.
+_GATEWAYS = re.compile(
+    r"(?<!cu)bot\b|crawl|spider|scan|barracuda|proofpoint|mimecast|symantec|messagelabs|trend ?micro|sophos|fireeye"
+    r"|ironport|forcepoint|safelinks|urldefense|java/",
     re.IGNORECASE,
 )
 
@@ -42,13 +45,14 @@ class Click:
     agent: str = ""
 
 
+@lru_cache(maxsize=4_096)
 def is_machine_agent(agent: str) -> bool:
-    """Whether a user agent is known to be a machine's."""
-    return bool(_AGENTS.search(agent))
+    """Whether a user agent is known to be a machine's, by our list of gateways or `crawleruseragents`' of crawlers."""
+    return bool(_GATEWAYS.search(agent)) or is_crawler(agent)
 
 
 def bot_clicks(clicks: Sequence[Click], delivered_at: datetime | None) -> dict[str, str]:
-    """Which clicks on one mail are a machine's: id of the click -> why. All of them are judged anew each time."""
+    """Which clicks on one mail are a machine's: id of the click -> why. Give all: later ones tell on earlier."""
     found: dict[str, str] = {}
     for click in clicks:
         if HIDDEN_LINK in click.url:
