@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from nurture.bench.retrace import Ahead, ahead
+from nurture.bench.what_if import Upcoming, upcoming
 from nurture.journey.journal import Journal
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.app.programme import programme_of
@@ -75,7 +75,9 @@ def _print_head(console: Console, story: LeadStory) -> None:
         console.print(f"[red]Never mailed again: {', '.join(story.suppressed)}[/]")
 
 
-def _print_standing(console: Console, standing: JourneyLine, coming: Ahead | None, zone: tzinfo, lead_id: str) -> None:
+def _print_standing(
+    console: Console, standing: JourneyLine, coming: Upcoming | None, zone: tzinfo, lead_id: str
+) -> None:
     if standing.status == "finished":
         ended = date_in(standing.ended_at, zone) if standing.ended_at else ""
         console.print(f"  {standing.track}: [bold]{escape(standing.outcome or 'finished')}[/] on {ended}")
@@ -107,7 +109,7 @@ def _print_line(console: Console, line: Line, zone: tzinfo, day: str, *, many: b
     return today
 
 
-async def _story(name: str) -> tuple[LeadStory, dict[str, Ahead]]:
+async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
     """The story, and for each running journey what comes next if the lead stays quiet."""
     async with opened_database() as inst:
         programme = programme_of(inst.settings)
@@ -116,14 +118,14 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Ahead]]:
             lead = await lead_of(session, name)
             now = inst.now()
             story = await story_of(session, lead, DEFAULT_MODEL, now)
-            coming: dict[str, Ahead] = {}
+            coming: dict[str, Upcoming] = {}
             for standing in story.standings:
                 if standing.status != "active" or standing.track not in registry:
                     continue
                 facts = await journal_of(session, standing.enrolment_id)
                 if facts:
                     journal = Journal(facts, len(facts))
-                    steps = ahead(registry[standing.track], journal, max(now, journal.last_at), catalogue, most=1)
+                    steps = upcoming(registry[standing.track], journal, max(now, journal.last_at), catalogue, most=1)
                     coming.update((standing.enrolment_id, step) for step in steps)
             return story, coming
 

@@ -27,10 +27,10 @@ from temporalio.worker import (
 )
 
 from models.messages import Decided
-from nurture.bench.retrace import Taken, until_of
+from nurture.bench.retrace import PastDecision, deadline_of
 from nurture.errors import InputError
 from nurture.journey.decision import AnyStep, Decision, Park
-from nurture.journey.facts import AnyFact, Scored
+from nurture.journey.facts import AnyFact, Behaved, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.wording import say_next
 from workflows.journey import JourneyWorkflow
@@ -40,28 +40,28 @@ MOST_RUNS = 200
 
 
 @dataclass(slots=True)
-class Lived:
-    """One journey as its workflow lived it: the journal at the end, and every decision with the journal before it."""
+class ReplayedJourney:
+    """One journey as its workflow ran: the journal and its time at the end, and every decision in order."""
 
     track: str
     journal: Journal = field(default_factory=Journal)
     now: datetime | None = None
-    taken: list[Taken] = field(default_factory=list)
+    decisions: list[PastDecision] = field(default_factory=list)
     earlier: bool = False  # runs before this one are not in the history
 
 
 @workflow.defn(dynamic=True)
-class Retraced(JourneyWorkflow):
-    """The workflow, keeping each decision with the journal that it was taken over.
+class RecordingWorkflow(JourneyWorkflow):
+    """The workflow, which also keeps each decision with the journal that it was taken over.
 
-    `steady` is the journal when it last came to something to wait for: what happens later, when the replay lets go of
-    the instance, is no part of the history.
+    `steady` is the journal, and its time, when the workflow last had something to wait for: what it does later, when
+    the replay lets go of it, is not in the history.
     """
 
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
         super().__init__(args)
-        self.taken: list[Taken] = []
+        self.decisions: list[PastDecision] = []
         self.steady = (self.journal, self.now)
 
     @workflow.run
@@ -72,10 +72,10 @@ class Retraced(JourneyWorkflow):
     async def _decide(self) -> Decided:
         before = Journal(self.journal.facts, self.journal.decided)
         decided = await super()._decide()
-        given = [fact for fact in decided.facts if isinstance(fact, Scored)]
-        derived = tuple(fact for fact in decided.facts if not isinstance(fact, Scored))
-        self.taken.append(
-            _taken(before.extended(given), self.now, derived, Decision((), decided.next, decided.because))
+        given = [fact for fact in decided.facts if isinstance(fact, Behaved | Scored)]
+        derived = tuple(fact for fact in decided.facts if not isinstance(fact, Behaved | Scored))
+        self.decisions.append(
+            _past(before.extended(given), self.now, derived, Decision((), decided.next, decided.because))
         )
         self._keep()
         return decided
@@ -86,7 +86,7 @@ class Retraced(JourneyWorkflow):
         if foreseen is not None and decided.then is not None:
             then = decided.then
             before = Journal(self.journal.facts[: len(self.journal) - len(then.facts)], looked_at)
-            self.taken.append(_taken(before, self.now, then.facts, then))
+            self.decisions.append(_past(before, self.now, then.facts, then))
         self._keep()
         return foreseen
 
@@ -99,18 +99,18 @@ class Retraced(JourneyWorkflow):
         self.steady = (Journal(self.journal.facts, self.journal.decided), self.now)
 
 
-def _taken(before: Journal, at: datetime, derived: tuple[AnyFact, ...], decision: Decision) -> Taken:
-    return Taken(before, at, derived, say_next(decision.next), until_of(decision.next), decision.because)
+def _past(before: Journal, at: datetime, derived: tuple[AnyFact, ...], decision: Decision) -> PastDecision:
+    return PastDecision(before, at, derived, say_next(decision.next), deadline_of(decision.next), decision.because)
 
 
-async def lived(histories: Sequence[WorkflowHistory]) -> Lived:
+async def replay_journey(histories: Sequence[WorkflowHistory]) -> ReplayedJourney:
     """Replay the runs of one journey, oldest first. Raises InputError if a history is not one of ours."""
     first = histories[0].events[0].workflow_execution_started_event_attributes
-    whole = Lived(first.workflow_type.name, earlier=bool(first.continued_execution_run_id))
+    whole = ReplayedJourney(first.workflow_type.name, earlier=bool(first.continued_execution_run_id))
     for history in histories:
-        kept: list[Retraced] = []
+        kept: list[RecordingWorkflow] = []
         replayer = Replayer(
-            workflows=[Retraced],
+            workflows=[RecordingWorkflow],
             workflow_runner=UnsandboxedWorkflowRunner(),
             data_converter=pydantic_data_converter,
             interceptors=[_keeping(kept)],
@@ -120,17 +120,17 @@ async def lived(histories: Sequence[WorkflowHistory]) -> Lived:
             said = str(result.replay_failure or "it starts no journey").splitlines()[0][:300]
             raise InputError(f"the history of {history.workflow_id} does not replay with today's workflow: {said}")
         whole.journal, whole.now = kept[0].steady
-        whole.taken += kept[0].taken
+        whole.decisions += kept[0].decisions
     return whole
 
 
-def _keeping(kept: list[Retraced]) -> Interceptor:
-    """Keeps hold of the workflow's instance, which the replay would let go."""
+def _keeping(kept: list[RecordingWorkflow]) -> Interceptor:
+    """Keep the workflow's instance, which the replay would let go of."""
 
     class Inbound(WorkflowInboundInterceptor):
         async def execute_workflow(self, input: ExecuteWorkflowInput) -> Any:  # noqa: A002 - Temporal's name
             instance = workflow.instance()
-            assert isinstance(instance, Retraced)
+            assert isinstance(instance, RecordingWorkflow)
             kept.append(instance)
             return await super().execute_workflow(input)
 
@@ -144,7 +144,7 @@ def _keeping(kept: list[Retraced]) -> Interceptor:
     return Keeping()
 
 
-async def fetch(client: Client, workflow_id: str) -> list[WorkflowHistory]:
+async def fetch_histories(client: Client, workflow_id: str) -> list[WorkflowHistory]:
     """The histories of the journey's runs that the server still has, oldest first; none if it knows no such journey."""
     runs: list[WorkflowHistory] = []
     run_id: str | None = None
