@@ -21,6 +21,8 @@ HELD = "held"
 """The step of every lead that an edit left without a place, so that one filter lists them: `Step = 'held'`."""
 
 _KEYWORDS = {key.name: key for key in (STAGE, SCORE_BAND, STEP, OUTCOME)}
+SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[str] | SearchAttributeKey[bool], ...] = (*_KEYWORDS.values(), PAUSED)
+"""Every search attribute of a journey: the namespace needs them all."""
 
 
 def at_start(stage: str, score: int) -> TypedSearchAttributes:

@@ -36,7 +36,7 @@ class Command:
     def load(self, name: str) -> Any:
         """Import it, as the command line's library wants it."""
         module, _, attribute = self.function.rpartition(".")
-        found = getattr(import_module(f"perennial.cli.{module}"), attribute)
+        found = getattr(import_module(f"perennial.{module}"), attribute)
         if isinstance(found, typer.Typer):
             group = get_group(found)
             group.name, group.rich_help_panel = name, self.panel
@@ -49,35 +49,35 @@ class Command:
 
 
 COMMANDS = {
-    "demo": Command(START, "demo.demo", "demo --leads 200 --months 6"),
-    "dev": Command(START, "dev.dev", "dev --speed 12h/s"),
-    "worker": Command(START, "upkeep.worker", "worker"),
-    "web": Command(START, "web.web", "web --port 8000"),
-    "relay": Command(START, "relay.relay", "relay"),
-    "mailbox": Command(START, "mailbox.mailbox", "mailbox"),
-    "import": Command(LEADS, "leads.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
-    "leads": Command(LEADS, "leads.leads", 'leads --where "industry=retail score>=40"'),
-    "enrol": Command(LEADS, "leads.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
-    "signal": Command(LEADS, "leads.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
-    "renurture": Command(LEADS, "leads.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
-    "tracks": Command(WATCH, "support.tracks", "tracks"),
-    "show": Command(WATCH, "show.show", "show ada@example.com"),
-    "why": Command(WATCH, "support.why", "why ada@example.com welcome"),
-    "replay": Command(WATCH, "replay.replay", "replay ada@example.com --at 2026-03-01 --set score=80"),
-    "mail": Command(WATCH, "mail.mail", "mail ada@example.com --last 5"),
-    "alerts": Command(WATCH, "mail.alerts", "alerts"),
-    "pause": Command(STEER, "control.pause", 'pause --track new-lead --reason "office closed"'),
-    "resume": Command(STEER, "control.resume", "resume --track new-lead"),
-    "refresh": Command(STEER, "control.refresh", "refresh --track new-lead --rate 100/s"),
-    "exit": Command(STEER, "control.exit_", 'exit --lead ada@example.com --reason "asked by phone"'),
-    "override": Command(STEER, "control.override", "override ada@example.com --track new-lead"),
-    "check": Command(KEEP, "upkeep.check", "check"),
-    "migrate": Command(KEEP, "upkeep.migrate", "migrate"),
-    "suppress": Command(KEEP, "privacy.suppress", "suppress ada@example.com --reason manual"),
-    "merge": Command(KEEP, "privacy.merge", "merge ada@example.com ada@old.example.com"),
-    "export": Command(KEEP, "privacy.export", "export ada@example.com"),
-    "erase": Command(KEEP, "privacy.erase", "erase ada@example.com --yes"),
-    "keys": Command(KEEP, "keys.keys", "keys create website --scope ingest"),
+    "demo": Command(START, "demo.command.demo", "demo --leads 200 --months 6"),
+    "dev": Command(START, "cli.dev.dev", "dev --speed 12h/s"),
+    "worker": Command(START, "cli.upkeep.worker", "worker"),
+    "web": Command(START, "cli.web.web", "web --port 8000"),
+    "relay": Command(START, "cli.relay.relay", "relay"),
+    "mailbox": Command(START, "cli.mailbox.mailbox", "mailbox"),
+    "import": Command(LEADS, "cli.leads.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
+    "leads": Command(LEADS, "cli.leads.leads", 'leads --where "industry=retail score>=40"'),
+    "enrol": Command(LEADS, "cli.leads.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
+    "signal": Command(LEADS, "cli.leads.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
+    "renurture": Command(LEADS, "cli.leads.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
+    "tracks": Command(WATCH, "cli.support.tracks", "tracks"),
+    "show": Command(WATCH, "cli.show.show", "show ada@example.com"),
+    "why": Command(WATCH, "cli.support.why", "why ada@example.com welcome"),
+    "replay": Command(WATCH, "cli.replay.replay", "replay ada@example.com --at 2026-03-01 --set score=80"),
+    "mail": Command(WATCH, "cli.mail.mail", "mail ada@example.com --last 5"),
+    "alerts": Command(WATCH, "cli.mail.alerts", "alerts"),
+    "pause": Command(STEER, "cli.control.pause", 'pause --track new-lead --reason "office closed"'),
+    "resume": Command(STEER, "cli.control.resume", "resume --track new-lead"),
+    "refresh": Command(STEER, "cli.control.refresh", "refresh --track new-lead --rate 100/s"),
+    "exit": Command(STEER, "cli.control.exit_", 'exit --lead ada@example.com --reason "asked by phone"'),
+    "override": Command(STEER, "cli.control.override", "override ada@example.com --track new-lead"),
+    "check": Command(KEEP, "cli.upkeep.check", "check"),
+    "migrate": Command(KEEP, "cli.upkeep.migrate", "migrate"),
+    "suppress": Command(KEEP, "cli.privacy.suppress", "suppress ada@example.com --reason manual"),
+    "merge": Command(KEEP, "cli.privacy.merge", "merge ada@example.com ada@old.example.com"),
+    "export": Command(KEEP, "cli.privacy.export", "export ada@example.com"),
+    "erase": Command(KEEP, "cli.privacy.erase", "erase ada@example.com --yes"),
+    "keys": Command(KEEP, "cli.keys.keys", "keys create website --scope ingest"),
 }
 
 

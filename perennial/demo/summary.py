@@ -1,4 +1,4 @@
-"""How a demo ends: what was sent and what was not, the funnel, where everyone stands, one lead's story, the checks."""
+"""How a demo ends: what was sent and what was not, the funnel, where everyone stands, one lead's story, the audit."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from rich.text import Text
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.journeys import Enrolment, FactRow, HandOffRow
+from models.journeys import Enrolment, HandOffRow
 from models.leads import LeadRow
 from models.touches import Touch
 from nurture.journey.facts import AnyFact, Chosen, Enrolled, Graduated, Scored, Waited
@@ -19,9 +19,10 @@ from nurture.journey.wording import say_fact
 from nurture.timing.clock import Clock
 from perennial.demo.view import BAR, bars
 from perennial.journeys.enrolling import workflow_id
-from perennial.journeys.read_model import FACT
-from perennial.reports.audit import Checks, share_within
-from perennial.reports.funnel import Tally
+from perennial.journeys.story import journal_of
+from perennial.reports.audit import Audit
+from perennial.reports.funnel import Funnel
+from perennial.reports.punctuality import share_within
 
 _REASONS = 8
 _KEPT_UP = 2.0  # seconds
@@ -36,12 +37,12 @@ class SampleLead:
     facts: Sequence[AnyFact]
 
 
-def tell_counts(console: Console, counts: Tally, not_enrolled: Mapping[str, int]) -> None:
+def print_counts(console: Console, counts: Funnel, not_enrolled: Mapping[str, int]) -> None:
     """Sent, deferred, refused, the funnel, and where everyone stands."""
     console.print(f"\n[bold]{counts.sent:,} messages sent[/] to {counts.touched:,} leads")
-    _tell_reasons(console, "put off by the gate, sent later", counts.deferred)
-    _tell_reasons(console, "refused by the gate, never sent", counts.refused)
-    _tell_reasons(console, "not enrolled", not_enrolled)
+    _print_reasons(console, "put off by the gate, sent later", counts.deferred)
+    _print_reasons(console, "refused by the gate, never sent", counts.refused)
+    _print_reasons(console, "not enrolled", not_enrolled)
     left = counts.left
     console.print(
         f"{left.get('opt-out', 0)} opted out, {left.get('complaint', 0)} complained, "
@@ -54,7 +55,7 @@ def tell_counts(console: Console, counts: Tally, not_enrolled: Mapping[str, int]
     console.print(f"{counts.running:,} journeys are still under way; they stay as they are")
 
 
-def _tell_reasons(console: Console, title: str, reasons: Mapping[str, int]) -> None:
+def _print_reasons(console: Console, title: str, reasons: Mapping[str, int]) -> None:
     console.print(f"{sum(reasons.values()):,} {title}")
     shown = sorted(reasons.items(), key=lambda item: -item[1])
     for reason, count in shown[:_REASONS]:
@@ -63,7 +64,7 @@ def _tell_reasons(console: Console, title: str, reasons: Mapping[str, int]) -> N
         console.print(f"  {sum(count for _, count in shown[_REASONS:]):>6,}  for {len(shown) - _REASONS} other reasons")
 
 
-def _funnel(counts: Tally) -> Table:
+def _funnel(counts: Funnel) -> Table:
     answers = counts.answers
     rows = (
         ("enrolled", counts.enrolled, "cyan"),
@@ -90,7 +91,7 @@ async def pick_story(session: AsyncSession) -> SampleLead | None:
     for enrolment_id in await session.scalars(
         select(HandOffRow.enrolment_id).distinct().order_by(HandOffRow.enrolment_id)
     ):
-        facts = await _facts(session, enrolment_id)
+        facts = await journal_of(session, enrolment_id)
         met = sum(1 for fact in facts if isinstance(fact, Waited) and fact.by == "behaviour")
         value = met + 3 * any(isinstance(fact, Graduated) for fact in facts) - abs(len(facts) - 24) / 6
         if best is None or value > best[0]:
@@ -102,15 +103,10 @@ async def pick_story(session: AsyncSession) -> SampleLead | None:
         best = 0.0, longest
     enrolment = await session.get_one(Enrolment, best[1])
     lead = await session.get_one(LeadRow, enrolment.lead_id)
-    return SampleLead(lead, enrolment.track, await _facts(session, enrolment.id))
+    return SampleLead(lead, enrolment.track, await journal_of(session, enrolment.id))
 
 
-async def _facts(session: AsyncSession, enrolment_id: str) -> list[AnyFact]:
-    rows = await session.scalars(select(FactRow.fact).where(FactRow.enrolment_id == enrolment_id).order_by(FactRow.seq))
-    return [FACT.validate_python(row) for row in rows]
-
-
-def tell_story(console: Console, story: SampleLead) -> None:
+def print_story(console: Console, story: SampleLead) -> None:
     """A line a fact; times are UTC, as in the Temporal UI."""
     lead = story.lead
     about = ", ".join(part for part in (lead.company, lead.country, lead.time_zone) if part)
@@ -121,16 +117,16 @@ def tell_story(console: Console, story: SampleLead) -> None:
     last: datetime | None = None
     for fact in story.facts:
         if isinstance(fact, Waited) and fact.by == "behaviour":
-            continue  # the line before says it
+            continue  # the line before tells it
         day = "" if last is not None and fact.at.date() == last.date() else f"{fact.at:%a %d %b}"
         last = fact.at
         table.add_row(
-            Text(day, "bright_black"), Text(f"{fact.at:%H:%M}", "bright_black"), Text(_say(fact), _style(fact))
+            Text(day, "bright_black"), Text(f"{fact.at:%H:%M}", "bright_black"), Text(_words(fact), _style(fact))
         )
     console.print(table)
 
 
-def _say(fact: AnyFact) -> str:
+def _words(fact: AnyFact) -> str:
     if isinstance(fact, Enrolled):
         traits = ", ".join(f"{name} {value}" for name, value in fact.traits.items())
         return f"{say_fact(fact)}, score {fact.score}" + (f" ({traits})" if traits else "")
@@ -149,8 +145,8 @@ def _style(fact: AnyFact) -> str:
             return "bright_black" if isinstance(fact, Chosen | Scored | Waited) else ""
 
 
-def tell_checks(console: Console, checks: Checks, late: Sequence[float], clock: Clock) -> None:
-    """How punctual it was, and whether every rule held."""
+def print_audit(console: Console, audit: Audit, late: Sequence[float], clock: Clock) -> None:
+    """How punctual the engine was, and whether every rule held."""
     within, median = share_within(late, 0.99), share_within(late, 0.5)
     hours = within * clock.speed / 3600
     verdict = "the engine kept up"
@@ -162,18 +158,18 @@ def tell_checks(console: Console, checks: Checks, late: Sequence[float], clock: 
         f"\n{verdict}: 99% of wakes within {within * 1000:,.0f} ms, half within {median * 1000:,.0f} ms "
         f"(at this speed {hours:,.1f} hours of the journeys' time; {len(late):,} wakes read)"
     )
-    if checks.violations:
-        for violation in checks.violations[:20]:
+    if audit.violations:
+        for violation in audit.violations[:20]:
             console.print(Text(f"violated: {violation}", "red"))
-        console.print(f"[red bold]{len(checks.violations)} violations in {checks.touches:,} touches[/]")
+        console.print(f"[red bold]{len(audit.violations)} violations in {audit.touches:,} touches[/]")
         return
     console.print(
-        f"[green]checked:[/] {checks.touches:,} touches, none over a lead's caps (24 hours, 7 and 30 days), none "
-        "outside its local window, on a weekend or a holiday, none after an opt-out; the mailbox agrees with the ledger"
+        f"[green]checked:[/] {audit.touches:,} touches, none over a lead's caps (24 hours, 7 and 30 days), none "
+        "outside its local window, on a weekend or a holiday, none after an opt-out; the messages agree with the ledger"
     )
 
 
-def tell_links(console: Console, ui_url: str, story: SampleLead | None) -> None:
+def print_links(console: Console, ui_url: str, story: SampleLead | None) -> None:
     """Where to look further."""
     console.print(f"\nTemporal UI  {ui_url}/namespaces/default/workflows")
     if story is not None:

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from perennial.reports.funnel import NURTURE, SALES, Tally
+from perennial.reports.funnel import NURTURE, SALES, Funnel
 
 BAR = 48
 _GOOD = ("handed to sales", "reconsidered", "revived")
@@ -44,15 +44,15 @@ class View:
         if self.console.is_terminal:
             self._live.stop()
 
-    def show(self, now: datetime, counts: Tally) -> None:
-        """Bring it up to date."""
+    def show(self, now: datetime, counts: Funnel) -> None:
+        """Show these counts."""
         if self.console.is_terminal:
             self._live.update(self._panel(now, counts), refresh=True)
         elif now >= self._next_line:
             self._next_line += _LINE_EACH
-            self.console.print(f"{now:%d %b %Y}  {numbers(counts).plain}", highlight=False)
+            self.console.print(f"{now:%d %b %Y}  {counts_in_a_line(counts).plain}", highlight=False)
 
-    def _panel(self, now: datetime, counts: Tally) -> Group:
+    def _panel(self, now: datetime, counts: Funnel) -> Group:
         done = (now - self.begin) / (self.until - self.begin)
         day, days = (now - self.begin).days, (self.until - self.begin).days
         filled = round(BAR * min(1.0, done))
@@ -62,10 +62,10 @@ class View:
             ("━" * filled, "green"),
             ("━" * (BAR - filled), "bright_black"),
         )
-        return Group(head, numbers(counts), Text(), bars(counts.standing))
+        return Group(head, counts_in_a_line(counts), Text(), bars(counts.standing))
 
 
-def numbers(counts: Tally) -> Text:
+def counts_in_a_line(counts: Funnel) -> Text:
     """The counts in one line."""
     parts = (
         (counts.sent, "sent", "bold"),
@@ -86,7 +86,7 @@ def numbers(counts: Tally) -> Text:
 
 
 def bars(standing: Mapping[str, Mapping[str, int]]) -> Table:
-    """A bar a track, and in words who stands where."""
+    """A bar for each track, and in words how many stand where."""
     table = Table.grid(padding=(0, 2))
     most = max((sum(places.values()) for places in standing.values()), default=1)
     for track, places in standing.items():
@@ -103,7 +103,7 @@ def bars(standing: Mapping[str, Mapping[str, int]]) -> Table:
 
 
 def colour_of(place: str) -> str:
-    """Under way, with sales, a success, a quiet end, or gone."""
+    """A colour each for: under way, with sales, a success, a quiet end, and gone."""
     if place.startswith("exited"):
         return "red"
     return _COLOURS.get(place, "green" if place in _GOOD else "bright_black")

@@ -17,34 +17,30 @@ from temporalio.converter import PayloadConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.visibility import OUTCOME, PAUSED, SCORE_BAND, STAGE, STEP
+from models import visibility
 from nurture.errors import SettingsError
 
-SEARCH_ATTRIBUTES: dict[str, IndexedValueType.ValueType] = {
-    STAGE.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    SCORE_BAND.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    STEP.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    OUTCOME.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    PAUSED.name: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+SEARCH_ATTRIBUTES = {
+    key.name: IndexedValueType.ValueType(key.indexed_value_type) for key in visibility.SEARCH_ATTRIBUTES
 }
 
 
 @cache
-def _the_converter() -> PayloadConverter:
+def _converter() -> PayloadConverter:
     return PydanticPayloadConverter(ToJsonOptions(exclude_unset=True))
 
 
-class OneConverter(PydanticPayloadConverter):
-    """pydantic's converter, made once for all: the SDK asks for a new one with each task of each workflow.
+class SharedConverter(PydanticPayloadConverter):
+    """pydantic's converter, one for all: the SDK asks for a new one with each task of each workflow.
 
-    Fields that were not set are left out: their defaults say the same.
+    Leaves out fields that were not set, as their defaults say the same.
     """
 
-    def __new__(cls) -> "OneConverter":  # noqa: PYI034 - it is always the same one
-        return cast("OneConverter", _the_converter())
+    def __new__(cls) -> "SharedConverter":  # noqa: PYI034 - always the same object
+        return cast("SharedConverter", _converter())
 
 
-DATA_CONVERTER = replace(pydantic_data_converter, payload_converter_class=OneConverter)
+DATA_CONVERTER = replace(pydantic_data_converter, payload_converter_class=SharedConverter)
 
 _DEFAULT_ADDRESS = "localhost:7233"
 _CONNECT_PATIENCE = timedelta(seconds=10)
@@ -86,11 +82,11 @@ async def connect(address: str | None = None, *, interceptors: Sequence[Intercep
 
 
 async def ensure_search_attributes(client: Client) -> None:
-    """Create what is missing of `SEARCH_ATTRIBUTES` and return once workflows can be listed by all of them.
+    """Create the missing `SEARCH_ATTRIBUTES`, and return once workflows can be listed by all of them.
 
-    Idempotent, and asks for no more rights than needed: where all are there already nothing is added, so a
-    cluster whose operator made them beforehand will do. Raises `SettingsError` if one exists with another
-    type, if the server does not let us add them, or if they are not usable within a minute.
+    Idempotent. Adds nothing where all exist, so that the right to add is not needed if an operator made them before.
+    Raises `SettingsError` if one exists with another type, if the server does not let us add them, or if they are not
+    usable within a minute.
     """
     present = await _present(client)
     for name, kind in SEARCH_ATTRIBUTES.items():

@@ -1,4 +1,4 @@
-"""What has happened in an installation so far, counted from its database in one snapshot."""
+"""The funnel from lead to deal: what has happened so far, counted from the database in one snapshot."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ NURTURE, SALES = "in nurture", "with sales"
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """Counts. `deferred` and `refused` are by reason, `standing` by track and place or outcome."""
+class Funnel:
+    """Counts: `deferred` and `refused` by reason, `standing` by track and place or outcome."""
 
     leads: int
     enrolled: int
@@ -39,7 +39,7 @@ class Tally:
         return {name: _plain(getattr(self, name)) for name in self.__slots__}
 
 
-async def tally(session: AsyncSession, qualified_at: int) -> Tally:
+async def count_funnel(session: AsyncSession, qualified_at: int) -> Funnel:
     """Count; a lead is marketing-qualified once its score has been `qualified_at` or more."""
     states = dict((await session.execute(select(Touch.state, func.count()).group_by(Touch.state))).all())
     score = FactRow.fact["score"].as_integer()
@@ -47,7 +47,7 @@ async def tally(session: AsyncSession, qualified_at: int) -> Tally:
         Enrolment.id == FactRow.enrolment_id, FactRow.kind.in_(("scored", "graduated")), score >= qualified_at
     )
     standing, running = await _standing(session)
-    return Tally(
+    return Funnel(
         leads=await _count(session, select(func.count()).select_from(LeadRow)),
         enrolled=sum(sum(places.values()) for places in standing.values()),
         running=running,
@@ -65,7 +65,7 @@ async def tally(session: AsyncSession, qualified_at: int) -> Tally:
 
 
 def _engaged() -> Select[int]:
-    # What an import tells of the past has an id that says so.
+    # Behaviours from before an import have ids that begin with `import-`.
     return select(func.count(distinct(BehaviourRow.lead_id))).where(
         BehaviourRow.name.in_(("email.clicked", "email.replied", "page.viewed", "form.submitted", "demo.requested")),
         BehaviourRow.id.not_like("import-%"),

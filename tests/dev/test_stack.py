@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from models.leads import Consent, LeadRow
 from models.touches import Touch
 from nurture.errors import SettingsError
-from perennial.cli.demo import fresh_folder
+from perennial.demo.run import fresh_folder
 from perennial.dev.stack import Stack, embedded_stack
 from perennial.platform.settings import Settings, load_settings
 from tests.paths import ROOT

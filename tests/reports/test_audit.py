@@ -1,4 +1,4 @@
-"""The checks of a demo find what they say they would: each rule, broken once, is reported."""
+"""The audit finds each rule that was broken, and reports it once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ from models.leads import Suppression
 from models.touches import Message, Touch
 from nurture.gate import GateRules
 from perennial.platform.database import Database
-from perennial.reports.audit import check_ledger
+from perennial.reports.audit import audit_ledger
 from tests.builders import ada, enrolment, store
 
 TUESDAY = datetime(2026, 3, 3, 10, tzinfo=UTC)
@@ -29,7 +29,7 @@ def sent(number: int, at: datetime) -> list[Base]:
 async def violations(database: Database, *rows: Base) -> tuple[str, ...]:
     await store(database, ada(time_zone="Europe/Berlin", country="DE"), enrolment(), *rows)
     async with database.reading() as session:
-        return (await check_ledger(session, RULES)).violations
+        return (await audit_ledger(session, RULES)).violations
 
 
 async def test_a_ledger_that_keeps_every_rule_has_no_violations(database: Database) -> None:
@@ -65,7 +65,7 @@ async def test_a_touch_after_an_opt_out_is_reported(database: Database) -> None:
 
 
 async def test_a_touch_without_its_message_is_reported(database: Database) -> None:
-    """What the ledger calls accepted is in the mailbox."""
+    """What the ledger calls accepted is kept in the database."""
     touch, _ = sent(1, TUESDAY)
     (found,) = await violations(database, touch)
-    assert found == "the ledger has 1 accepted touches, the mailbox 0 messages"
+    assert found == "the ledger has 1 accepted touches, the database keeps 0 messages"

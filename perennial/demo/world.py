@@ -1,7 +1,7 @@
-"""Plays the leads of a demo: enrols them as weeks pass, and lets them, and sales, behave as the model says.
+"""Play the world outside: enrol a demo's leads as weeks pass, and let them, and sales, behave as the model says.
 
-It stands where the world stands. It looks at what went out (the ledger of touches, the hand-offs), asks the model
-what comes of it, and reports each behaviour, when its time has come, by the one way in: `Listener.take`.
+Look at what went out (the ledger of touches, the hand-offs), ask the model what comes of it, and report each behaviour
+when its time has come, as any other source would.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 
 from sqlalchemy import BindParameter, Row, Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,7 +30,7 @@ POLL = 0.15
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 AT_ONCE = 8
-"""How many leads act at the same time, each one's acts in order."""
+"""How many leads act at the same time; what one lead does stays in order."""
 
 
 _SINCE = bindparam("since", type_=UtcDateTime())
@@ -50,8 +50,8 @@ _JOURNEYS = select(
 
 
 @dataclass(frozen=True, slots=True)
-class Entrance:
-    """A lead to enrol at a moment. `name` is stable from demo to demo, as the id is not, and seeds its behaviour."""
+class ScheduledEnrolment:
+    """A lead to enrol at a moment. `name` seeds its behaviour: unlike the id, it is the same in every demo."""
 
     lead_id: str
     name: str
@@ -61,8 +61,8 @@ class Entrance:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """What a lead, or sales about it, will do at a moment; `touch_id` is what it answers, if it is a touch."""
+class ScheduledBehaviour:
+    """What a lead, or sales about it, will do at a moment; `touch_id` is the touch that it answers, if any."""
 
     lead_id: str
     planned: PlannedBehaviour
@@ -70,47 +70,46 @@ class Deed:
     touch_id: str | None = None
 
 
-Act: TypeAlias = Entrance | Deed
+Scheduled: TypeAlias = ScheduledEnrolment | ScheduledBehaviour
 
 
 @dataclass(slots=True)
-class Driver:
-    """One demo's world. `refused` counts why leads were not enrolled, `delays` are the real seconds acts came late."""
+class World:
+    """One demo's world. `refused` counts why leads were not enrolled, `reported` what the leads did."""
 
     inst: ConnectedInstallation
     model: BehaviourModel
     refused: Counter[str] = field(default_factory=Counter)
-    delays: list[float] = field(default_factory=list)
-    heard: int = 0
-    _agenda: list[tuple[datetime, int, Act]] = field(default_factory=list)
+    reported: int = 0
+    _agenda: list[tuple[datetime, int, Scheduled]] = field(default_factory=list)
     _count: int = 0
     _names: dict[str, str] = field(default_factory=dict)
     _until: datetime = _NEVER
     _seen: set[str] = field(default_factory=set)
 
-    async def play(self, entrances: Sequence[Entrance], until: datetime) -> None:
+    async def play(self, enrolments: Sequence[ScheduledEnrolment], until: datetime) -> None:
         """Let everything happen that is due before `until`, as its time comes."""
         self._until = until
-        self._names = {entrance.lead_id: entrance.name for entrance in entrances}
-        self._plan(entrances)
+        self._names = {enrolment.lead_id: enrolment.name for enrolment in enrolments}
+        self._schedule(enrolments)
         while (now := self.inst.now()) < until:
-            await self._look(now)
-            await self._act(self._due(now))
+            await self._answer_what_is_new(now)
+            await self._carry_out(self._due(now))
             await asyncio.sleep(POLL)
 
-    def _plan(self, acts: Iterable[Act]) -> None:
-        for act in acts:
+    def _schedule(self, items: Iterable[Scheduled]) -> None:
+        for item in items:
             self._count += 1
-            heapq.heappush(self._agenda, (act.at, self._count, act))
+            heapq.heappush(self._agenda, (item.at, self._count, item))
 
-    def _due(self, now: datetime) -> list[Act]:
-        due: list[Act] = []
+    def _due(self, now: datetime) -> list[Scheduled]:
+        due: list[Scheduled] = []
         while self._agenda and self._agenda[0][0] <= now:
             due.append(heapq.heappop(self._agenda)[2])
         return due
 
-    async def _look(self, now: datetime) -> None:
-        """Plan what comes of the touches and the offers to sales that are new."""
+    async def _answer_what_is_new(self, now: datetime) -> None:
+        """Schedule what comes of new touches and new offers to sales."""
         # A step is stamped with the time it was due, and may be carried out up to the grace later.
         since = now - timedelta(seconds=(self.inst.clock.grace.total_seconds() + 2) * self.inst.clock.speed)
         async with self.inst.database.reading() as session:
@@ -121,62 +120,68 @@ class Driver:
             if lead_id in self._names:
                 cause = _cause(enrolment, lead_id, step)
                 plans = self.model.after_touch(self._names[lead_id], cause, piece, at)
-                self._plan(Deed(lead_id, plan, plan.at, touch) for plan in plans)
+                self._schedule(ScheduledBehaviour(lead_id, plan, plan.at, touch) for plan in plans)
         for _, lead_id, enrolment, step, at in offers:
             if lead_id in self._names:
                 cause = _cause(enrolment, lead_id, step)
                 plans = self.model.after_hand_off(self._names[lead_id], cause, at)
-                self._plan(Deed(lead_id, plan, plan.at) for plan in plans)
+                self._schedule(ScheduledBehaviour(lead_id, plan, plan.at) for plan in plans)
 
     async def _unseen(
         self, connection: AsyncConnection, since: datetime, ids: Select[str], rows: Select[*tuple[Any, ...]]
     ) -> Sequence[Row[*tuple[Any, ...]]]:
-        """The rows that no earlier look has found: most looks find none, and need only the ids to know it."""
+        """The rows that no earlier look has found. Most looks find none, and the ids alone tell that."""
         new = set(await connection.scalars(ids, {"since": since})) - self._seen
         self._seen |= new
         return (await connection.execute(rows, {"new": sorted(new)})).all() if new else ()
 
-    async def _act(self, acts: Sequence[Act]) -> None:
-        """Let acts happen: a few leads at a time, each one's in order."""
-        by_lead: dict[str, list[Act]] = defaultdict(list)
-        for act in acts:
-            by_lead[act.lead_id].append(act)
-        places = asyncio.Semaphore(AT_ONCE)
+    async def _carry_out(self, due: Sequence[Scheduled]) -> None:
+        """Let it happen: a few leads at a time, and for each lead in order."""
+        by_lead: dict[str, list[Scheduled]] = defaultdict(list)
+        for item in due:
+            by_lead[item.lead_id].append(item)
+        slots = asyncio.Semaphore(AT_ONCE)
 
-        async def of_one(its: list[Act]) -> None:
-            async with places:
-                for act in its:
+        async def for_one_lead(items: list[Scheduled]) -> None:
+            async with slots:
+                for item in items:
                     if self.inst.now() >= self._until:
                         return  # the months are over, also on a machine that is behind
-                    await self._enrol(act) if isinstance(act, Entrance) else await self._tell(act)
-                    late = self.inst.time.wall() - self.inst.clock.real_at(act.at)
-                    self.delays.append(late.total_seconds())
+                    match item:
+                        case ScheduledEnrolment():
+                            await self._enrol(item)
+                        case ScheduledBehaviour():
+                            await self._report(item)
+                        case _:
+                            assert_never(item)
 
         async with asyncio.TaskGroup() as group:
-            for its in by_lead.values():
-                group.create_task(of_one(its))
+            for items in by_lead.values():
+                group.create_task(for_one_lead(items))
 
-    async def _enrol(self, entrance: Entrance) -> None:
+    async def _enrol(self, enrolment: ScheduledEnrolment) -> None:
         try:
-            await self.inst.enroller.enrol(entrance.track, entrance.lead_id, entrance.at, entrance.cause)
+            await self.inst.enroller.enrol(enrolment.track, enrolment.lead_id, enrolment.at, enrolment.cause)
         except RefusedError as error:
             self.refused[str(error)] += 1
             return
-        visits = self.model.after_enrolment(entrance.name, entrance.track, entrance.at)
-        self._plan(Deed(entrance.lead_id, visit, visit.at) for visit in visits)
+        visits = self.model.after_enrolment(enrolment.name, enrolment.track, enrolment.at)
+        self._schedule(ScheduledBehaviour(enrolment.lead_id, visit, visit.at) for visit in visits)
 
-    async def _tell(self, deed: Deed) -> None:
-        planned = deed.planned
+    async def _report(self, behaviour: ScheduledBehaviour) -> None:
+        planned = behaviour.planned
         subject = behaviour_kind(planned.name).subject
         props = {subject: planned.subject} if subject and planned.subject else {}
-        at = await self._moment_of(deed)
-        await self.inst.listener.take(Report(planned.id, deed.lead_id, planned.name, props, at, deed.touch_id))
-        self.heard += 1
+        at = await self._time_of(behaviour)
+        await self.inst.listener.take(
+            Report(planned.id, behaviour.lead_id, planned.name, props, at, behaviour.touch_id)
+        )
+        self.reported += 1
 
-    async def _moment_of(self, planned: Deed) -> datetime:
-        """When it was planned; or now, if the lead's journeys went on meanwhile: nothing happens in their past.
+    async def _time_of(self, planned: ScheduledBehaviour) -> datetime:
+        """When it was planned; or now, if the lead's journeys went on meanwhile, as nothing happens in their past.
 
-        At two days a second, the tenth of a second that this driver is late is five hours to them.
+        At two days a second, being a tenth of a second late is five hours to them.
         """
         async with self.inst.database.reading() as session:
             journeys = await (await session.connection()).execute(_JOURNEYS, {"lead": planned.lead_id})

@@ -1,8 +1,8 @@
-"""Who takes part in a demo: leads of a file, split into the audiences of the three tracks, entering as weeks pass.
+"""Choose a demo's leads from a file: an audience for each of the three tracks, enrolled as weeks pass.
 
-A file with a column `Audience` (new, lost, dormant) that the mapping keeps in `segment` says it itself. In any other
-file a lead is *lost* if a column kept in `segment` says so (`Lost to EINS`, `Closed lost`), *dormant* if the file tells
-of nothing that the lead ever did, and else *new*.
+A file may name the audience itself, in a column `Audience` (new, lost, dormant) that the mapping keeps in `segment`. In
+any other file a lead is *lost* if a column kept in `segment` says so (`Lost to EINS`, `Closed lost`), *dormant* if the
+file holds nothing that the lead ever did, and *new* otherwise.
 """
 
 import random
@@ -18,14 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import LeadRow
 from nurture.errors import InputError
-from perennial.demo.driver import Entrance
+from perennial.demo.world import ScheduledEnrolment
 from perennial.leads.importing.leads_file import LeadRecord, Reject, read_leads
 from perennial.leads.importing.mapping import LeadMapping
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """`share`: so many of each 20 leads. `within`: they enter in this first part of the demo's time."""
+    """`share`: how many of each 20 leads. `within`: the first part of the demo in which they are enrolled."""
 
     track: str
     cause: str
@@ -43,16 +43,16 @@ _LOST = re.compile(r"\blost\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """The leads of a demo, as records to import, each with its audience; and the rows that are no leads."""
+class ChosenLeads:
+    """A demo's leads as records to import, each with its audience; and the rows that are no leads."""
 
     records: tuple[LeadRecord, ...]
     audiences: Mapping[str, str]  # by address key
     rejects: tuple[Reject, ...]
 
 
-def choose(path: Path, mapping: LeadMapping, leads: int) -> Cast:
-    """So many leads of a file: of each audience its share, as far as the file has them, those first in it first.
+def choose_leads(path: Path, mapping: LeadMapping, count: int) -> ChosenLeads:
+    """Choose `count` leads of a file in its order, each audience by its share as far as the file has them.
 
     Raises InputError if the file has fewer good rows, ImportFileError if it cannot be read.
     """
@@ -63,19 +63,19 @@ def choose(path: Path, mapping: LeadMapping, leads: int) -> Cast:
             rejects.append(row)
         else:
             waiting[audience_of(row)].append(row)
-    there = sum(map(len, waiting.values()))
-    if there < leads:
-        raise InputError(f"{path} has {there:,} leads; ask for at most so many with --leads")
+    found = sum(map(len, waiting.values()))
+    if found < count:
+        raise InputError(f"{path} has {found:,} leads; ask for at most {found} with --leads")
     queues = {name: iter(rows) for name, rows in waiting.items()}
     chosen: dict[str, str] = {}
     records: list[LeadRecord] = []
     for name in cycle([name for name, audience in AUDIENCES.items() for _ in range(audience.share)]):
-        if len(records) == leads:
+        if len(records) == count:
             break
         if (record := next(queues[name], None)) is not None:
             records.append(record)
             chosen[record.email_key] = name
-    return Cast(tuple(sorted(records, key=lambda each: each.row)), chosen, tuple(rejects))
+    return ChosenLeads(tuple(sorted(records, key=lambda each: each.row)), chosen, tuple(rejects))
 
 
 def audience_of(record: LeadRecord) -> str:
@@ -88,19 +88,19 @@ def audience_of(record: LeadRecord) -> str:
     return "new" if record.behaviours else "dormant"
 
 
-async def entrances(
-    session: AsyncSession, cast: Cast, seed: int, begin: datetime, length: timedelta
-) -> Sequence[Entrance]:
-    """When which lead, once imported, enters which track; the same for the same seed."""
+async def schedule_enrolments(
+    session: AsyncSession, chosen: ChosenLeads, seed: int, begin: datetime, length: timedelta
+) -> Sequence[ScheduledEnrolment]:
+    """When each of the imported leads is enrolled, and on which track; the same for the same seed."""
     rows = await session.execute(
         select(LeadRow.email_key, LeadRow.id)
-        .where(LeadRow.email_key.in_(list(cast.audiences)))
+        .where(LeadRow.email_key.in_(list(chosen.audiences)))
         .order_by(LeadRow.email_key)
     )
     draw = random.Random(seed)
-    acts: list[Entrance] = []
+    scheduled: list[ScheduledEnrolment] = []
     for email_key, lead_id in rows:
-        audience = AUDIENCES[cast.audiences[email_key]]
+        audience = AUDIENCES[chosen.audiences[email_key]]
         at = begin + length * audience.within * draw.random()
-        acts.append(Entrance(lead_id, email_key, audience.track, audience.cause, at))
-    return acts
+        scheduled.append(ScheduledEnrolment(lead_id, email_key, audience.track, audience.cause, at))
+    return scheduled
