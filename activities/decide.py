@@ -9,12 +9,11 @@ from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from models.journeys import Enrolment, Unheard
+from models.journeys import Unheard
 from models.leads import BehaviourRow
 from models.messages import Decided, Deciding
 from models.visibility import attributes
 from nurture.content.catalogue import Catalogue
-from nurture.errors import NotFoundError
 from nurture.journey.decision import Decision, Finish, Park
 from nurture.journey.facts import AnyFact, Behaved, Enrolled, Scored
 from nurture.journey.journal import Journal
@@ -22,12 +21,11 @@ from nurture.journey.plan import look_ahead, plan
 from nurture.journey.track import Registry
 from nurture.people.scoring import ScoringModel
 from perennial.journeys.alerts import raise_for_edit
+from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.read_model import forget_facts, write_decision, write_facts, write_head
-from perennial.leads.lock import lock_lead
 from perennial.leads.scores import rescore
 from perennial.platform.database import Database
 
-_LEAD_OF = select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
 _UNHEARD = (
     select(BehaviourRow.id, BehaviourRow.at, BehaviourRow.name, BehaviourRow.subject, Unheard.taken)
     .join(Unheard, Unheard.behaviour_id == BehaviourRow.id)
@@ -53,7 +51,7 @@ class DecideActivity:
         async with self.database.transaction() as connection:
             news: list[AnyFact] = []
             if asked.rescore:
-                lead_id = await lead_of(connection, asked.enrolment_id)
+                lead_id = await lock_enrolled_lead(connection, asked.enrolment_id)
                 news += await take_unheard(connection, asked)
                 score = await rescore(connection, self.scoring, lead_id, asked.now)
                 if (score.total, score.stage) != _last_score(journal):
@@ -85,15 +83,6 @@ class DecideActivity:
         if decision.then is None:
             return {}
         return attributes(journal.extended(decision.then.facts), decision.then.next, self.scoring)
-
-
-async def lead_of(connection: AsyncConnection, enrolment_id: str) -> str:
-    """The lead that an enrolment is of now, locked: a behaviour of it waits for this decision, or is in it."""
-    lead_id = await connection.scalar(_LEAD_OF, {"enrolment": enrolment_id})
-    if lead_id is None:
-        raise NotFoundError(f"no enrolment {enrolment_id!r}")
-    await lock_lead(connection, lead_id)
-    return lead_id
 
 
 async def take_unheard(connection: AsyncConnection, asked: Deciding) -> list[AnyFact]:

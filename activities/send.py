@@ -32,10 +32,10 @@ from perennial.channels.ports import (
     UnknownFateError,
 )
 from perennial.journeys import ledger
+from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.ledger import TouchEntry
 from perennial.journeys.read_model import FACT, write_decision, write_facts, write_head
 from perennial.journeys.standing import Addressee, Place, place_of, standing_of
-from perennial.leads.identity import lock_current_lead
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 from perennial.platform.tokens import Tokens
@@ -242,7 +242,7 @@ class SendActivity:
     ) -> StepOutcome:
         """Settle a touch, unless a webhook was quicker."""
         async with self.database.transaction() as connection:
-            await lock_current_lead(connection, order.enrolment_id)
+            await lock_enrolled_lead(connection, order.enrolment_id)
             touch = await ledger.lock(connection, touch_id)
             if touch.state in OPEN or (touch.state == "unknown" and state == "accepted"):
                 touch = replace(touch, state=state, reason=_lines(said, told))

@@ -31,6 +31,14 @@ def normalise(address: str) -> str:
     return f"{found.local_part.lower()}@{found.domain.lower()}"
 
 
+def try_normalise(address: str) -> str | None:
+    """As `normalise`; None for what is no address."""
+    try:
+        return normalise(address)
+    except InputError:
+        return None
+
+
 def is_role(address: str) -> bool:
     """Whether the address is a function's (`info@`, `noreply@`) and no person's; a `+tag` is ignored."""
     local = address.strip().partition("@")[0].lower()

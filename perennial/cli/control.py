@@ -17,9 +17,10 @@ from models.journeys import Enrolment
 from models.messages import Request
 from nurture.errors import InputError, RefusedError, SettingsError
 from perennial.app.installation import ConnectedInstallation
-from perennial.cli.shared import Json, for_each, lead_of, opened, out, print_json, rate_of, run
+from perennial.cli.shared import Json, for_each, opened, out, print_json, rate_of, run
 from perennial.dev.embedded import engine_address
 from perennial.journeys.handles import workflow_of
+from perennial.leads.lookup import require_lead
 from perennial.platform.installation import Installation
 from perennial.platform.temporal import connect
 
@@ -162,7 +163,7 @@ async def _stays(inst: ConnectedInstallation, lead: str | None, track: str | Non
         wanted = wanted.where(Enrolment.track == inst.tracks[track].name)
     async with inst.database.reading() as session:
         if lead is not None:
-            wanted = wanted.where(Enrolment.lead_id == (await lead_of(session, lead)).id)
+            wanted = wanted.where(Enrolment.lead_id == (await require_lead(session, lead)).id)
         found = [RunningJourney(*row) for row in await session.execute(wanted.order_by(Enrolment.id))]
     if not found and lead is not None:
         on = f" on {track}" if track is not None else ""

@@ -20,7 +20,6 @@ from perennial.cli.control import end_suppressed
 from perennial.cli.shared import (
     Json,
     for_each,
-    lead_of,
     leads_where,
     moment_of,
     opened,
@@ -36,6 +35,7 @@ from perennial.cli.shared import (
 from perennial.intake.reports import Receipt, Report
 from perennial.leads.importing.importer import ImportReport, import_leads
 from perennial.leads.importing.leads_file import check_file, read_leads, read_mapping, rejects_file, rejects_path
+from perennial.leads.lookup import require_lead
 from perennial.leads.selection import parse_where, where_clause
 from perennial.platform.secrets import secret_of
 
@@ -214,7 +214,7 @@ def enrol(
 async def _enrol_one(track: str, name: str) -> str:
     async with opened() as inst:
         async with inst.database.reading() as session:
-            lead = await lead_of(session, name)
+            lead = await require_lead(session, name)
         begun = await inst.enroller.begin(track, lead.id, inst.now(), "by hand")
         if not begun.started:
             raise RefusedError(f"already on {track} since {begun.at:%Y-%m-%d}, and waiting for a worker to take it up")
@@ -285,7 +285,7 @@ async def _signal(told: Report) -> tuple[Report, int, Receipt]:
         if at > now + timedelta(minutes=1):
             raise InputError(f"--at {at:%Y-%m-%d %H:%M} is yet to come: it is {now:%Y-%m-%d %H:%M} UTC by the clock")
         async with inst.database.reading() as session:
-            lead = await lead_of(session, told.lead_id)
+            lead = await require_lead(session, told.lead_id)
         report = replace(told, lead_id=lead.id, at=at)
         return report, lead.score, await inst.listener.take(report)
 

@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 from models.leads import LeadRow
 from models.touches import Message
 from nurture.errors import InputError, NotFoundError
-from perennial.cli.shared import Json, lead_of, opened_database, out, print_json, run
+from perennial.cli.shared import Json, opened_database, out, print_json, run
 from perennial.intake.rejections import sender_rejections
 from perennial.journeys.alerts import AlertLine, latest_alerts
+from perennial.leads.lookup import require_lead
 from perennial.mailroom.client import MailboxClient
 from perennial.mailroom.serve import running_mailbox
 
@@ -71,7 +72,7 @@ def _read(touch_id: str, html: Path | None, *, as_json: bool) -> None:
 
 async def _mailbox(name: str | None, last: int) -> tuple[int, Sequence[Message]]:
     async with opened_database() as inst, inst.database.reading() as session:
-        lead = None if name is None else await lead_of(session, name)
+        lead = None if name is None else await require_lead(session, name)
         if (url := running_mailbox(inst.settings.data_dir)) is not None:
             return _of_mailbox(MailboxClient(url), lead, last)
         wanted = select(Message)

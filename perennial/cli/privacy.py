@@ -12,15 +12,15 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import LeadRow
-from nurture.errors import InputError, NotFoundError, RefusedError
+from nurture.errors import InputError, RefusedError
 from nurture.people.addresses import normalise
-from perennial.cli.shared import Json, lead_of, opened, opened_database, out, print_json, run
-from perennial.leads.identity import current_lead
-from perennial.leads.suppression import REASONS, Reason, bar, lift, reason_of, suppressions, unbar
+from perennial.cli.shared import Json, opened, opened_database, out, print_json, run
+from perennial.leads.lookup import find_lead, find_named, require_lead
+from perennial.leads.suppressed_addresses import lift_address, suppress_address
+from perennial.leads.suppression import REASONS, Reason, lift, reason_of, suppressions
 from perennial.mailroom.client import MailboxClient
 from perennial.mailroom.serve import running_mailbox
 from perennial.mailroom.store import FILE as MAILBOX_FILE
@@ -61,7 +61,7 @@ async def _erase(name: str) -> Erased:
     async with opened() as inst:
         secret = secret_of(inst.settings)
         async with inst.database.reading() as session:
-            lead = await _kept(session, name)
+            lead = await require_lead(session, name)
         eraser = Eraser(inst.database, inst.client, secret, outside=partial(_forgotten, inst.settings))
         return await eraser.erase(lead.id, inst.now())
 
@@ -98,7 +98,7 @@ def export(
 
 async def _export(name: str) -> dict[str, object]:
     async with opened_database() as inst, inst.database.reading() as session:
-        return await export_lead(session, (await _kept(session, name)).id, inst.now())
+        return await export_lead(session, (await require_lead(session, name)).id, inst.now())
 
 
 def suppress(
@@ -128,10 +128,10 @@ async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[
     async with opened() as inst:
         at = inst.now()
         async with inst.database.reading() as session:
-            lead = await _kept_or_none(session, name)
+            lead = await _lead_unless_address(session, name)
         if lead is None:
             async with inst.database.writing() as session:
-                new = await bar(session, secret_of(inst.settings), normalise(name), reason, at)
+                new = await suppress_address(session, secret_of(inst.settings), normalise(name), reason, at)
             return f"No lead has this address{'' if new else ', as before'}; none will get it.", ()
         new = await Suppressor(inst.database, inst.client, inst.listener).suppress(lead.id, reason, at, source=source)
         async with inst.database.reading() as session:
@@ -143,9 +143,9 @@ async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[
 
 async def _lift(name: str, reason: Reason, why: str) -> tuple[str, tuple[str, ...]]:
     async with opened_database(to_write=True) as inst, inst.database.writing() as session:
-        lead = await _kept_or_none(session, name)
+        lead = await _lead_unless_address(session, name)
         if lead is None:
-            if not await unbar(session, secret_of(inst.settings), normalise(name)):
+            if not await lift_address(session, secret_of(inst.settings), normalise(name)):
                 raise RefusedError("this address is not suppressed")
             return "The address may be a lead's again.", ()
         await lift(session, lead.id, reason, inst.now(), why=why)
@@ -173,29 +173,16 @@ def merge(
 async def _merge(keep: str, lose: str) -> Merged:
     async with opened() as inst:
         async with inst.database.reading() as session:
-            kept_id, lost_id = (await _kept(session, keep)).id, await _own_id(session, lose)
+            kept_id, lost_id = (await require_lead(session, keep)).id, await _own_id(session, lose)
         at: datetime = inst.now()
         return await merge_and_tell(inst.database, inst.client, kept_id, lost_id, at=at, model=inst.scoring)
 
 
 async def _own_id(session: AsyncSession, name: str) -> str:
-    """The id of the lead that bears this name itself, be it merged into another by now."""
-    named = (
-        LeadRow.email_key == normalise(name) if "@" in name else or_(LeadRow.id == name, LeadRow.external_id == name)
-    )
-    return await session.scalar(select(LeadRow.id).where(named).limit(1)) or (await lead_of(session, name)).id
+    """The id of the lead that has this name itself, even if it was merged into another. Raises NotFoundError."""
+    return await find_named(session, name) or (await require_lead(session, name)).id
 
 
-async def _kept(session: AsyncSession, name: str) -> LeadRow:
-    """The lead of this name, or the one that goes on for it."""
-    found = await lead_of(session, name)
-    return await current_lead(session, found.id) or found
-
-
-async def _kept_or_none(session: AsyncSession, name: str) -> LeadRow | None:
-    try:
-        return await _kept(session, name)
-    except NotFoundError:
-        if "@" not in name:
-            raise
-        return None
+async def _lead_unless_address(session: AsyncSession, name: str) -> LeadRow | None:
+    """The lead of this name; None for an address of no lead. Raises NotFoundError for another unknown name."""
+    return await find_lead(session, name) if "@" in name else await require_lead(session, name)

@@ -22,13 +22,14 @@ from nurture.journey.plan import plan
 from nurture.journey.track import Track
 from nurture.journey.wording import say_next
 from perennial.app.programme import Programme, programme_of
-from perennial.cli.shared import lead_of, moment_of, opened_database, out, pair_of, print_json, run
+from perennial.cli.shared import moment_of, opened_database, out, pair_of, print_json, run
 from perennial.dev.embedded import engine_address
 from perennial.journeys.handles import workflow_of
 from perennial.journeys.histories import ReplayedJourney, fetch_histories, read_history, replay_journey
 from perennial.journeys.past_decisions import past_decisions
 from perennial.journeys.read_model import FACT
 from perennial.journeys.story import decisions_of, enrolments_of, journal_of
+from perennial.leads.lookup import require_lead
 from perennial.platform.settings import load_settings
 from perennial.platform.temporal import connect
 
@@ -121,7 +122,7 @@ async def _from_installation(name: str, track: str | None, programme: Programme)
     wanted = tracks[track].name if track is not None else None
     async with opened_database() as inst:
         async with inst.database.reading() as session:
-            lead = await lead_of(session, name)
+            lead = await require_lead(session, name)
             stays = await enrolments_of(session, lead.id)
             stay = next((each for each in stays if wanted in {None, each.track}), None)
             if stay is None:

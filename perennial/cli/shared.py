@@ -10,7 +10,7 @@ import sys
 import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,17 +21,15 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import ColumnElement, exc, or_, select
+from sqlalchemy import exc, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError
 from typer.exceptions import TyperException
 
 from models.leads import LeadRow
-from nurture.errors import InputError, NotFoundError, PerennialError, RefusedError, SettingsError
-from nurture.people.addresses import normalise
+from nurture.errors import InputError, PerennialError, RefusedError, SettingsError
 from perennial.app.installation import ConnectedInstallation, connected_installation
 from perennial.dev.embedded import engine_address
-from perennial.leads.identity import current_lead
 from perennial.leads.selection import parse_where, where_clause
 from perennial.platform.database_errors import explain_database_error
 from perennial.platform.installation import Installation, open_installation
@@ -136,21 +134,6 @@ def failed(error: Exception) -> tuple[int, str]:  # noqa: PLR0911 - one return a
 
 
 # What is named
-
-
-async def lead_of(session: AsyncSession, name: str) -> LeadRow:
-    """The lead with this id, e-mail address or external id, or the one it was merged into. Raises NotFoundError."""
-    wanted: list[ColumnElement[bool]] = [LeadRow.id == name, LeadRow.external_id == name]
-    if "@" in name:
-        with suppress(InputError):
-            wanted.append(LeadRow.email_key == normalise(name))
-    found = (await session.scalars(select(LeadRow).where(or_(*wanted)).limit(2))).all()
-    if not found:
-        raise NotFoundError(
-            f"no lead {name!r}; name one by its id, e-mail address or external id (`starter.py leads` lists them)"
-        )
-    lead = next((each for each in found if each.id == name), found[0])
-    return await current_lead(session, lead.id) or lead
 
 
 async def leads_where(session: AsyncSession, where: str | None) -> list[str]:

@@ -12,8 +12,9 @@ from nurture.bench.what_if import Upcoming, upcoming
 from nurture.journey.journal import Journal
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.app.programme import programme_of
-from perennial.cli.shared import Json, lead_of, opened_database, out, print_json, run
+from perennial.cli.shared import Json, opened_database, out, print_json, run
 from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
+from perennial.leads.lookup import require_lead
 
 Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
 InUtc = Annotated[bool, typer.Option("--utc", help="Times in UTC, not in the lead's own zone.")]
@@ -115,7 +116,7 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
         programme = programme_of(inst.settings)
         registry, catalogue = programme.tracks, programme.catalogue
         async with inst.database.reading() as session:
-            lead = await lead_of(session, name)
+            lead = await require_lead(session, name)
             now = inst.now()
             story = await story_of(session, lead, DEFAULT_MODEL, now)
             coming: dict[str, Upcoming] = {}

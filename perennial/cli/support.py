@@ -15,9 +15,10 @@ from nurture.errors import NotFoundError
 from nurture.journey.track import Registry
 from nurture.journey.wording import say_key
 from perennial.app.programme import programme_of
-from perennial.cli.shared import Json, lead_of, opened_database, out, print_json, run
+from perennial.cli.shared import Json, opened_database, out, print_json, run
 from perennial.cli.show import InUtc, Named, time_in
 from perennial.journeys.story import Ruling, enrolments_of, present_ruling, rulings_on, steps_of
+from perennial.leads.lookup import require_lead
 from perennial.platform.settings import load_settings
 
 WIDEST_BAR = 24
@@ -112,7 +113,7 @@ def why(
 async def _rulings(name: str, step: str | None, track: str | None) -> tuple[tzinfo, list[Ruling]]:
     wanted = None if track is None else programme_of(load_settings()).tracks[track].name
     async with opened_database() as inst, inst.database.reading() as session:
-        lead = await lead_of(session, name)
+        lead = await require_lead(session, name)
         stays = [stay for stay in await enrolments_of(session, lead.id) if wanted in {None, stay.track}]
         if not stays:
             raise NotFoundError(f"{name} has never been on {wanted or 'a track'}")

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
-from models.leads import BehaviourRow, ScoreEntry
+from models.leads import BehaviourRow
 from models.touches import Touch
 from perennial.intake.bots import Click, bot_clicks, is_machine_agent
 from perennial.intake.meaning import Meaning, behaviour_id
 from perennial.intake.reports import Report
+from perennial.leads.behaviours import mark_machine
+from perennial.leads.scores import take_points_back
 
 _LONGEST_URL = 500
 _LONGEST_AGENT = 200
@@ -52,19 +54,11 @@ async def mark_scanners(
     found = bot_clicks([*(click_of(row.id, row.at, row.props) for row in earlier), new], delivered_at)
     for row in earlier:
         if row.id in found and not row.bot:
-            await _take_back(session, row.id, found[row.id])
+            await mark_machine(session, row.id)
+            await take_points_back(session, row.id, f"a machine's click ({found[row.id]})")
     return set(found)
 
 
 def click_of(id_: str, at: datetime, props: Mapping[str, Any]) -> Click:
     """A click, from a behaviour's properties."""
     return Click(id_, at, str(props.get("url", "")), str(props.get("agent", "")))
-
-
-async def _take_back(session: AsyncSession, behaviour_id: str, why: str) -> None:
-    await session.execute(update(BehaviourRow).where(BehaviourRow.id == behaviour_id).values(bot=True))
-    await session.execute(
-        update(ScoreEntry)
-        .where(ScoreEntry.behaviour_id == behaviour_id)
-        .values(points=0, reason=f"taken back: a machine's click ({why})")
-    )

@@ -15,7 +15,6 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.journeys import Enrolment, Unheard
-from models.leads import BehaviourRow, ScoreEntry
 from models.messages import Behaviour, Behaviours
 from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.journey.patterns import hears
@@ -25,14 +24,13 @@ from perennial.intake import own
 from perennial.intake.outbox import accept
 from perennial.intake.reports import Receipt, Report
 from perennial.journeys.enrolling import Enroller
-from perennial.leads.identity import current_lead_id
+from perennial.leads.behaviours import write_behaviour
 from perennial.leads.lock import lock_lead
-from perennial.leads.scores import rescore
+from perennial.leads.lookup import current_lead_id
+from perennial.leads.scores import rescore, write_entries
 from perennial.leads.suppression import apply_behaviour
 from perennial.platform.database import Database, upsert_ignore
 
-_INSERT_BEHAVIOUR = upsert_ignore(BehaviourRow)
-_INSERT_ENTRIES = upsert_ignore(ScoreEntry)
 _INSERT_UNHEARD = upsert_ignore(Unheard)
 _ENROLMENTS = select(
     Enrolment.id,
@@ -104,7 +102,7 @@ class Listener:
             "at": report.at,
             "received_at": report.at,
         }
-        new = (await connection.execute(_INSERT_BEHAVIOUR, row)).rowcount == 1
+        new = await write_behaviour(connection, row)
         if report.bot:
             # It scores nothing. It may have shown earlier clicks to be a machine's, whose points are gone: score again.
             return Receipt(report, new, (await rescore(connection, self.scoring, lead_id, report.at)).total)
@@ -154,19 +152,7 @@ class Listener:
 
     async def _score(self, connection: AsyncConnection, report: Report, lead_id: str) -> None:
         entries = self.scoring.engagement_entries(report.id, report.name, report.subject, report.at)
-        rows = [
-            {
-                "lead_id": lead_id,
-                "rule": entry.rule,
-                "behaviour_id": entry.behaviour_id,
-                "points": entry.points,
-                "reason": entry.reason,
-                "at": entry.at,
-            }
-            for entry in entries
-        ]
-        if rows:
-            await connection.execute(_INSERT_ENTRIES, rows)
+        await write_entries(connection, [(lead_id, entry) for entry in entries])
 
     async def _leave_for_later(
         self, connection: AsyncConnection, report: Report, journeys: Sequence[ListeningJourney]

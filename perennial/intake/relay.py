@@ -25,7 +25,7 @@ from perennial.intake.listener import Listener
 from perennial.intake.meaning import Meaning, Translator
 from perennial.intake.outbox import Backlog, backlog
 from perennial.intake.reports import Receipt
-from perennial.leads.identity import reattach
+from perennial.intake.visitors import reattach
 from perennial.platform.database import Database, upsert_ignore
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.journeys import Enrolment
-from models.leads import LeadRow, Suppression
+from models.leads import LeadRow
 from models.messages import Journey, Request
 from models.touches import Touch
 from models.visibility import at_start
@@ -22,6 +22,7 @@ from nurture.journey.facts import Enrolled
 from nurture.journey.track import Registry, Track
 from nurture.timing.clock import Clock
 from perennial.leads.lock import lock_lead
+from perennial.leads.suppression import suppressions
 from perennial.platform.database import Database
 
 
@@ -98,9 +99,8 @@ class Enroller:
             raise NotFoundError(f"no lead {lead_id!r}")
         if lead.erased_at is not None:
             raise RefusedError("the lead has been erased")
-        suppressed = await session.scalar(select(Suppression.reason).where(Suppression.lead_id == lead_id).limit(1))
-        if suppressed is not None:
-            raise RefusedError(f"the lead is suppressed ({suppressed})")
+        if reasons := await suppressions(session, lead_id):
+            raise RefusedError(f"the lead is suppressed ({reasons[0]})")
         last = await _last_enrolment(session, track.name, lead_id)
         if last is None or last.status != "starting":
             self._refuse_re_entry(track, last, at)

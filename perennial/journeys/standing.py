@@ -19,9 +19,9 @@ from models.types import UtcDateTime
 from nurture.gate import Consent as Current
 from nurture.gate import LeadState, PastTouch, Rival
 from nurture.journey.matchers import Matcher, say_behaviour
+from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.ledger import TouchEntry
 from perennial.leads.consent import DECIDES, meaning_of
-from perennial.leads.identity import lock_current_lead
 from perennial.platform.database import Transaction, connection_of
 
 COUNTED = ("sending", "accepted", "unknown")
@@ -126,7 +126,7 @@ class Place:
 
 async def place_of(transaction: Transaction, enrolment_id: str, step_key: str, exits: Matcher) -> Place:
     """Lock the lead of an enrolment (see `lock_lead`), after a merge not the one it began with, and read its place."""
-    await lock_current_lead(transaction, enrolment_id)
+    await lock_enrolled_lead(transaction, enrolment_id)
     asked = {"enrolment": enrolment_id, "step": step_key, "exits": _names(exits)}
     row = (await (await connection_of(transaction)).execute(_PLACE, asked)).one()
     lead, (status, outcome, consent, suppressed, picky, rivalled, left), touch = row[:9], row[9:16], row[16:]

@@ -18,6 +18,7 @@ from nurture.people.scoring import Score, ScoringModel
 from perennial.journeys.read_model import FACT
 from perennial.leads.consent import current
 from perennial.leads.scores import entries_of
+from perennial.leads.suppression import suppressions
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,6 @@ async def story_of(session: AsyncSession, lead: LeadRow, model: ScoringModel, no
     """The story of a lead as of `now`."""
     stays = await enrolments_of(session, lead.id)
     consent = await current(session, lead.id)
-    suppressed = await session.scalars(select(Suppression.reason).where(Suppression.lead_id == lead.id))
     entries = await entries_of(session, lead.id)
     placed: list[tuple[datetime, int, int, Line]] = []
     for rank, lines in enumerate((await _own_lines(session, lead.id), await _fact_lines(session, lead.id, stays))):
@@ -104,7 +104,7 @@ async def story_of(session: AsyncSession, lead: LeadRow, model: ScoringModel, no
         },
         as_of=now,
         consent=consent or "none",
-        suppressed=tuple(suppressed),
+        suppressed=await suppressions(session, lead.id),
         standings=tuple([_standing(stay, now, await reading_of(session, stay.id)) for stay in stays]),
         lines=tuple(line for *_, line in placed),
         score=model.score(entries, now),

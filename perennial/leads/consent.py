@@ -1,15 +1,16 @@
 """The consent ledger: append-only. What a lead allows is what its last grant or withdrawal says.
 
-A line says when, on which basis, from which source, and which wording the lead saw (a version, not the text). Besides
-grants and withdrawals it holds requests that a double opt-in has yet to confirm, and suppressions that a person
-lifted: evidence, of which neither allows anything.
+A line says when, on which basis, from which source, and which wording the lead saw (a version, not the text). The
+ledger also holds, as evidence, requests that a double opt-in has yet to confirm and suppressions that a person lifted.
+Neither allows anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import Consent
@@ -22,7 +23,7 @@ DECIDES = ("granted", "withdrawn")
 
 LONGEST_SOURCE = 64
 CONFIRM_WITHIN = timedelta(days=7)
-"""How long a link of a double opt-in is good for."""
+"""How long the link of a double opt-in works."""
 
 _DECISION = (
     select(Consent.action)
@@ -30,6 +31,24 @@ _DECISION = (
     .order_by(Consent.id.desc())
     .limit(1)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class NewConsent:
+    """One line of the ledger as it is written; `action` is granted, withdrawn, requested or lifted."""
+
+    lead_id: str
+    at: datetime
+    action: str
+    basis: str
+    source: str
+    wording: str | None = None
+
+
+async def write_lines(session: AsyncSession, lines: Iterable[NewConsent]) -> None:
+    """Write lines, of one lead or of many. The caller has shortened each source to `LONGEST_SOURCE`."""
+    if rows := [asdict(line) for line in lines]:
+        await session.execute(insert(Consent), rows)
 
 
 async def current(session: AsyncSession, lead_id: str) -> Current:
@@ -67,15 +86,14 @@ async def withdraw(
 
 
 async def request(session: AsyncSession, lead_id: str, at: datetime, *, source: str, wording: str) -> int:
-    """Write down that a lead asks for mail, the first half of a double opt-in; it allows nothing yet. Its number."""
+    """Write that a lead asks for mail, the first half of a double opt-in; its number. It allows nothing yet."""
     return await _write(session, lead_id, at, "requested", basis="consent", source=source, wording=wording)
 
 
 async def confirm(session: AsyncSession, lead_id: str, number: int, at: datetime, *, source: str) -> bool:
-    """Second half of a double opt-in: grant what was asked for; False if this request was confirmed before.
+    """Grant what a request asked for, the second half of a double opt-in; False if it was confirmed before.
 
-    Raises RefusedError for a request of nobody, one that is older than a week, and one that a later withdrawal took
-    back.
+    Raises RefusedError for an unknown request, one older than a week, and one that a later withdrawal took back.
     """
     asked = await session.get(Consent, number)
     if asked is None or asked.lead_id != lead_id or asked.action != "requested":
@@ -94,8 +112,8 @@ async def confirm(session: AsyncSession, lead_id: str, number: int, at: datetime
     return True
 
 
-async def note_lift(session: AsyncSession, lead_id: str, at: datetime, *, reason: str, why: str) -> None:
-    """Write down that a person lifted the suppression `reason`, and why. It grants nothing."""
+async def write_lift(session: AsyncSession, lead_id: str, at: datetime, *, reason: str, why: str) -> None:
+    """Write that a person lifted the suppression `reason`, and why. It grants nothing."""
     await _write(session, lead_id, at, "lifted", basis=reason, source=why, wording=None)
 
 
@@ -110,7 +128,7 @@ async def _last(session: AsyncSession, lead_id: str, *actions: str) -> Consent |
 
 
 async def last_decision(session: AsyncSession, lead_id: str) -> int:
-    """The number of the line that holds; 0 without one. It changes with each grant and each withdrawal."""
+    """The number of the line that decides; 0 without one. It changes with each grant and each withdrawal."""
     last = await _last(session, lead_id, *DECIDES)
     return 0 if last is None else last.id
 
@@ -123,7 +141,6 @@ async def _write(
         raise InputError("a line of the consent ledger says where it comes from; name the form, list or person")
     if len(source) > LONGEST_SOURCE:
         raise InputError(f"{source[:20]!r}... is too long; say it in {LONGEST_SOURCE} characters")
-    line = Consent(lead_id=lead_id, at=at, action=action, basis=basis, source=source, wording=wording)
-    session.add(line)
-    await session.flush()
-    return line.id
+    line = asdict(NewConsent(lead_id, at, action, basis, source, wording))
+    number: int = (await session.execute(insert(Consent).values(line).returning(Consent.id))).scalar_one()
+    return number

@@ -1,11 +1,11 @@
-"""Lock a lead for the rest of a transaction."""
+"""Lock leads for the rest of a transaction."""
 
-from __future__ import annotations
+from collections.abc import Collection
 
 from sqlalchemy import bindparam, select
 
 from models.leads import LeadRow
-from perennial.platform.database import Transaction, connection_of
+from perennial.platform.database import Transaction, connection_of, in_parts
 
 _LOCK_LEAD = select(LeadRow.id).where(LeadRow.id == bindparam("lead")).with_for_update(key_share=True)
 
@@ -19,3 +19,12 @@ async def lock_lead(transaction: Transaction, lead_id: str) -> None:
     connection = await connection_of(transaction)
     if connection.dialect.name == "postgresql":
         await connection.execute(_LOCK_LEAD, {"lead": lead_id})
+
+
+async def lock_leads(transaction: Transaction, lead_ids: Collection[str]) -> None:
+    """Lock many leads, in the order of their ids: two batches about the same leads cannot wait for each other."""
+    connection = await connection_of(transaction)
+    if connection.dialect.name == "postgresql":
+        for part in in_parts(sorted(lead_ids)):
+            in_order = select(LeadRow.id).where(LeadRow.id.in_(part)).order_by(LeadRow.id)
+            await connection.execute(in_order.with_for_update(key_share=True))

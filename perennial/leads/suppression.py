@@ -2,48 +2,61 @@
 
 | reason | comes from | ends by |
 | --- | --- | --- |
-| opt-out | the lead: its page, its mail client, by phone | its own confirmed re-subscription, or a person |
+| opt-out | the lead: its page, its mail client, by phone | its own confirmed return, or a person |
 | complaint | the lead marked a mail as spam | a person, with a reason |
 | hard-bounce | the address does not exist, or five soft bounces in a row | a person, with a reason |
 | role-address, invalid-address, manual | an import, a form, a person | a person, with a reason |
 
-SendGrid's `group_resubscribe` ends none of them. Whoever lifts an opt-out or a complaint grants nothing by it: consent
-stays withdrawn until the lead itself confirms.
+SendGrid's `group_resubscribe` ends none of them. Lifting an opt-out or a complaint grants no consent: it stays
+withdrawn until the lead itself confirms.
+
+Addresses of no lead are suppressed by a keyed hash: see `perennial.leads.suppressed_addresses`.
 """
 
-import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import Literal, get_args
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import Consent, LeadRow, SuppressedAddress, Suppression
+from models.leads import Consent, LeadRow, Suppression
 from nurture.errors import InputError, RefusedError
 from perennial.leads import consent
-from perennial.leads.lock import lock_lead
-from perennial.platform.database import upsert_ignore
+from perennial.leads.lock import lock_lead, lock_leads
+from perennial.platform.database import in_parts, upsert_ignore
 
 Reason = Literal["opt-out", "complaint", "hard-bounce", "role-address", "invalid-address", "manual"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 WITHDRAWS = frozenset({"opt-out", "complaint"})
-"""By these a lead takes its consent back."""
+"""The reasons by which a lead takes its consent back."""
 
 SUPPRESSES: Mapping[str, Reason] = {
     "lead.opted_out": "opt-out",
     "email.complained": "complaint",
     "email.bounced": "hard-bounce",
 }
-"""Behaviours that act in the database at once, before any journey hears of them."""
+"""Behaviours that suppress in the transaction that stores them, before any journey hears of them."""
 
 SOFT_BOUNCES = 5
-"""So many temporary failures in a row, without one delivery between, and the address counts as dead.
+"""After this many temporary failures in a row, without one delivery between, the address counts as dead.
 
-Mailbox providers judge a sender by how often it writes to dead mailboxes, and a mailbox that was full, or a domain
-that was away, for five of our mails (two weeks or more under the caps) will hardly read the sixth.
+Mailbox providers judge a sender by how often it writes to dead mailboxes. A mailbox that was full, or a domain that was
+away, for five of our mails (two weeks or more under the caps) will hardly read the sixth.
 """
+
+_NO_SYNC = {"synchronize_session": False}
+
+
+@dataclass(frozen=True, slots=True)
+class NewSuppression:
+    """One suppression as it is written."""
+
+    lead_id: str
+    reason: str
+    source: str
+    at: datetime
 
 
 def reason_of(text: str) -> Reason:
@@ -60,32 +73,54 @@ async def suppressions(session: AsyncSession, lead_id: str) -> tuple[str, ...]:
     return tuple(await session.scalars(found))
 
 
+async def write_suppressions(session: AsyncSession, new: Iterable[NewSuppression]) -> None:
+    """Write suppressions, of one lead or of many; those that stand already stay as they are.
+
+    The caller locks the leads: a send that passed the gate before is then on the ledger before this commits.
+    """
+    rows = {(one.lead_id, one.reason): asdict(one) for one in new}
+    if rows:
+        await session.execute(upsert_ignore(Suppression), [rows[key] for key in sorted(rows)])
+
+
 async def suppress(session: AsyncSession, lead_id: str, reason: Reason, at: datetime, *, source: str) -> bool:
     """Suppress a lead, and withdraw its consent where the reason says so; False if it was suppressed for it before."""
     await lock_lead(session, lead_id)
-    row = {"lead_id": lead_id, "reason": reason, "source": source, "at": at}
-    added = await session.scalar(upsert_ignore(Suppression, row).returning(Suppression.id))
+    new = reason not in await suppressions(session, lead_id)
+    if new:
+        await write_suppressions(session, [NewSuppression(lead_id, reason, source, at)])
     if reason in WITHDRAWS:
         await consent.withdraw(session, lead_id, at, source=source)
-    return added is not None
+    return new
 
 
 async def apply_behaviour(session: AsyncSession, lead_id: str, behaviour: str, at: datetime) -> None:
-    """Suppress as a behaviour demands, if it does, unless the lead has come back since: events can be late."""
+    """Suppress as a behaviour demands, if it does, and withdraw consent as its reason says."""
     reason = SUPPRESSES.get(behaviour)
     if reason is None:
         return
-    undone = select(Consent.id).where(Consent.lead_id == lead_id, Consent.at > at)
-    undone = undone.where(
-        ((Consent.action == "lifted") & (Consent.basis == reason))
-        | ((Consent.action == "granted") & (reason == "opt-out"))
-    )
-    if await session.scalar(undone.limit(1)) is None:
+    await lock_lead(session, lead_id)
+    if await not_undone(session, [NewSuppression(lead_id, reason, behaviour, at)]):
         await suppress(session, lead_id, reason, at, source=behaviour)
 
 
+async def suppress_at_once(session: AsyncSession, told: Sequence[NewSuppression]) -> None:
+    """Suppress many leads in the transaction that stores what they did, before any journey hears of it.
+
+    Consent is withdrawn by `apply_behaviour`, once each behaviour has been read on its own.
+    """
+    await lock_leads(session, {one.lead_id for one in told})
+    await write_suppressions(session, await not_undone(session, told))
+
+
+async def not_undone(session: AsyncSession, told: Sequence[NewSuppression]) -> list[NewSuppression]:
+    """Those that the lead, or a person, has not undone since they happened: events can be late."""
+    undone = await _undone(session, {one.lead_id for one in told})
+    return [one for one in told if undone.get((one.lead_id, one.reason), one.at) <= one.at]
+
+
 async def resubscribe(session: AsyncSession, lead_id: str, number: int, at: datetime, *, source: str) -> bool:
-    """Confirm a lead's own request to be mailed again: consent is granted, an opt-out is over. False if it was before.
+    """Confirm a lead's own request for mail: consent is granted and an opt-out is over. False if it was before.
 
     Raises RefusedError if another reason stands, or the request is not good (see `consent.confirm`).
     """
@@ -94,10 +129,7 @@ async def resubscribe(session: AsyncSession, lead_id: str, number: int, at: date
         raise RefusedError("this address was reported or does not work; please write to us, and a person will look")
     if not await consent.confirm(session, lead_id, number, at, source=source):
         return False
-    await session.execute(
-        delete(Suppression).where(Suppression.lead_id == lead_id, Suppression.reason == "opt-out"),
-        execution_options={"synchronize_session": False},
-    )
+    await _end(session, lead_id, "opt-out")
     return True
 
 
@@ -107,65 +139,57 @@ def may_ask(reasons: Iterable[str]) -> bool:
 
 
 async def lift(session: AsyncSession, lead_id: str, reason: Reason, at: datetime, *, why: str) -> None:
-    """A person ends a suppression; why is kept in the consent ledger. Raises RefusedError if there is none."""
+    """End a suppression by hand; why is kept in the consent ledger. Raises RefusedError if there is none."""
     await lock_lead(session, lead_id)
-    gone = delete(Suppression).where(Suppression.lead_id == lead_id, Suppression.reason == reason)
-    if await session.scalar(gone.returning(Suppression.id)) is None:
+    if not await _end(session, lead_id, reason):
         raise RefusedError(f"the lead is not suppressed for {reason}")
-    await consent.note_lift(session, lead_id, at, reason=reason, why=why)
+    await consent.write_lift(session, lead_id, at, reason=reason, why=why)
     if reason == "hard-bounce":
-        await delivered(session, lead_id)
+        await reset_soft_bounces(session, lead_id)
 
 
-async def soft_bounced(session: AsyncSession, lead_id: str, at: datetime) -> bool:
-    """Count a temporary failure; True if it was the one that made the address count as dead."""
+async def copy_suppressions(session: AsyncSession, lead_id: str, to: str) -> None:
+    """Suppress `to` for every reason that holds for the lead."""
+    found = await session.scalars(select(Suppression).where(Suppression.lead_id == lead_id))
+    await write_suppressions(session, [NewSuppression(to, each.reason, each.source, each.at) for each in found])
+
+
+async def count_soft_bounce(session: AsyncSession, lead_id: str, at: datetime) -> bool:
+    """Count a temporary failure; True if it is the one that makes the address count as dead."""
     await lock_lead(session, lead_id)
     count = await session.scalar(
         update(LeadRow)
         .where(LeadRow.id == lead_id)
         .values(soft_bounces=LeadRow.soft_bounces + 1)
         .returning(LeadRow.soft_bounces),
-        execution_options={"synchronize_session": False},
+        execution_options=_NO_SYNC,
     )
     if (count or 0) < SOFT_BOUNCES:
         return False
     return await suppress(session, lead_id, "hard-bounce", at, source=f"{SOFT_BOUNCES} soft bounces in a row")
 
 
-async def delivered(session: AsyncSession, lead_id: str) -> None:
-    """A mail arrived: soft bounces are counted from nought again."""
+async def reset_soft_bounces(session: AsyncSession, lead_id: str) -> None:
+    """Count soft bounces from nought again: a mail arrived."""
     await session.execute(
         update(LeadRow).where(LeadRow.id == lead_id, LeadRow.soft_bounces != 0).values(soft_bounces=0),
-        execution_options={"synchronize_session": False},
+        execution_options=_NO_SYNC,
     )
 
 
-# Addresses of nobody we know: erased leads, and lists of addresses never to write to
+async def _end(session: AsyncSession, lead_id: str, reason: Reason) -> bool:
+    """Delete a suppression; False if there is none."""
+    gone = delete(Suppression).where(Suppression.lead_id == lead_id, Suppression.reason == reason)
+    return await session.scalar(gone.returning(Suppression.id), execution_options=_NO_SYNC) is not None
 
 
-def address_hash(secret: str, email_key: str) -> str:
-    """The keyed hash (HMAC-SHA256, hex) of a normalised address: without the secret no list of addresses finds it."""
-    return hmac.new(secret.encode(), f"perennial.address\n{email_key}".encode(), sha256).hexdigest()
-
-
-async def bar(session: AsyncSession, secret: str, email_key: str, reason: str, at: datetime) -> bool:
-    """Never make a lead of this address; False if it was barred before."""
-    row = {"hash": address_hash(secret, email_key), "reason": reason, "at": at}
-    return await session.scalar(upsert_ignore(SuppressedAddress, row).returning(SuppressedAddress.hash)) is not None
-
-
-async def unbar(session: AsyncSession, secret: str, email_key: str) -> bool:
-    """Let this address be a lead's again; False if it was not barred."""
-    gone = delete(SuppressedAddress).where(SuppressedAddress.hash == address_hash(secret, email_key))
-    return await session.scalar(gone.returning(SuppressedAddress.hash)) is not None
-
-
-async def barred(session: AsyncSession, secret: str, email_keys: Iterable[str]) -> Mapping[str, str]:
-    """Those of these normalised addresses that must not become a lead's, each with the reason."""
-    by_hash = {address_hash(secret, key): key for key in email_keys}
-    if not by_hash or not await session.scalar(select(exists(select(SuppressedAddress.hash)))):
-        return {}
-    found = await session.execute(
-        select(SuppressedAddress.hash, SuppressedAddress.reason).where(SuppressedAddress.hash.in_(by_hash))
-    )
-    return {by_hash[hash_]: reason for hash_, reason in found}
+async def _undone(session: AsyncSession, lead_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
+    """When a suppression of each lead and reason was last undone, by the ledger of consent."""
+    found: dict[tuple[str, str], datetime] = {}
+    for part in in_parts(sorted(lead_ids)):
+        undone = select(Consent.lead_id, Consent.action, Consent.basis, func.max(Consent.at).label("at"))
+        undone = undone.where(Consent.lead_id.in_(part), Consent.action.in_(("granted", "lifted")))
+        for row in await session.execute(undone.group_by(Consent.lead_id, Consent.action, Consent.basis)):
+            key = (row.lead_id, row.basis if row.action == "lifted" else "opt-out")
+            found[key] = max(found.get(key, row.at), row.at)
+    return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Insert, NullPool, event, exc
@@ -21,11 +21,13 @@ from nurture.errors import SettingsError
 from perennial.platform.database_errors import hide_values
 from perennial.platform.sqlite_driver import InlineConnection, connect
 
+T = TypeVar("T")
 Row = Mapping[str, Any]
 Transaction = AsyncSession | AsyncConnection
 """One under way: a session's, or a plain one of `Database.transaction`."""
 
 
+MOST_VALUES = 1_000
 BUSY_SECONDS = 10.0
 CONNECT_SECONDS = 10.0
 DRIVERS = {
@@ -127,6 +129,12 @@ def _insert_missing(table: type[Base]) -> Insert:
     # PostgreSQL's construct also compiles for SQLite as long as it names no constraint: one spelling. The
     # table instead of its class spares the ORM's work for each row.
     return insert(table.metadata.tables[table.__tablename__]).on_conflict_do_nothing()
+
+
+def in_parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in parts that fit into one statement: both databases take some 32,000 values in one."""
+    for start in range(0, len(values), MOST_VALUES):
+        yield values[start : start + MOST_VALUES]
 
 
 async def connection_of(transaction: Transaction) -> AsyncConnection:

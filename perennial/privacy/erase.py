@@ -28,8 +28,8 @@ from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Ex
 from perennial.journeys.handles import await_closed, exit_journeys, running
 from perennial.journeys.read_model import FACT
 from perennial.leads import consent
-from perennial.leads.lock import lock_lead
-from perennial.leads.suppression import bar
+from perennial.leads.lock import lock_leads
+from perennial.leads.suppressed_addresses import suppress_address
 from perennial.platform.database import Database
 from perennial.privacy.export import Traces, traces_of
 
@@ -93,12 +93,11 @@ class Eraser:
 async def erase(session: AsyncSession, lead_id: str, at: datetime, *, secret: str) -> Traces:
     """Close the gate, bar the address, delete what is personal. The journeys are the caller's to end."""
     leads = (await traces_of(session, lead_id)).leads
-    for each in sorted(leads):
-        await lock_lead(session, each)
+    await lock_leads(session, leads)
     traces = await traces_of(session, lead_id)
     for lead in await session.scalars(select(LeadRow).where(LeadRow.id.in_(traces.leads))):
         if lead.erased_at is None:
-            await bar(session, secret, lead.email_key, ERASED, at)
+            await suppress_address(session, secret, lead.email_key, ERASED, at)
             await consent.withdraw(session, lead.id, at, source=ERASED)
             lead.erased_at = at
     await session.flush()

@@ -25,7 +25,7 @@ from models.leads import (
 from models.shared import ClockRow, Lease
 from models.touches import Message, Touch
 from nurture.errors import NotFoundError
-from perennial.leads.identity import current_lead
+from perennial.leads.lookup import current_lead
 from perennial.privacy.merge import merged_leads
 
 BY_LEAD: tuple[type[Base], ...] = (

@@ -14,23 +14,25 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 
 from models.base import Base
 from models.intake import Event
 from models.journeys import Alert, Enrolment, HandOffRow
-from models.leads import BehaviourRow, Identity, LeadRow, Preference, ScoreEntry, Suppression
+from models.leads import BehaviourRow, Identity, LeadRow
 from models.touches import Message, Touch
 from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from perennial.journeys.handles import exit_journeys
 from perennial.leads import consent
-from perennial.leads.identity import current_lead
-from perennial.leads.lock import lock_lead
-from perennial.leads.scores import rescore
-from perennial.platform.database import Database, upsert_ignore
+from perennial.leads.lock import lock_leads
+from perennial.leads.lookup import current_lead
+from perennial.leads.preferences import copy_preferences
+from perennial.leads.scores import merge_entries, rescore
+from perennial.leads.suppression import copy_suppressions
+from perennial.platform.database import Database
 
 MOVED: tuple[type[Base], ...] = (BehaviourRow, Touch, Message, HandOffRow, Alert, Identity, Event)
 """Rows that simply change hands."""
@@ -65,12 +67,11 @@ async def merge(
     """
     if keep == lose:
         raise InputError("a lead cannot be merged with itself")
-    for lead_id in sorted((keep, lose)):
-        await lock_lead(session, lead_id)
+    await lock_leads(session, (keep, lose))
     kept_lead, gone = await current_lead(session, keep), await session.get(LeadRow, lose)
     if kept_lead is None or gone is None:
         raise NotFoundError(f"no lead {keep if kept_lead is None else lose!r}")
-    await lock_lead(session, kept_lead.id)
+    await lock_leads(session, (kept_lead.id,))
     if kept_lead.erased_at is not None or gone.erased_at is not None:
         raise RefusedError("an erased lead is nobody, and cannot be merged")
     target = await current_lead(session, lose)
@@ -103,20 +104,13 @@ async def _consent(session: AsyncSession, keep: LeadRow, gone: LeadRow, at: date
     """The stricter of the two."""
     if await consent.current(session, gone.id) == "withdrawn":
         await consent.withdraw(session, keep.id, at, source="merge")
-    for each in await session.scalars(select(Suppression).where(Suppression.lead_id == gone.id)):
-        row = {"lead_id": keep.id, "reason": each.reason, "source": each.source, "at": each.at}
-        await session.execute(upsert_ignore(Suppression, row))
+    await copy_suppressions(session, gone.id, to=keep.id)
 
 
 async def _wishes(session: AsyncSession, keep: LeadRow, gone: LeadRow) -> None:
     breaks = [until for until in (keep.mail_paused_until, gone.mail_paused_until) if until is not None]
     keep.mail_paused_until = max(breaks, default=None)
-    for each in await session.scalars(select(Preference).where(Preference.lead_id == gone.id)):
-        row = {"lead_id": keep.id, "topic": each.topic, "wanted": each.wanted, "at": each.at}
-        await session.execute(upsert_ignore(Preference, row))
-        if not each.wanted:
-            stricter = update(Preference).where(Preference.lead_id == keep.id, Preference.topic == each.topic)
-            await session.execute(stricter.values(wanted=False), execution_options=_NO_SYNC)
+    await copy_preferences(session, gone.id, to=keep.id)
 
 
 async def _journeys(session: AsyncSession, keep: str, gone: str) -> None:
@@ -165,13 +159,7 @@ async def _score(session: AsyncSession, keep: LeadRow, gone: LeadRow, at: dateti
         keep.time_zone = gone.time_zone
     keep.traits, keep.segment = gone.traits | keep.traits, gone.segment | keep.segment
     await session.flush()
-    both = ScoreEntry.lead_id.in_((keep.id, gone.id))
-    await session.execute(delete(ScoreEntry).where(both, ScoreEntry.behaviour_id == ""), execution_options=_NO_SYNC)
-    moved = update(ScoreEntry).where(ScoreEntry.lead_id == gone.id).values(lead_id=keep.id)
-    await session.execute(moved, execution_options=_NO_SYNC)
-    for entry in model.fit_entries(keep.traits, at):
-        row = {"lead_id": keep.id, "rule": entry.rule, "points": entry.points, "reason": entry.reason, "at": entry.at}
-        await session.execute(upsert_ignore(ScoreEntry, row | {"behaviour_id": ""}))
+    await merge_entries(session, model, keep, gone.id, at)
     await rescore(session, model, keep.id, at)
     await session.refresh(keep)
 

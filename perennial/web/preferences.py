@@ -27,8 +27,8 @@ from perennial.intake import own
 from perennial.intake.outbox import accept
 from perennial.intake.reports import Report
 from perennial.leads import consent
-from perennial.leads.identity import current_lead
 from perennial.leads.lock import lock_lead
+from perennial.leads.lookup import current_lead
 from perennial.leads.preferences import preferences_of, set_break, set_topics
 from perennial.leads.suppression import may_ask, resubscribe, suppress, suppressions
 from perennial.platform.database import Database

@@ -7,21 +7,23 @@ import pytest
 from models.leads import Consent, SuppressedAddress, Suppression
 from nurture.errors import InputError, RefusedError
 from perennial.leads import consent
+from perennial.leads.suppressed_addresses import (
+    address_hash,
+    lift_address,
+    suppress_address,
+    suppressed_addresses,
+)
 from perennial.leads.suppression import (
     REASONS,
     SOFT_BOUNCES,
     Reason,
-    address_hash,
     apply_behaviour,
-    bar,
-    barred,
-    delivered,
+    count_soft_bounce,
     lift,
+    reset_soft_bounces,
     resubscribe,
-    soft_bounced,
     suppress,
     suppressions,
-    unbar,
 )
 from perennial.platform.database import Database
 from tests.people import NOON, SECRET, consent_of, does, one, person, rows, settle
@@ -133,7 +135,7 @@ async def test_no_event_but_a_confirmation_or_a_person_ends_an_opt_out(database:
     async with database.writing() as session:
         for name in ("group_resubscribe", "email.clicked", "form.submitted"):
             await apply_behaviour(session, "ada", name, LATER)
-    await does(database, lambda s: delivered(s, "ada"))
+    await does(database, lambda s: reset_soft_bounces(s, "ada"))
     await does(database, lambda s: consent.grant(s, "ada", LATER, basis="consent", source="form"))
     assert await does(database, lambda s: suppressions(s, "ada")) == ("complaint", "opt-out")
 
@@ -161,7 +163,7 @@ async def test_a_complaint_told_late_counts_whatever_was_confirmed_since(databas
 
 async def test_soft_bounces_in_a_row_make_an_address_dead(database: Database) -> None:
     """The fifth does, and not before."""
-    told = [await does(database, lambda s: soft_bounced(s, "ada", NOON)) for _ in range(SOFT_BOUNCES)]
+    told = [await does(database, lambda s: count_soft_bounce(s, "ada", NOON)) for _ in range(SOFT_BOUNCES)]
     assert told == [False] * (SOFT_BOUNCES - 1) + [True]
     assert await does(database, lambda s: suppressions(s, "ada")) == ("hard-bounce",)
 
@@ -170,8 +172,8 @@ async def test_a_delivery_between_soft_bounces_counts_from_nought_again(database
     """A mailbox that was full and is not any more is alive."""
     for _ in range(3):
         for _ in range(SOFT_BOUNCES - 1):
-            await does(database, lambda s: soft_bounced(s, "ada", NOON))
-        await does(database, lambda s: delivered(s, "ada"))
+            await does(database, lambda s: count_soft_bounce(s, "ada", NOON))
+        await does(database, lambda s: reset_soft_bounces(s, "ada"))
     assert await does(database, lambda s: suppressions(s, "ada")) == ()
     assert (await one(database, "ada")).soft_bounces == 0
 
@@ -179,19 +181,19 @@ async def test_a_delivery_between_soft_bounces_counts_from_nought_again(database
 async def test_a_lifted_hard_bounce_gets_its_five_tries_again(database: Database) -> None:
     """Or the next one would suppress at once."""
     for _ in range(SOFT_BOUNCES):
-        await does(database, lambda s: soft_bounced(s, "ada", NOON))
+        await does(database, lambda s: count_soft_bounce(s, "ada", NOON))
     await does(database, lambda s: lift(s, "ada", "hard-bounce", LATER, why="mailbox is back"))
-    assert not await does(database, lambda s: soft_bounced(s, "ada", LATER))
+    assert not await does(database, lambda s: count_soft_bounce(s, "ada", LATER))
 
 
-async def test_a_barred_address_is_known_by_a_hash_that_needs_the_secret(database: Database) -> None:
+async def test_a_suppressed_address_is_known_by_a_hash_that_needs_the_secret(database: Database) -> None:
     """The table names nobody; with another secret nobody is found."""
-    assert await does(database, lambda s: bar(s, SECRET, "eve@example.com", "manual", NOON))
-    assert not await does(database, lambda s: bar(s, SECRET, "eve@example.com", "manual", NOON))
-    found = await does(database, lambda s: barred(s, SECRET, ["eve@example.com", "ada@example.com"]))
+    assert await does(database, lambda s: suppress_address(s, SECRET, "eve@example.com", "manual", NOON))
+    assert not await does(database, lambda s: suppress_address(s, SECRET, "eve@example.com", "manual", NOON))
+    found = await does(database, lambda s: suppressed_addresses(s, SECRET, ["eve@example.com", "ada@example.com"]))
     assert found == {"eve@example.com": "manual"}
-    assert await does(database, lambda s: barred(s, "another secret", ["eve@example.com"])) == {}
+    assert await does(database, lambda s: suppressed_addresses(s, "another secret", ["eve@example.com"])) == {}
     (row,) = await rows(database, SuppressedAddress)
     assert row.hash == address_hash(SECRET, "eve@example.com")
-    assert await does(database, lambda s: unbar(s, SECRET, "eve@example.com"))
-    assert await does(database, lambda s: barred(s, SECRET, ["eve@example.com"])) == {}
+    assert await does(database, lambda s: lift_address(s, SECRET, "eve@example.com"))
+    assert await does(database, lambda s: suppressed_addresses(s, SECRET, ["eve@example.com"])) == {}

@@ -4,12 +4,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
 from models.leads import Consent, Identity, LeadRow, ScoreEntry
 from perennial.intake.outbox import Incoming, accept
-from perennial.leads.identity import Identities, current_lead, known_as, reattach, visitor_of, with_address
-from perennial.leads.suppression import bar, suppress, suppressions
+from perennial.intake.visitors import attach_earlier, reattach, visitor_of
+from perennial.leads.identity import Identities, write_identity
+from perennial.leads.lookup import current_lead_ids, find_lead, find_named
+from perennial.leads.suppressed_addresses import suppress_address
+from perennial.leads.suppression import suppress, suppressions
 from perennial.platform.database import Database
 from tests.people import NOON, SECRET, consent_of, does, one, person, rows, settle
 
@@ -18,7 +22,16 @@ AGREED = {"consent": {"basis": "consent", "source": "guide-form", "wording": "20
 
 
 async def resolved(database: Database, **names: Any) -> str | None:
-    return await does(database, lambda session: WHO.resolve(session, at=NOON, **names))
+    """Whom the names mean; the visitor's earlier events go along, as when the relay reads an event."""
+    visitor = {kind: names[kind] for kind in ("user_id", "anonymous_id") if kind in names}
+
+    async def read(session: AsyncSession) -> str | None:
+        lead_id = await WHO.resolve(session, at=NOON, **names)
+        if lead_id is not None:
+            await attach_earlier(session, lead_id, **visitor)
+        return lead_id
+
+    return await does(database, read)
 
 
 async def viewed(database: Database, anonymous_id: str, *paths: str, state: str = "anonymous") -> None:
@@ -145,9 +158,9 @@ async def test_a_role_address_becomes_a_lead_that_is_never_mailed(database: Data
     assert await does(database, lambda s: suppressions(s, lead_id)) == ("role-address",)
 
 
-async def test_a_barred_address_makes_no_lead(database: Database) -> None:
+async def test_a_suppressed_address_makes_no_lead(database: Database) -> None:
     """Who was erased does not come back by a form that somebody fills in."""
-    await does(database, lambda s: bar(s, SECRET, "eve@example.com", "erased", NOON))
+    await does(database, lambda s: suppress_address(s, SECRET, "eve@example.com", "erased", NOON))
     assert await resolved(database, email="Eve@Example.com", traits=AGREED) is None
     assert await rows(database, LeadRow) == []
 
@@ -214,17 +227,26 @@ async def test_nobody_is_found_by_nothing(database: Database) -> None:
     assert await rows(database, Identity) == []
 
 
-async def test_an_old_id_or_address_finds_the_lead_that_goes_on(database: Database) -> None:
+async def test_every_name_of_a_merged_lead_finds_the_lead_that_goes_on(database: Database) -> None:
     """Through any number of merges."""
-    await settle(database, person("a", merged_into="b", external_id="crm-a"), person("b", merged_into="c"), person("c"))
-    found = await does(database, lambda s: current_lead(s, "a"))
-    assert found is not None
-    assert found.id == "c"
-    for look in (
-        lambda s: with_address(s, "a@example.com"),
-        lambda s: known_as(s, "crm", "crm-a"),
-    ):
-        lead = await does(database, look)
-        assert lead is not None
-        assert lead.id == "c"
+    await settle(database, person("a", merged_into="b", external_id="ext-a"), person("b", merged_into="c"), person("c"))
+    for kind, value in (("user", "u-a"), ("crm", "crm-a"), ("anonymous", "browser-a")):
+        await does(database, lambda s, k=kind, v=value: write_identity(s, "a", k, v, NOON))
+    for name in ("a", "A@example.com", "ext-a", "crm-a", "u-a"):
+        lead = await does(database, lambda s, name=name: find_lead(s, name))
+        assert lead is not None, name
+        assert lead.id == "c", name
+        assert await does(database, lambda s, name=name: find_named(s, name)) == "a"
+    assert await does(database, lambda s: find_lead(s, "browser-a")) is None
+    assert await does(database, lambda s: current_lead_ids(s, ["a", "b", "c"])) == dict.fromkeys("abc", "c")
     assert await resolved(database, email="a@example.com") == "c"
+
+
+async def test_a_user_id_takes_no_name_from_another_lead(database: Database) -> None:
+    """Any browser can claim to be the user whose id is somebody's address, id or external id."""
+    await settle(database, person("ada", external_id="ext-1"), person("eve"))
+    for name in ("ada", "ada@example.com", "ext-1"):
+        await does(database, lambda s, name=name: write_identity(s, "eve", "user", name, NOON))
+        lead = await does(database, lambda s, name=name: find_lead(s, name))
+        assert lead is not None
+        assert lead.id == "ada"

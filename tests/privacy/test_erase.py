@@ -20,7 +20,7 @@ from nurture.errors import NotFoundError
 from nurture.journey.facts import AnyFact, Behaved, Chosen, Deferred, Done, Enrolled, Exited, Finished, Scored, Waited
 from perennial.journeys.read_model import FACT, write_facts
 from perennial.leads.identity import Identities
-from perennial.leads.suppression import address_hash, barred
+from perennial.leads.suppressed_addresses import address_hash, suppressed_addresses
 from perennial.platform.database import Database
 from perennial.privacy.erase import erase, scrubbed
 from perennial.privacy.export import BY_ENROLMENT, BY_ITSELF, BY_LEAD, NOT_ABOUT_LEADS, export_lead
@@ -236,12 +236,12 @@ async def test_nobody_else_is_touched(zeb: Database) -> None:
     assert [line for line in (await dumped(zeb)).splitlines() if "bystander" in line] == before
 
 
-async def test_the_address_is_barred_by_a_keyed_hash(zeb: Database) -> None:
+async def test_the_address_is_suppressed_by_a_keyed_hash(zeb: Database) -> None:
     """So that no import and no form brings it back, and the table names nobody."""
     await erased(zeb)
     (bar,) = await rows(zeb, SuppressedAddress)
     assert bar.hash == address_hash(SECRET, "zebulon@quixotic.example")
-    found = await does(zeb, lambda s: barred(s, SECRET, ["zebulon@quixotic.example"]))
+    found = await does(zeb, lambda s: suppressed_addresses(s, SECRET, ["zebulon@quixotic.example"]))
     assert found == {"zebulon@quixotic.example": "erased"}
     who = Identities(SECRET)
     back = await does(
@@ -291,7 +291,7 @@ async def test_those_that_were_merged_into_it_go_with_it(zeb: Database) -> None:
     await erased(zeb, "zeb")
     assert found_in(await dumped(zeb)) == []
     keys = ["zebulon@quixotic.example", "z2@quixotic.example"]
-    assert set(await does(zeb, lambda s: barred(s, SECRET, keys))) == set(keys)
+    assert set(await does(zeb, lambda s: suppressed_addresses(s, SECRET, keys))) == set(keys)
 
 
 async def test_nobody_cannot_be_erased(zeb: Database) -> None:

@@ -16,7 +16,8 @@ from nurture.people.scoring import DEFAULT_MODEL
 from perennial.intake.outbox import Incoming, accept
 from perennial.journeys.standing import place_of, standing_of
 from perennial.leads import consent
-from perennial.leads.identity import name, with_address
+from perennial.leads.identity import write_identity
+from perennial.leads.lookup import find_lead
 from perennial.leads.preferences import Preferences, preferences_of, set_break, set_topics
 from perennial.leads.suppression import suppress, suppressions
 from perennial.platform.database import Database
@@ -149,7 +150,7 @@ async def test_the_profile_is_filled_and_the_score_counts_both(two: Database) ->
 
 async def test_names_and_waiting_events_are_the_kept_ones(two: Database) -> None:
     """So that tomorrow's page view is the kept lead's."""
-    await does(two, lambda s: name(s, "lose", "anonymous", "a-1", NOON))
+    await does(two, lambda s: write_identity(s, "lose", "anonymous", "a-1", NOON))
     await does(two, lambda s: accept(s, [Incoming("segment", None, ("x",), {}, NOON, lead_id="lose")]))
     await merged(two)
     assert [(row.value, row.lead_id) for row in await rows(two, Identity)] == [("a-1", "keep")]
@@ -160,7 +161,7 @@ async def test_the_address_and_id_of_the_one_that_went_find_the_kept_one(two: Da
     """Old mails, old imports, old links."""
     await merged(two)
     assert (await one(two, "lose")).merged_into == "keep"
-    found = await does(two, lambda s: with_address(s, "lose@example.com"))
+    found = await does(two, lambda s: find_lead(s, "lose@example.com", ["address"]))
     assert found is not None
     assert found.id == "keep"
 

@@ -13,7 +13,7 @@ from nurture.errors import SettingsError
 from nurture.journey.facts import Deferred
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.journeys.story import story_of
-from perennial.leads.identity import name
+from perennial.leads.identity import write_identity
 from perennial.leads.preferences import set_break, set_topics
 from perennial.leads.suppression import REASONS, Reason, suppressions
 from perennial.privacy.erase import Eraser
@@ -54,7 +54,7 @@ async def test_an_erasure_ends_the_journeys_and_leaves_no_trace_in_database_or_h
         await parked(rig.journey("new-lead", "zeb"), WAIT)
         await rig.hears("zeb", "page.viewed", "/about")
         async with rig.database.writing() as session:
-            await name(session, lead_id, "user", "quixworth-1", MONDAY)
+            await write_identity(session, lead_id, "user", "quixworth-1", MONDAY)
         erased = await eraser(rig).erase(lead_id, rig.inst.now())
         assert (erased.leads, erased.journeys) == ((lead_id,), 2)
         for track in ("new-lead", "re-engagement"):

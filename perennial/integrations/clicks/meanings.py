@@ -9,7 +9,7 @@ from models.touches import Touch
 from perennial.intake.engagement import read_engagement
 from perennial.intake.fields import moment_of
 from perennial.intake.meaning import Meaning
-from perennial.leads.identity import current_lead
+from perennial.leads.lookup import current_lead
 
 
 async def read_click(session: AsyncSession, event: Event, /) -> Meaning:

@@ -5,11 +5,9 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import LeadRow
 from perennial.intake.outbox import Incoming, event_id_of
-from perennial.leads.identity import current_lead, known_as, with_address
+from perennial.leads.lookup import find_lead
 from perennial.web.bodies import inflate, parse_json, read_body, require_json
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import TRY_AGAIN_SECONDS, RequestError, answers, explain
@@ -26,7 +24,9 @@ class CrmData(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    lead: str = Field(min_length=1, max_length=320, description="the lead's id, external id, CRM id or e-mail address")
+    lead: str = Field(
+        min_length=1, max_length=320, description="the lead's id, CRM id, external id, e-mail address or user id"
+    )
     reason: str | None = Field(default=None, max_length=200, description="why it was lost, rejected or disqualified")
     at: AwareDatetime | None = Field(default=None, description="when, with a time zone; else when it is received")
 
@@ -102,15 +102,10 @@ async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Even
     async with edge.database.reading() as session:
         lead = await find_lead(session, said.data.lead)
     if lead is None:
-        raise RequestError(404, "unknown_lead", "data.lead: no lead has this id, external id or e-mail address")
+        raise RequestError(
+            404, "unknown_lead", "data.lead: no lead has this id, CRM id, external id, e-mail address or user id"
+        )
     name = event_id_of(request.headers["webhook-id"])
     known = {"type": said.type, "data": said.data.model_dump(mode="json", include={"lead", "reason", "at"})}
     new = await edge.store(SOURCE, [Incoming(SOURCE, name, (name,), known, now, lead_id=lead.id)])
     return EventReceipt(new=new == 1)
-
-
-async def find_lead(session: AsyncSession, name: str) -> LeadRow | None:
-    """The lead of this id, CRM id, external id or address; after a merge the one that goes on."""
-    return (
-        await current_lead(session, name) or await known_as(session, "crm", name) or await with_address(session, name)
-    )

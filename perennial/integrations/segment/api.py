@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from nurture.timing.clock import Clock
 from perennial.intake.fields import text_of
 from perennial.intake.outbox import LONGEST_ID, Incoming, event_id_of
-from perennial.leads.identity import visitor_of
+from perennial.intake.visitors import visitor_of
 from perennial.web.bodies import inflate, parse_json, read_body, require_json, too_deep
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import RequestError, answers

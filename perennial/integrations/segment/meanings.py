@@ -11,6 +11,7 @@ from nurture.people.behaviours import BEHAVIOURS
 from perennial.intake.fields import identifier_of, mapping_of, moment_of
 from perennial.intake.meaning import Meaning, behaviour_id
 from perennial.intake.reports import Report
+from perennial.intake.visitors import attach_earlier
 from perennial.leads.identity import Identities
 
 NAMES = {
@@ -40,15 +41,22 @@ class SegmentReader:
         traits = mapping_of(body.get("traits")) or mapping_of(mapping_of(body.get("context")).get("traits"))
         properties = mapping_of(body.get("properties"))
         email = traits.get("email") or properties.get("email")
-        lead_id = event.lead_id or await self.identities.resolve(
-            session,
-            user_id=identifier_of(body.get("userId"))
-            or (identifier_of(body.get("previousId")) if kind == "alias" else None),
-            anonymous_id=identifier_of(body.get("anonymousId")),
-            email=email if isinstance(email, str) else None,
-            traits={**traits, **({"consent": properties["consent"]} if "consent" in properties else {})},
-            at=at,
-        )
+        lead_id = event.lead_id
+        if lead_id is None:
+            user_id = identifier_of(body.get("userId"))
+            if user_id is None and kind == "alias":
+                user_id = identifier_of(body.get("previousId"))
+            anonymous_id = identifier_of(body.get("anonymousId"))
+            lead_id = await self.identities.resolve(
+                session,
+                user_id=user_id,
+                anonymous_id=anonymous_id,
+                email=email if isinstance(email, str) else None,
+                traits={**traits, **({"consent": properties["consent"]} if "consent" in properties else {})},
+                at=at,
+            )
+            if lead_id is not None:
+                await attach_earlier(session, lead_id, user_id=user_id, anonymous_id=anonymous_id)
         if lead_id is None:
             return Meaning("anonymous" if event.anonymous_id else "ignored", note="nobody's yet")
         name, props = _behaviour_of(str(kind), body, properties)

@@ -19,9 +19,9 @@ from perennial.intake.rejections import rejection_note
 from perennial.intake.reports import Report
 from perennial.integrations.sendgrid.bounces import receiver_reason
 from perennial.integrations.sendgrid.events import STOPS, TOUCH_ARGUMENT, kind_of, message_id_of
-from perennial.leads.identity import current_lead, with_address
 from perennial.leads.lock import lock_lead
-from perennial.leads.suppression import delivered, soft_bounced
+from perennial.leads.lookup import current_lead, find_lead
+from perennial.leads.suppression import count_soft_bounce, reset_soft_bounces
 
 _DELIVERY = {
     "processed": "",
@@ -68,14 +68,14 @@ async def _meaning(  # noqa: PLR0911 - one return a kind
                 return Meaning("done")
             return await read_engagement(session, event, touch, lead.id, kind, at=at)
         case "delivered":
-            await delivered(session, lead.id)
+            await reset_soft_bounces(session, lead.id)
             return Meaning("done")
         case "sender-rejected":
             note = rejection_note(receiver_reason(body))
             log.error("our mail is rejected", note=note)
             return Meaning("done", note=note)
         case "soft-bounce":
-            if not await soft_bounced(session, lead.id, at):
+            if not await count_soft_bounce(session, lead.id, at):
                 return Meaning("done", note="a soft bounce")
             return Meaning("done", (_report(event, lead.id, touch, "email.bounced", at),))
         case "opted-out" | "complained" | "hard-bounce":
@@ -122,5 +122,5 @@ async def _lead_of(session: AsyncSession, event: Event, touch: Touch | None) -> 
     if touch is not None or event.lead_id is not None:
         lead = await current_lead(session, touch.lead_id if touch is not None else str(event.lead_id))
     elif email := identifier_of(event.body.get("email")):
-        lead = await with_address(session, email)
+        lead = await find_lead(session, email, ["address"])
     return lead

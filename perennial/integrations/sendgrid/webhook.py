@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from perennial.intake.fields import text_of, unix_moment_of
 from perennial.intake.outbox import Incoming, event_id_of
-from perennial.intake.suppressing import Stop, suppress
+from perennial.intake.suppressing import Stop, suppress_stopped
 from perennial.integrations.sendgrid.events import SOURCE, STOPS, TOUCH_ARGUMENT, kind_of
 from perennial.integrations.sendgrid.signature import SIGNATURE, TIMESTAMP
 from perennial.web.bodies import inflate, parse_json, read_body, require_json, too_deep
@@ -125,7 +125,7 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
     ]
 
     async def stop(session: AsyncSession) -> None:
-        leads = await suppress(session, incoming, stops, source=SOURCE)
+        leads = await suppress_stopped(session, incoming, stops, source=SOURCE)
         for number, lead_id in leads.items():
             incoming[number] = replace(incoming[number], lead_id=lead_id)
 

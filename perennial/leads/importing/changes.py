@@ -1,30 +1,24 @@
 """What a batch of imported leads changes, worked out against what is stored before anything is written."""
 
-import base64
-import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2s
 from typing import Any, TypeAlias
 
-from sqlalchemy import delete, insert, select, text, union, update
+from sqlalchemy import insert, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.base import Base
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from nurture.people.scoring import ScoreLine, ScoringModel
+from perennial.leads.behaviours import write_behaviours
+from perennial.leads.consent import LONGEST_SOURCE, NewConsent, write_lines
+from perennial.leads.identity import new_lead_id
 from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject
-
-WITHDRAWN = frozenset({"opt-out", "complaint"})
-"""The suppressions by which a lead takes its consent back."""
+from perennial.leads.scores import delete_entries, write_entries
+from perennial.leads.suppression import WITHDRAWS, NewSuppression, write_suppressions
 
 _Row: TypeAlias = dict[str, Any]
-
-
-def new_lead_id() -> str:
-    """A new opaque id: `ld` and 20 letters and digits of base 32, 100 bits from the system's random source."""
-    return "ld" + base64.b32encode(secrets.token_bytes(13)).decode().lower()[:20]
 
 
 def behaviour_id(lead_id: str, one: ImportedBehaviour) -> str:
@@ -84,13 +78,14 @@ async def _stored(session: AsyncSession, met: list[tuple[LeadRow, LeadRecord]]) 
 
 
 @dataclass(slots=True)
-class SoFar:
-    """What the earlier rows of this import did, so that a dry run sees it too: lead id -> row, or new key."""
+class EarlierRows:
+    """What the earlier batches of this import did, so that a dry run sees it too: lead id -> row, or new key."""
 
     rows: dict[str, int] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
 
-    def keep(self, changes: "Changes") -> None:
+    def add(self, changes: "Changes") -> None:
+        """Remember what a batch did."""
         self.rows |= changes.rows
         self.moved |= changes.moved
 
@@ -101,7 +96,7 @@ class Changes:
 
     at: datetime
     model: ScoringModel
-    so_far: SoFar
+    earlier: EarlierRows
     rejects: list[Reject] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
@@ -109,7 +104,10 @@ class Changes:
     changed: dict[str, _Row] = field(default_factory=dict)
     stale_scores: list[int] = field(default_factory=list)
     now_suppressed: list[str] = field(default_factory=list)
-    further: dict[type[Base], list[_Row]] = field(default_factory=dict)
+    behaviours: list[_Row] = field(default_factory=list)
+    entries: list[tuple[str, ScoreLine]] = field(default_factory=list)
+    suppressions: list[NewSuppression] = field(default_factory=list)
+    consents: list[NewConsent] = field(default_factory=list)
 
     async def work_out(self, session: AsyncSession, batch: list[LeadRecord | Reject], *, lock: bool = False) -> None:
         """Compare the batch with what is stored; `lock` keeps the leads it meets as they are until the end."""
@@ -141,12 +139,13 @@ class Changes:
         """Changes before additions, because a lead who changed its address leaves the old one free."""
         if self.changed:
             await session.execute(update(LeadRow), list(self.changed.values()))
-        if self.stale_scores:
-            await session.execute(delete(ScoreEntry).where(ScoreEntry.id.in_(self.stale_scores)))
+        await delete_entries(session, self.stale_scores)
         if self.added:
             await session.execute(insert(LeadRow), self.added)
-        for table, rows in self.further.items():
-            await session.execute(insert(table), rows)
+        await write_behaviours(session, self.behaviours)
+        await write_entries(session, self.entries)
+        await write_suppressions(session, self.suppressions)
+        await write_lines(session, self.consents)
 
     def _find(self, record: LeadRecord, here: _Here) -> tuple[LeadRow | None, str]:
         """The stored lead that a record is about, or what is wrong with it."""
@@ -157,7 +156,7 @@ class Changes:
         lead = by_id or by_key
         if lead is None:
             return None, ""
-        before = self.so_far.rows.get(lead.id) or self.rows.get(lead.id)
+        before = self.earlier.rows.get(lead.id) or self.rows.get(lead.id)
         if before:
             return None, f"the same lead as row {before}"
         if by_id and by_key and by_id.id != by_key.id:
@@ -171,7 +170,7 @@ class Changes:
 
     def _key_of(self, lead: LeadRow) -> str:
         """The lead's address key after the rows so far."""
-        return self.moved.get(lead.id) or self.so_far.moved.get(lead.id) or lead.email_key
+        return self.moved.get(lead.id) or self.earlier.moved.get(lead.id) or lead.email_key
 
     def _add(self, record: LeadRecord) -> None:
         lead_id = new_lead_id()
@@ -248,23 +247,12 @@ class Changes:
                 continue
             at = min(one.at, self.at) if one.at else self.at - one.before
             row = {"id": one_id, "lead_id": lead_id, "name": one.name, "subject": one.subject}
-            self._further(BehaviourRow, row | {"props": {}, "at": at, "received_at": self.at})
+            self.behaviours.append(row | {"props": {}, "at": at, "received_at": self.at})
             entries += self.model.engagement_entries(one_id, one.name, one.subject, at)
         return entries
 
     def _scores(self, lead_id: str, entries: Iterable[ScoreLine]) -> None:
-        for entry in entries:
-            self._further(
-                ScoreEntry,
-                {
-                    "lead_id": lead_id,
-                    "rule": entry.rule,
-                    "behaviour_id": entry.behaviour_id,
-                    "points": entry.points,
-                    "reason": entry.reason,
-                    "at": entry.at,
-                },
-            )
+        self.entries += [(lead_id, entry) for entry in entries]
 
     def _scored(self, entries: Iterable[ScoreLine]) -> _Row:
         score = self.model.score(entries, self.at)
@@ -273,17 +261,13 @@ class Changes:
     def _consent(self, lead_id: str, record: LeadRecord, suppressed: frozenset[str], *, consents: bool) -> bool:
         """Suppress and withdraw as the record says, or grant to a lead nobody has asked; whether that is news."""
         new = [reason for reason in record.suppress if reason not in suppressed]
-        for reason in new:
-            self._further(Suppression, {"lead_id": lead_id, "reason": reason, "source": "import", "at": self.at})
+        self.suppressions += [NewSuppression(lead_id, reason, "import", self.at) for reason in new]
         action = ""
-        if WITHDRAWN & set(new):
+        if WITHDRAWS & set(new):
             action = "withdrawn"
-        elif not consents and not (WITHDRAWN & suppressed):
+        elif not consents and not (WITHDRAWS & suppressed):
             action = "granted"
         if action:
-            row = {"lead_id": lead_id, "at": self.at, "action": action, "basis": record.basis}
-            self._further(Consent, row | {"source": f"import:{record.source}"[:64]})
+            source = f"import:{record.source}"[:LONGEST_SOURCE]
+            self.consents.append(NewConsent(lead_id, self.at, action, record.basis, source))
         return bool(new or action)
-
-    def _further(self, table: type[Base], row: _Row) -> None:
-        self.further.setdefault(table, []).append(row)

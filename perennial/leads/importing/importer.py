@@ -1,8 +1,8 @@
 """Leads into the database, a batch a transaction; importing the same file again changes nothing.
 
 A lead is recognised by its external id, else by its address. What the file gives replaces what is stored; what it does
-not give stays. An import may opt a lead out; it lifts no opt-out, and brings no erased lead or barred address back.
-It tells about the past: it signals no journey, the gate refuses the next send of who opted out, and
+not give stays. An import may opt a lead out; it lifts no opt-out, and brings no erased lead or suppressed address back.
+It tells about the past and signals no journey. The gate refuses the next send to a lead who opted out, and
 `ImportReport.now_suppressed` names the leads whose journeys the caller may want to end at once.
 """
 
@@ -15,9 +15,10 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
-from perennial.leads.importing.changes import WITHDRAWN, Changes, SoFar
+from perennial.leads.importing.changes import Changes, EarlierRows
 from perennial.leads.importing.leads_file import LeadRecord, Reject
-from perennial.leads.suppression import barred
+from perennial.leads.suppressed_addresses import suppressed_addresses
+from perennial.leads.suppression import WITHDRAWS
 from perennial.platform.database import Database
 
 BATCH = 500
@@ -28,8 +29,8 @@ _ATTEMPTS = 3
 class ImportReport:
     """How many rows were read and what became of them; read = added + changed + unchanged + rejected.
 
-    `opted_out` are the rows that say opt-out or complaint, `suppressed` those that say never to mail for any
-    reason. `now_suppressed` are the ids of leads who were here before and are suppressed by this import.
+    `suppressed` counts the rows that suppress their lead for any reason, `opted_out` those that do by opt-out or
+    complaint. `now_suppressed` are the ids of leads who were here before and are suppressed by this import.
     """
 
     read: int = 0
@@ -57,28 +58,29 @@ async def import_leads(
 
     `on_progress` gets the number of rows done after each batch is committed, `on_reject` each row that is left
     out. Errors of the database pass through; the batches before it are committed and the next run goes on.
-    `secret` is the installation's, by which barred addresses are known; only a new one, that has none, does without.
+    `secret` is the installation's: it keys the hashes of suppressed addresses. Only a new installation, which has
+    none yet, does without.
     """
     report = ImportReport()
-    so_far = SoFar()
+    earlier = EarlierRows()
     rows = iter(records)
     while batch := list(islice(rows, BATCH)):
         for attempt in range(1, _ATTEMPTS + 1):
-            changes = Changes(at, model, so_far)
+            changes = Changes(at, model, earlier)
             try:
                 if dry_run:
                     async with database.reading() as session:
-                        await changes.work_out(session, await _unbarred(session, batch, secret))
+                        await changes.work_out(session, await _with_rejects(session, batch, secret))
                 else:
                     async with database.writing() as session:
-                        await changes.work_out(session, await _unbarred(session, batch, secret), lock=True)
+                        await changes.work_out(session, await _with_rejects(session, batch, secret), lock=True)
                         await changes.write(session)
                 break
             except exc.IntegrityError:
                 # Someone else added one of these leads since we looked; look again.
                 if attempt == _ATTEMPTS:
                     raise
-        so_far.keep(changes)
+        earlier.add(changes)
         for reject in changes.rejects:
             on_reject(reject)
         report = _plus(report, changes, batch)
@@ -86,14 +88,14 @@ async def import_leads(
     return report
 
 
-async def _unbarred(
+async def _with_rejects(
     session: AsyncSession, batch: list[LeadRecord | Reject], secret: str | None
 ) -> list[LeadRecord | Reject]:
-    """The batch, with the rows of addresses that must not become a lead's (again) rejected."""
+    """The batch, with the rows rejected whose addresses must not become a lead's."""
     if secret is None:
         return batch
     keys = [each.email_key for each in batch if isinstance(each, LeadRecord)]
-    found = await barred(session, secret, keys)
+    found = await suppressed_addresses(session, secret, keys)
     return [
         Reject(each.row, f"this address is never to be a lead's: {found[each.email_key]}", each.values)
         if isinstance(each, LeadRecord) and each.email_key in found
@@ -112,7 +114,7 @@ def _plus(report: ImportReport, changes: Changes, batch: list[LeadRecord | Rejec
         changed=report.changed + len(changes.changed),
         unchanged=report.unchanged + len(taken) - len(changes.added) - len(changes.changed),
         rejected=report.rejected + len(changes.rejects),
-        opted_out=report.opted_out + sum(1 for record in taken if WITHDRAWN & set(record.suppress)),
+        opted_out=report.opted_out + sum(1 for record in taken if WITHDRAWS & set(record.suppress)),
         suppressed=report.suppressed + sum(1 for record in taken if record.suppress),
         now_suppressed=(*report.now_suppressed, *changes.now_suppressed),
     )

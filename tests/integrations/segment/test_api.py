@@ -14,8 +14,8 @@ from rudderstack.analytics.client import Client as RudderStackClient
 from segment.analytics.client import Client as SegmentClient
 
 from nurture.timing.clock import Clock
+from perennial.intake.visitors import visitor_of
 from perennial.integrations.segment.api import KINDS, happened_at, incoming
-from perennial.leads.identity import visitor_of
 from tests.web.serving import Service
 from tests.web.stored import Store
 

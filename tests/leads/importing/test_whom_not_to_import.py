@@ -5,7 +5,7 @@ from dataclasses import replace
 from models.leads import LeadRow
 from perennial.leads.importing.importer import import_leads
 from perennial.leads.importing.leads_file import LeadRecord, Reject
-from perennial.leads.suppression import bar
+from perennial.leads.suppressed_addresses import suppress_address
 from perennial.platform.database import Database
 from perennial.privacy.erase import ERASED, erase
 from perennial.privacy.merge import merge
@@ -53,9 +53,9 @@ async def test_an_erased_lead_stays_erased_whatever_file_names_its_address(datab
     assert [lead.email for lead in await rows(database, LeadRow)] == ["erased", "bo@example.com"]
 
 
-async def test_an_address_that_was_barred_by_hand_makes_no_lead(database: Database) -> None:
+async def test_an_address_that_was_suppressed_by_hand_makes_no_lead(database: Database) -> None:
     """A list of addresses never to write to works before there are leads."""
-    await does(database, lambda session: bar(session, SECRET, "bo@example.com", "manual", NOON))
+    await does(database, lambda session: suppress_address(session, SECRET, "bo@example.com", "manual", NOON))
 
     (reject,) = await refused(database)
 

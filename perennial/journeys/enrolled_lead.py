@@ -1,0 +1,27 @@
+"""The lead that an enrolment is of now: after a merge not the one it began with."""
+
+from sqlalchemy import bindparam, select
+
+from models.journeys import Enrolment
+from nurture.errors import NotFoundError
+from perennial.leads.lock import lock_lead
+from perennial.platform.database import Transaction, connection_of
+
+_LEAD_ID_OF = select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
+
+
+async def lock_enrolled_lead(transaction: Transaction, enrolment_id: str) -> str:
+    """Lock the enrolment's current lead, so that concurrent behaviours fall before or after this transaction; its id.
+
+    Raises NotFoundError for an unknown enrolment.
+    """
+    connection = await connection_of(transaction)
+    locked: str | None = None
+    while True:
+        lead_id: str | None = await connection.scalar(_LEAD_ID_OF, {"enrolment": enrolment_id})
+        if lead_id is None:
+            raise NotFoundError(f"no enrolment {enrolment_id!r}")
+        if lead_id == locked or connection.dialect.name == "sqlite":  # SQLite has one writer, so there is no race
+            return lead_id
+        await lock_lead(connection, lead_id)
+        locked = lead_id
