@@ -1,25 +1,26 @@
 """The canonical journey: 12 sends, 13 waits and 20 behaviours over six months, and its timetable.
 
-The timetable comes from a rehearsal with `plan` alone, so that the driver and the journeys written by hand follow the
+The timetable comes from a life in memory, so that the driver and the journeys written by hand follow the
 same dates as the track.
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
+from itertools import pairwise
 
+from nurture.bench.life import Life, QuietWorld, succeeded
+from nurture.bench.scorecard import Scorecard
 from nurture.content.catalogue import STAGES, Catalogue, parse_piece
 from nurture.gate import Caps
-from nurture.journey.decision import Finish, Park, Send
-from nurture.journey.facts import AnyFact, Behaved, Done, Enrolled, Scored
+from nurture.journey.decision import AnyStep, Park, Send
+from nurture.journey.facts import Behaved, Done, Enrolled, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import disqualified, link_clicked, opted_out, page_viewed, unreachable
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.patterns import hears
-from nurture.journey.plan import plan
 from nurture.journey.track import track
-from nurture.people.scoring import DEFAULT_MODEL, ScoreLine
 from nurture.timing.calendar import SendWindow
 
 LESSONS = 11
@@ -108,65 +109,70 @@ def catalogue() -> Catalogue:
 
 @cache
 def timetable() -> tuple[Leg, ...]:
-    """The thirteen waits, rehearsed with `plan`."""
+    """The thirteen waits, lived in memory."""
     start = datetime(2026, 1, 5, 10, tzinfo=UTC)
+    world = TimetabledWorld(start)
+    turns = list(Life(canonical, Journal([first_fact("rehearsal", start)]), world, catalogue=catalogue()).turns())
     legs: list[Leg] = []
-    entries: list[ScoreLine] = []
-    journal = Journal([first_fact("rehearsal", start)])
-    now, piece, number = start, "", 0
-    waiting: tuple[timedelta, Park, list[Act]] | None = None
-    while True:
-        decision = plan(canonical, journal, now, catalogue())
-        journal = journal.after(decision.facts)
-        following = decision.next
-        if waiting is not None:
-            began, park, done = waiting
+    for turn, after in pairwise(turns):
+        park, following = turn.decision.next, after.decision.next
+        if isinstance(park, Park):
             assert park.until is not None
-            send = following if isinstance(following, Send) else None
-            length = park.until - start - began
-            key, sends = (send.key, send.piece) if send else (None, None)
-            legs.append(Leg(began, length, park.listens, tuple(done), now - start, key, sends))
-            waiting = None
-        if isinstance(following, Finish):
-            return tuple(legs)
-        if isinstance(following, Send):
-            piece = following.piece
-            journal = journal.extended([Done(now, following.key, "sent")])
-            continue
-        assert isinstance(following, Park)
-        assert following.until is not None
-        began = now - start
-        acts: list[Act] = []
-        places, until = PLACES[len(legs)], following.until
-        end = until
-        for part, name, subject in places:
-            number += 1
-            at = now + (until - now) * part
-            about = subject or piece
-            entries += DEFAULT_MODEL.engagement_entries(f"{number}", name, about, at)
-            ends = hears(following.listens, name, about)
-            acts.append(Act(at - start, name, about, DEFAULT_MODEL.score(entries, at).total, ends))
-            journal = journal.extended([Behaved(at, f"{number}", name, about)])
-            if ends:
-                end = at
-                break
-            journal.decided = len(journal)
-        now = end
-        news = _scored(entries, journal, now)
-        journal = journal.extended(news)
-        waiting = (began, following, acts)
+            key, piece = (following.key, following.piece) if isinstance(following, Send) else (None, None)
+            acts = tuple(world.acts[len(legs)])
+            legs.append(Leg(turn.at - start, park.until - turn.at, park.listens, acts, after.at - start, key, piece))
+    return tuple(legs)
+
+
+class TimetabledWorld(QuietWorld):
+    """A lead who does in each wait what `PLACES` says; `acts` are what it did, by wait."""
+
+    def __init__(self, start: datetime) -> None:
+        self.acts: list[list[Act]] = []
+        self._start = start
+        self._card = Scorecard({}, start)
+        self._park: Park | None = None
+        self._piece = ""
+        self._left: list[Behaved] = []
+        self._number = 0
+
+    def answer(self, step: AnyStep, now: datetime) -> Done:
+        """Every step succeeds."""
+        if isinstance(step, Send):
+            self._piece = step.piece
+        return succeeded(step, now)
+
+    def next_event(self, park: Park, now: datetime, by: datetime | None) -> Behaved | None:  # noqa: ARG002 - the protocol's
+        """The next behaviour of this wait; the last is the one that ends it."""
+        if park is not self._park:
+            self._begin(park, now)
+        if not self._left:
+            return None
+        behaved = self._left.pop(0)
+        self._card.add(behaved)
+        ends = hears(park.listens, behaved.name, behaved.subject)
+        score = self._card.score(behaved.at).score
+        self.acts[-1].append(Act(behaved.at - self._start, behaved.name, behaved.subject, score, ends))
+        return behaved
+
+    def score(self, now: datetime) -> Scored:
+        """The score by the rules."""
+        return self._card.score(now)
+
+    def _begin(self, park: Park, now: datetime) -> None:
+        assert park.until is not None
+        self._park = park
+        self._left = []
+        for part, name, subject in PLACES[len(self.acts)]:
+            self._number += 1
+            at = now + (park.until - now) * part
+            self._left.append(Behaved(at, f"{self._number}", name, subject or self._piece))
+        self.acts.append([])
 
 
 def first_fact(lead: str, at: datetime) -> Enrolled:
     """How a journal of the canonical journey begins."""
     return Enrolled(at=at, lead=lead, cause="benchmark", traits=TRAITS)
-
-
-def _scored(entries: list[ScoreLine], journal: Journal, now: datetime) -> list[AnyFact]:
-    score = DEFAULT_MODEL.score(entries, now)
-    last = journal.facts[journal.scores[-1]]
-    assert isinstance(last, Scored | Enrolled)
-    return [] if (score.total, score.stage) == (last.score, last.stage) else [Scored(now, score.total, score.stage)]
 
 
 def _text(stage: str, kind: str, order: int) -> str:

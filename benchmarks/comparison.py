@@ -10,7 +10,7 @@ from benchmarks.histories import Weight, runs_of, weigh
 from benchmarks.report import Row, middle, percentile, spread
 from benchmarks.stand import Stand
 
-EAR = "ours, as in production"
+LISTENED = "ours, as in production"
 """Behaviours by the project's own way in, which wakes a journey only for what it listens for."""
 
 VARIANTS: tuple[Variant, ...] = ("ours", "naive", "optimised")
@@ -26,7 +26,7 @@ class Comparison:
     stand: Stand
     weights: dict[str, list[Weight]] = field(default_factory=dict)
     rounds: dict[Variant, list[Round]] = field(default_factory=dict)
-    through_ear: list[Round] = field(default_factory=list)
+    through_listener: list[Round] = field(default_factory=list)
 
     @property
     def capacity(self) -> float:
@@ -37,7 +37,7 @@ class Comparison:
         """The part of the table."""
         rows: list[Row] = []
         for name, weights in self.weights.items():
-            ours = name in (EAR, "ours")
+            ours = name in (LISTENED, "ours")
             weight = sorted(weights, key=lambda each: each.events)[len(weights) // 2]
             said = ", ".join(f"{count} {kind}" for kind, count in sorted(weight.actions.items()))
             bytes_ = median(each.bytes for each in weights) / 1000
@@ -48,7 +48,7 @@ class Comparison:
             ]
         for variant in VARIANTS:
             rows += _speed(variant, self.rounds[variant])
-        rows += _speed(EAR, self.through_ear)
+        rows += _speed(LISTENED, self.through_listener)
         for name, aim, per in (
             ("wall", 0.85, lambda each: each.rate),
             ("CPU", None, lambda each: each.rate_per_cpu),
@@ -68,11 +68,11 @@ class Comparison:
 async def compare(stand: Stand, rounds: int, seconds: float, say: Callable[[str], None]) -> Comparison:
     """Weigh a few journeys of each variant alone; then fill the system with each, in turn, `rounds` times."""
     found = Comparison(stand)
-    named: list[tuple[str, Variant]] = [(EAR, "ours"), *((variant, variant) for variant in VARIANTS)]
+    named: list[tuple[str, Variant]] = [(LISTENED, "ours"), *((variant, variant) for variant in VARIANTS)]
     for name, variant in named:
-        through_ear = name == EAR
-        await Driver(stand, variant, through_ear).run(rate=4, count=4)  # warms the worker; not counted
-        quiet = await Driver(stand, variant, through_ear).run(rate=1, count=WEIGHED)
+        through_listener = name == LISTENED
+        await Driver(stand, variant, through_listener).run(rate=4, count=4)  # warms the worker; not counted
+        quiet = await Driver(stand, variant, through_listener).run(rate=1, count=WEIGHED)
         client = stand.inst.client
         found.weights[name] = [weigh(await runs_of(client, workflow_id(variant, lead))) for lead in quiet.ids]
         found.rounds[variant] = []
@@ -81,7 +81,7 @@ async def compare(stand: Stand, rounds: int, seconds: float, say: Callable[[str]
         for variant in VARIANTS:
             found.rounds[variant].append(await Driver(stand, variant).fill(FASTEST_START, seconds))
             say(f"round {number + 1}, {variant}: {found.rounds[variant][-1].rate:.2f} journeys a second")
-    found.through_ear.append(await Driver(stand, "ours", through_ear=True).fill(FASTEST_START, seconds))
+    found.through_listener.append(await Driver(stand, "ours", through_listener=True).fill(FASTEST_START, seconds))
     return found
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from nurture.journey.decision import Finish, Park
+from nurture.bench.life import Life
+from nurture.journey.decision import Park
 from nurture.journey.facts import Behaved, Done, Enrolled, Scored
 from nurture.journey.journal import Journal, compact
 from nurture.journey.lead import Lead
@@ -42,28 +43,22 @@ async def canonical(lead: Lead) -> Outcome:
 
 def journey(lead: str, first_behaviour: int = 0) -> list[tuple[Journal, datetime]]:
     """Each point at which a lead's journey asks for a decision: the journal and the moment."""
-    journal, now, points = Journal([Enrolled(START, lead, score=10)]), START, []
+    life, points = Life(canonical, Journal([Enrolled(START, lead, score=10)])), []
     behaved, waits = first_behaviour, 0
-    while True:
+    for journal, now, decision in life.turns():
         points.append((journal, now))
-        decision = plan(canonical, journal, now)
-        journal = journal.after(decision.facts)
-        following = decision.next
-        if isinstance(following, Finish):
-            return points
-        if not isinstance(following, Park):
-            journal = journal.extended([Done(now, following.key, following.expected)])
+        park = decision.next
+        if not isinstance(park, Park):
             continue
-        assert following.until is not None
+        assert park.until is not None
         waits += 1
+        at = now
         for _ in range(1 + waits % 2):
-            now += (following.until - now) / 4
-            path = f"/blog/{behaved}"
-            journal = journal.after(
-                [Behaved(now, str(behaved), "page.viewed", path), Scored(now, 30 + behaved, "awareness")]
-            )
+            at += (park.until - at) / 4
+            viewed = Behaved(at, str(behaved), "page.viewed", f"/blog/{behaved}")
+            life.note(viewed, Scored(at, 30 + behaved, "awareness"))
             behaved += 1
-        now = following.until
+    return points
 
 
 def decisions_a_second(track: Track, points: Sequence[tuple[Journal, datetime]], rounds: int) -> float:

@@ -143,11 +143,11 @@ async def stand(data_dir: Path, speed: float, variants: Iterable[str]) -> AsyncI
         inst = await installed(engine.address, settings)
         await ensure_search_attributes(inst.client)
         loop = asyncio.get_running_loop()
-        ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        ear.bind(("127.0.0.1", 0))
-        made = Stand(engine, inst, data_dir, ear.getsockname()[1])
-        transport, _ = await loop.create_datagram_endpoint(lambda: _Ear(made.heard), sock=ear)
+        heard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        heard.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        heard.bind(("127.0.0.1", 0))
+        made = Stand(engine, inst, data_dir, heard.getsockname()[1])
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Sends(made.heard), sock=heard)
         try:
             for variant in variants:
                 await made.start_worker(variant)
@@ -159,7 +159,7 @@ async def stand(data_dir: Path, speed: float, variants: Iterable[str]) -> AsyncI
             await inst.database.close()
 
 
-class _Ear(asyncio.DatagramProtocol):
+class _Sends(asyncio.DatagramProtocol):
     def __init__(self, heard: list[Sent]) -> None:
         self.heard = heard
 
