@@ -18,7 +18,7 @@ from models.messages import Request
 from nurture.errors import InputError, RefusedError, SettingsError
 from perennial.app.installation import ConnectedInstallation
 from perennial.cli.shared import Json, for_each, opened, out, print_json, rate_of, run
-from perennial.dev.embedded import engine_address
+from perennial.dev.engine_lock import engine_address
 from perennial.journeys.handles import workflow_of
 from perennial.leads.lookup import require_lead
 from perennial.platform.installation import Installation

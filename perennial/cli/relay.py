@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from perennial.app.run_relay import pass_on
-from perennial.dev.embedded import engine_address
+from perennial.dev.engine_lock import engine_address
 from perennial.platform.logs import configure_logs
 from perennial.platform.settings import load_settings
 

@@ -23,7 +23,7 @@ from nurture.journey.track import Track
 from nurture.journey.wording import say_next
 from perennial.app.programme import Programme, programme_of
 from perennial.cli.shared import moment_of, opened_database, out, pair_of, print_json, run
-from perennial.dev.embedded import engine_address
+from perennial.dev.engine_lock import engine_address
 from perennial.journeys.handles import workflow_of
 from perennial.journeys.histories import ReplayedJourney, fetch_histories, read_history, replay_journey
 from perennial.journeys.past_decisions import past_decisions

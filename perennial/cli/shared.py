@@ -29,7 +29,7 @@ from typer.exceptions import TyperException
 from models.leads import LeadRow
 from nurture.errors import InputError, PerennialError, RefusedError, SettingsError
 from perennial.app.installation import ConnectedInstallation, connected_installation
-from perennial.dev.embedded import engine_address
+from perennial.dev.engine_lock import engine_address
 from perennial.leads.selection import parse_where, where_clause
 from perennial.platform.database_errors import explain_database_error
 from perennial.platform.installation import Installation, open_installation

@@ -6,7 +6,7 @@ from rich.markup import escape
 from perennial.app.programme import programme_of
 from perennial.app.run_worker import work
 from perennial.cli.shared import BAD_INPUT, Json, err, out, print_json, run
-from perennial.dev.embedded import engine_address
+from perennial.dev.engine_lock import engine_address
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import current_and_head, upgrade
 from perennial.platform.settings import Settings, load_settings

@@ -19,7 +19,8 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from nurture.errors import SettingsError
-from perennial.dev.embedded import Running, embedded_engine, running_engine
+from perennial.dev.embedded import embedded_engine
+from perennial.dev.engine_lock import RunningEngine, running_engine
 from perennial.platform.temporal import OUTCOME, PAUSED, SCORE_BAND, STAGE, STEP, connect, ensure_search_attributes
 from tests.paths import ROOT
 
@@ -115,7 +116,7 @@ async def test_an_attribute_that_means_something_else_is_refused(tmp_path: Path)
 async def test_a_second_start_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     """The message names the process and its UI; other commands find that engine through the folder."""
     async with embedded_engine(tmp_path) as engine:
-        assert running_engine(tmp_path) == Running(os.getpid(), engine.address, engine.ui_url)
+        assert running_engine(tmp_path) == RunningEngine(os.getpid(), engine.address, engine.ui_url)
         with pytest.raises(SettingsError) as refused:
             async with embedded_engine(tmp_path):
                 pass
@@ -254,7 +255,7 @@ async def test_a_torn_lock_file_is_no_obstacle(tmp_path: Path) -> None:
     """A power cut in the middle of writing it costs the remembered ports, nothing more."""
     (tmp_path / "engine.lock").write_text('{"pid": 12, "po')
     async with embedded_engine(tmp_path) as engine:
-        assert running_engine(tmp_path) == Running(os.getpid(), engine.address, engine.ui_url)
+        assert running_engine(tmp_path) == RunningEngine(os.getpid(), engine.address, engine.ui_url)
 
 
 async def test_no_server_at_the_address_gives_the_address_and_the_remedy(
