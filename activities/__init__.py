@@ -1,1 +1,1 @@
-"""What touches the world: deciding with the database, sending, rescoring, handing over, alerting."""
+"""What touches the world, one file an activity: decide, send, hand_off, alert, enrol; `own` for engineers."""

@@ -1,6 +1,6 @@
-"""decide: what comes next for a lead. A local activity, so that the workflow's history holds each decision.
+"""The activity `decide`: what comes next for a lead. It is local, so that the workflow's history holds each decision.
 
-It takes the score anew, runs `plan`, and writes the read model, in one transaction.
+It takes the score again, runs `plan`, and writes the read model, in one transaction.
 """
 
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class DecideActivity:
 
     @activity.defn(name="decide")
     async def decide(self, asked: Deciding) -> Decided:
-        """Decide. Raises TrackError (retried until the code is mended) if the track breaks its rules, or is gone."""
+        """Decide. Raises TrackError if the track breaks its rules or is gone; retried until the code is mended."""
         track = self.tracks[asked.track]
         journal = Journal(asked.facts, asked.decided)
         async with self.database.transaction() as connection:
@@ -76,7 +76,7 @@ class DecideActivity:
         )
 
     def _shown(self, journal: Journal, decision: Decision) -> dict[str, str | bool]:
-        """The search attributes of the lead where it comes to rest, as far as that is foreseen."""
+        """The search attributes of where the lead comes to rest, as far as that is foreseen."""
         journal = journal.extended(decision.facts)
         if isinstance(decision.next, Park | Finish):
             return attributes(journal, decision.next, self.scoring)
@@ -86,9 +86,9 @@ class DecideActivity:
 
 
 async def take_unheard(connection: AsyncConnection, asked: Deciding) -> list[AnyFact]:
-    """The behaviours that this journey did not listen for since its last decision; now they count.
+    """Take in the behaviours since the last decision that this journey did not listen for.
 
-    A decision tried again at the same length of the journal takes the same ones again.
+    A decision that is tried again, at the same length of the journal, takes the same ones.
     """
     found = (await connection.execute(_UNHEARD, {"enrolment": asked.enrolment_id})).all()
     if not found:

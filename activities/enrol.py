@@ -15,14 +15,14 @@ from perennial.platform.clock import LiveClock
 
 @dataclass(frozen=True)
 class EnrolActivity:
-    """The activity `enrol`: a track's own step that puts the lead on another track."""
+    """The activity `enrol`."""
 
     enroller: Enroller
     time: LiveClock
 
     @activity.defn(name="enrol")
     async def enrol(self, order: StepOrder) -> StepOutcome:
-        """Enrol; a rule that forbids it settles the step as refused."""
+        """Enrol the lead; if a rule forbids it, the step is settled as refused."""
         step = order.step
         if not isinstance(step, Enrol):
             raise TypeError(f"enrol got a {step.kind}")

@@ -1,10 +1,9 @@
-"""The gate: the last check before a send, asked inside the send activity just before the provider is called.
+"""The gate: the last check before a send, made in the send activity just before the provider is called.
 
-`judge` is a pure function of what is asked, where the lead stands and what the rules are. It answers Allow,
-Defer(until, reason) or Refuse(reason). Refusals come first (erasure, suppression, consent, exit, an unwanted
-topic), then what only delays: a break the lead asked for, frequency caps over all tracks of the lead, a more
-important track, and the lead's own clock. A deferral always ends in the open window, so that one wait is
-enough. Reasons carry no personal data.
+`judge` is a pure function of the request, the lead's state and the rules. It answers Allow, Defer(until, reason) or
+Refuse(reason). Refusals come first (erasure, suppression, consent, exit, an unwanted topic), then what only delays: a
+break the lead asked for, frequency caps over all tracks of the lead, a more important track, and the lead's own clock.
+A deferral always ends in the open window, so that one wait is enough. Reasons carry no personal data.
 """
 
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from typing import Literal, TypeAlias, assert_never
 from nurture.errors import InputError
 from nurture.timing.calendar import SendWindow, closes, is_holiday, is_open, local_time, next_open, spread
 
-Consent: TypeAlias = Literal["granted", "withdrawn", "none"]
+ConsentState: TypeAlias = Literal["granted", "withdrawn", "none"]
 
 _OFFICE_HOURS = SendWindow()
 _DAY = timedelta(days=1)
@@ -25,7 +24,7 @@ _GIVES_WAY_FOR = timedelta(days=1)
 _STUCK_AFTER = timedelta(days=7)
 
 ANY_TOPIC = "any"
-"""The topic of a piece that is about none in particular: no wish is against it."""
+"""The topic of a piece that suits every topic: no preference rules it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,8 @@ class Caps:
 class GateRules:
     """The rules a track's sends obey.
 
-    Outside the window are quiet hours. With `holidays`, the public holidays of the lead's country are closed
-    too. Sends that wait for the window to open are spread over the first `spread` of it.
+    Outside the window are quiet hours. With `holidays`, nothing is sent on public holidays of the lead's country
+    either. Sends that wait for the window to open are spread over the first `spread` of it.
     """
 
     caps: Caps = Caps()
@@ -69,7 +68,7 @@ class PastTouch:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """Another running track of the lead, that wants to send at `due_at`; a higher priority goes first."""
+    """Another running track of the lead that wants to send at `due_at`; a higher priority goes first."""
 
     track: str
     priority: int
@@ -78,7 +77,7 @@ class Rival:
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
-    """The send that is asked for; `time_zone` is an IANA name, `country` an ISO 3166 alpha-2 code or None.
+    """The send that the gate is asked for; `time_zone` is an IANA name, `country` an ISO 3166 alpha-2 code or None.
 
     `topic` is what the piece is about (a slug), or `any`.
     """
@@ -94,12 +93,12 @@ class SendRequest:
 
 @dataclass(frozen=True, slots=True)
 class LeadState:
-    """Where the lead stands at that moment: `exited` is the reason the lead left this track, or None.
+    """What the gate knows of the lead at that moment: `exited` is why the lead left this track, or None.
 
     `break_until` is when the break ends that the lead asked for; `unwanted` are the topics it wants nothing on.
     """
 
-    consent: Consent
+    consent: ConsentState
     suppressions: tuple[str, ...] = ()
     erased: bool = False
     exited: str | None = None
@@ -116,7 +115,7 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """Not now: ask again at `until`, which is after the asking and inside the window."""
+    """Not now: ask again at `until`, which is later than now and inside the window."""
 
     until: datetime
     reason: str
@@ -124,7 +123,7 @@ class Defer:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Never: the send is dropped for this reason."""
+    """Never: the send is dropped, for this reason."""
 
     reason: str
 
@@ -134,38 +133,38 @@ Verdict: TypeAlias = Allow | Defer | Refuse
 _ALLOW = Allow()
 
 
-def judge(ask: SendRequest, standing: LeadState, rules: GateRules) -> Verdict:
+def judge(request: SendRequest, state: LeadState, rules: GateRules) -> Verdict:
     """Whether this touch may go out now; raises InputError for an unknown time zone or a naive time."""
     refused = (
-        check_erasure(standing)
-        or check_suppression(standing)
-        or check_consent(standing)
-        or check_exit(standing)
-        or check_topic(ask.topic, standing.unwanted)
+        check_erasure(state)
+        or check_suppression(state)
+        or check_consent(state)
+        or check_exit(state)
+        or check_topic(request.topic, state.unwanted)
     )
     if refused:
         return refused
     held = _later(
-        check_break(ask.now, standing.break_until), check_caps(ask.now, standing.touches, rules.caps)
-    ) or check_priority(ask, standing.rivals)
+        check_break(request.now, state.break_until), check_caps(request.now, state.touches, rules.caps)
+    ) or check_priority(request, state.rivals)
     if held:
-        return Defer(_into_window(held.until, ask, rules), held.reason)
-    return check_window(ask, rules) or _ALLOW
+        return Defer(_into_window(held.until, request, rules), held.reason)
+    return check_window(request, rules) or _ALLOW
 
 
-def check_erasure(standing: LeadState) -> Refuse | None:
+def check_erasure(state: LeadState) -> Refuse | None:
     """An erased lead is never written to."""
-    return Refuse("erased at the lead's request") if standing.erased else None
+    return Refuse("erased at the lead's request") if state.erased else None
 
 
-def check_suppression(standing: LeadState) -> Refuse | None:
+def check_suppression(state: LeadState) -> Refuse | None:
     """A suppressed lead (opt-out, complaint, hard bounce) is never written to."""
-    return Refuse(f"suppressed: {', '.join(standing.suppressions)}") if standing.suppressions else None
+    return Refuse(f"suppressed: {', '.join(state.suppressions)}") if state.suppressions else None
 
 
-def check_consent(standing: LeadState) -> Refuse | None:
+def check_consent(state: LeadState) -> Refuse | None:
     """Only consent that is granted and not withdrawn allows a touch."""
-    match standing.consent:
+    match state.consent:
         case "granted":
             return None
         case "withdrawn":
@@ -173,16 +172,16 @@ def check_consent(standing: LeadState) -> Refuse | None:
         case "none":
             return Refuse("no consent on record")
         case _:
-            assert_never(standing.consent)
+            assert_never(state.consent)
 
 
-def check_exit(standing: LeadState) -> Refuse | None:
+def check_exit(state: LeadState) -> Refuse | None:
     """A lead who has left the track gets nothing more from it."""
-    return None if standing.exited is None else Refuse(f"exited: {standing.exited}")
+    return None if state.exited is None else Refuse(f"exited: {state.exited}")
 
 
 def check_topic(topic: str, unwanted: tuple[str, ...]) -> Refuse | None:
-    """A lead gets nothing on a topic it does not want; what suits every topic is not meant by that."""
+    """A lead gets nothing on a topic it does not want; a piece that suits every topic still goes out."""
     return Refuse(f"unwanted topic: {topic}") if topic in unwanted and topic != ANY_TOPIC else None
 
 
@@ -209,41 +208,41 @@ def check_caps(now: datetime, touches: tuple[PastTouch, ...], caps: Caps) -> Def
         counting = [touch.at for touch in touches if touch.at > since]
         if len(counting) < limit:
             continue
-        # Tightened caps leave more touches than the limit; then it is not the oldest that makes room.
+        # After caps were tightened there can be more touches than the limit: more than the oldest must then age out.
         until = sorted(counting)[len(counting) - limit] + length
         if held is None or until > held.until:
             held = Defer(until, f"cap: {limit} {'touch' if limit == 1 else 'touches'} in {words}")
     return held
 
 
-def check_priority(ask: SendRequest, rivals: tuple[Rival, ...]) -> Defer | None:
+def check_priority(request: SendRequest, rivals: tuple[Rival, ...]) -> Defer | None:
     """Give way for a day to a track of strictly higher priority that is due now or within the hour.
 
-    A rival more than 7 days overdue is stuck and holds nobody back, else a lead could wait for ever.
+    A rival that is more than 7 days overdue is stuck and holds nobody back, or a lead could wait for ever.
     """
     ahead = [
         rival
         for rival in rivals
-        if rival.priority > ask.priority and ask.now - _STUCK_AFTER <= rival.due_at <= ask.now + _NEARLY_DUE
+        if rival.priority > request.priority and request.now - _STUCK_AFTER <= rival.due_at <= request.now + _NEARLY_DUE
     ]
     if not ahead:
         return None
     first = max(ahead, key=lambda rival: (rival.priority, rival.track))
-    return Defer(ask.now + _GIVES_WAY_FOR, f"priority: {first.track} goes first")
+    return Defer(request.now + _GIVES_WAY_FOR, f"priority: {first.track} goes first")
 
 
-def check_window(ask: SendRequest, rules: GateRules) -> Defer | None:
+def check_window(request: SendRequest, rules: GateRules) -> Defer | None:
     """Hold the touch until the window opens on the lead's own clock, on an open day of its country."""
-    local = local_time(ask.now, ask.time_zone)
+    local = local_time(request.now, request.time_zone)
     if local.weekday() not in rules.window.weekdays:
-        reason = f"closed day: {local:%A} in {ask.time_zone}"
-    elif rules.holidays and is_holiday(local.date(), ask.country):
-        reason = f"public holiday: {local:%d %B} in {ask.country}"
+        reason = f"closed day: {local:%A} in {request.time_zone}"
+    elif rules.holidays and is_holiday(local.date(), request.country):
+        reason = f"public holiday: {local:%d %B} in {request.country}"
     elif not rules.window.covers(local.time()):
-        reason = f"quiet hours: {local:%H:%M} in {ask.time_zone}"
+        reason = f"quiet hours: {local:%H:%M} in {request.time_zone}"
     else:
         return None
-    return Defer(_into_window(ask.now, ask, rules), reason)
+    return Defer(_into_window(request.now, request, rules), reason)
 
 
 def _later(one: Defer | None, other: Defer | None) -> Defer | None:
@@ -253,13 +252,13 @@ def _later(one: Defer | None, other: Defer | None) -> Defer | None:
     return max(one, other, key=lambda held: held.until)
 
 
-def _into_window(moment: datetime, ask: SendRequest, rules: GateRules) -> datetime:
+def _into_window(moment: datetime, request: SendRequest, rules: GateRules) -> datetime:
     """`moment` if the window is open then; else its next opening, plus the lead's own share of the spread."""
-    country = ask.country if rules.holidays else None
-    opening = next_open(moment, ask.time_zone, rules.window, country)
+    country = request.country if rules.holidays else None
+    opening = next_open(moment, request.time_zone, rules.window, country)
     if opening == moment:
         return opening
-    room = closes(opening, rules.window, ask.time_zone) - opening
-    moved = opening + spread(ask.lead_id, min(rules.spread, room))
-    # A clock that is set back during the window can put the moved moment outside it.
-    return moved if is_open(moved, ask.time_zone, rules.window, country) else opening.astimezone(UTC)
+    room = closes(opening, rules.window, request.time_zone) - opening
+    moved = opening + spread(request.lead_id, min(rules.spread, room))
+    # A clock that is set back during the window can put the spread moment outside it.
+    return moved if is_open(moved, request.time_zone, rules.window, country) else opening.astimezone(UTC)

@@ -7,9 +7,10 @@ from typing import Any
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.alert import AlertActivity
 from activities.decide import DecideActivity
 from activities.enrol import EnrolActivity
-from activities.hand_off import PeopleActivities
+from activities.hand_off import HandOffActivity
 from activities.send import SendActivity
 from perennial.app.installation import ConnectedInstallation, sender_of
 from perennial.app.providers import provider_of
@@ -59,12 +60,11 @@ def sandbox() -> SandboxedWorkflowRunner:
 def step_activities(inst: ConnectedInstallation, provider: Provider) -> Sequence[Callable[..., Any]]:
     """The activities of the primitive steps."""
     settings, time = inst.settings, inst.time
-    people = PeopleActivities(inst.database, time)
     sender = sender_of(settings)
     return [
         DecideActivity(inst.database, inst.tracks, inst.catalogue, inst.scoring).decide,
         SendActivity(inst.database, inst.tracks, inst.catalogue, provider, sender, time, tokens_of(settings)).send,
-        people.hand_off,
-        people.alert,
+        HandOffActivity(inst.database, time).hand_off,
+        AlertActivity(inst.database, time).alert,
         EnrolActivity(inst.enroller, time).enrol,
     ]

@@ -9,8 +9,8 @@ from nurture.errors import ContentError
 from perennial.channels.ports import Envelope
 from perennial.channels.render import Reader, render
 from perennial.intake.bots import HIDDEN_LINK
-from perennial.journeys.ledger import TouchEntry
-from perennial.journeys.standing import Addressee
+from perennial.journeys.ledger import LedgerEntry
+from perennial.journeys.send_request import Recipient
 from perennial.platform.tokens import Tokens
 
 
@@ -26,7 +26,7 @@ class From:
 
 
 def envelope_of(
-    touch: TouchEntry, track: str, lead: Addressee, piece: Piece, variant: int, *, sender: From, tokens: Tokens
+    touch: LedgerEntry, track: str, lead: Recipient, piece: Piece, variant: int, *, sender: From, tokens: Tokens
 ) -> Envelope:
     """The message. Raises ApplicationError, which names the piece and not the lead, if it does not render."""
     traits = lead.traits

@@ -1,4 +1,4 @@
-"""Enrolling a lead on a track: the row first, then the workflow, so that a crash between leaves something to resume."""
+"""Put leads on tracks: first the row, then the workflow, so that a crash between them leaves something to resume."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,7 +32,7 @@ def workflow_id(track: str, lead_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class NewEnrolment:
     """An enrolment, and whether its journey was started now rather than by an earlier try."""
 
     enrolment_id: str
@@ -53,24 +53,24 @@ class Enroller:
     async def enrol(self, track_name: str, lead_id: str, at: datetime, cause: str) -> str:
         """Enrol one lead; the enrolment's id.
 
-        Raises NotFoundError for an unknown track or lead, RefusedError, with the reason, if a rule forbids it.
+        Raises NotFoundError for an unknown track or lead, and RefusedError with the reason if a rule forbids it.
         """
         return (await self.begin(track_name, lead_id, at, cause)).enrolment_id
 
     async def begin(
         self, track_name: str, lead_id: str, at: datetime, cause: str, *, nudge: Request | None = None
-    ) -> Begun:
-        """As `enrol`; says also whether it started the journey, or a journey not yet taken up by a worker was there.
+    ) -> NewEnrolment:
+        """As `enrol`, and say whether this started the journey or found one that no worker has taken up yet.
 
-        With `nudge` by signal-with-start.
+        With `nudge`, start it by signal-with-start.
         """
         track = self.tracks[track_name]
         async with self.database.writing() as session:
             enrolment, first = await self._admit(session, track, lead_id, at, cause)
-        return Begun(enrolment.id, enrolment.started_at, await self._start(enrolment, first, nudge))
+        return NewEnrolment(enrolment.id, enrolment.started_at, await self._start(enrolment, first, nudge))
 
     async def renurture(self, track_name: str, lead_id: str, at: datetime, reason: str) -> bool:
-        """Marketing's trigger: start the journey by signal-with-start, or have a running one decide anew.
+        """Start the journey by signal-with-start, or have a running one decide again: marketing's trigger.
 
         True if it was started. Raises as `enrol` does.
         """
@@ -84,7 +84,7 @@ class Enroller:
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
-                # It has ended since: whether it may start again is the re-entry rule's to say.
+                # It has ended since; the re-entry rule says whether it may start again.
             else:
                 return False
         await self.begin(track_name, lead_id, at, reason, nudge=request)
@@ -145,7 +145,7 @@ class Enroller:
     async def _start(self, enrolment: Enrolment, first: Enrolled, nudge: Request | None) -> bool:
         """Start the workflow (with `nudge`, by signal-with-start); False if it was running already.
 
-        The stay before may have ended in the database, and its workflow be about to: then once more, when it has.
+        The earlier enrolment may have ended in the database while its workflow is still closing: then wait and retry.
         """
         journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=(first,), clock=self.clock)
         conflict = WorkflowIDConflictPolicy.FAIL if nudge is None else WorkflowIDConflictPolicy.USE_EXISTING
@@ -172,7 +172,7 @@ class Enroller:
                 return True
 
     async def _closes(self, id_: str, run_id: str | None, enrolment_id: str) -> bool:
-        """Wait for a workflow that has ended another stay to close; False if it is this stay's own."""
+        """Wait until the workflow of an earlier enrolment closes; False if the workflow is this enrolment's own."""
         handle = self.client.get_workflow_handle(id_, run_id=run_id)
         async for begun in handle.fetch_history_events(page_size=1):
             payloads = begun.workflow_execution_started_event_attributes.input.payloads
@@ -185,7 +185,7 @@ class Enroller:
         return True
 
     async def unfinished(self, session: AsyncSession) -> Sequence[Enrolment]:
-        """Enrolments that were admitted but perhaps never started; enrol them again to resume."""
+        """Enrolments whose journey was perhaps never started; enrol them again to resume."""
         found = await session.scalars(select(Enrolment).where(Enrolment.status == "starting"))
         return found.all()
 

@@ -1,6 +1,6 @@
-"""A lead's journeys in Temporal, found by their enrolments: ended, and waited for until they are closed.
+"""A lead's journeys in Temporal: find them by their enrolments, have them exit, wait until they are closed.
 
-A journey's workflow is named by its enrolment's id, not by the lead that has it now: after a merge the two differ.
+A journey's workflow is named after the lead it began with, which after a merge is not the lead that has it now.
 """
 
 import asyncio
@@ -18,18 +18,18 @@ from nurture.errors import SettingsError
 
 
 def workflow_of(enrolment_id: str) -> str:
-    """The id in Temporal of an enrolment's journey: `{track}/{lead it began with}`."""
+    """The workflow id of an enrolment's journey: `{track}/{lead it began with}`."""
     return enrolment_id.rpartition("/")[0]
 
 
 async def running(session: AsyncSession, leads: Iterable[str]) -> Sequence[str]:
-    """The enrolments of these leads that are not over, by id."""
+    """The ids of these leads' unfinished enrolments, in order."""
     wanted = select(Enrolment.id).where(Enrolment.lead_id.in_(tuple(leads)), Enrolment.status != "finished")
     return (await session.scalars(wanted.order_by(Enrolment.id))).all()
 
 
 async def exit_journeys(client: Client, enrolments: Iterable[str], reason: str) -> tuple[str, ...]:
-    """Signal these journeys to exit; those that were there to hear it. `reason` holds no personal data."""
+    """Signal these journeys to exit; the enrolments whose workflow was running. `reason` holds no personal data."""
     told: list[str] = []
     for enrolment_id in enrolments:
         handle = client.get_workflow_handle(workflow_of(enrolment_id))
@@ -51,7 +51,7 @@ async def await_closed(client: Client, enrolments: Iterable[str], *, within: tim
                 await _closed(client.get_workflow_handle(workflow_of(enrolment_id)))
     except TimeoutError:
         raise SettingsError(
-            f"a journey has been told to end and has not within {within.seconds} seconds; "
+            f"a journey was told to end and is still running after {within.seconds} seconds; "
             "start a worker with `starter.py worker`, then do this again"
         ) from None
 
@@ -60,7 +60,7 @@ async def _closed(handle: WorkflowHandle[object, object]) -> None:
     try:
         await handle.result()
     except WorkflowFailureError:
-        pass  # it ended, however
+        pass  # it failed, and so it has ended
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise

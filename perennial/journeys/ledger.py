@@ -1,6 +1,6 @@
-"""The ledger of touches, as a send reads and writes it: in Core, with statements built once.
+"""The ledger of touches as a send reads and writes it, in Core, with statements built once.
 
-`models.touches.Touch` says what the states are.
+`models.touches.Touch` lists the states.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from models.touches import Touch
 
 _TOUCHES = cast("Table", Touch.__table__)
 _BEGIN = _TOUCHES.insert()
-_HOLD = select(Touch.id, Touch.state, Touch.reason, Touch.at).where(Touch.id == bindparam("the_id")).with_for_update()
+_LOCK = select(Touch.id, Touch.state, Touch.reason, Touch.at).where(Touch.id == bindparam("the_id")).with_for_update()
 _CHANGED = ("state", "reason", "at", "provider_id")
 _CHANGE = (
     _TOUCHES.update()
@@ -24,8 +24,8 @@ _CHANGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class TouchEntry:
-    """What the ledger says of one touch. `at` is when it was judged last."""
+class LedgerEntry:
+    """What the ledger says of one touch; `at` is when it was last judged."""
 
     id: str
     state: str
@@ -33,18 +33,18 @@ class TouchEntry:
     at: datetime
 
 
-async def begin(connection: AsyncConnection, touch: TouchEntry, **named: Any) -> None:
-    """Write a new touch; `named` are the columns that never change: of whom, on which track, which piece."""
+async def begin(connection: AsyncConnection, touch: LedgerEntry, **named: Any) -> None:
+    """Write a new touch; `named` are the columns that never change: its lead, track, piece, ..."""
     row = {"id": touch.id, "state": touch.state, "reason": touch.reason, "at": touch.at}
     await connection.execute(_BEGIN, row | named)
 
 
-async def lock(connection: AsyncConnection, touch_id: str) -> TouchEntry:
-    """What the ledger says of a touch, which nobody else changes until this transaction ends."""
-    return TouchEntry(*(await connection.execute(_HOLD, {"the_id": touch_id})).one())
+async def lock(connection: AsyncConnection, touch_id: str) -> LedgerEntry:
+    """Lock a touch until this transaction ends, and read it."""
+    return LedgerEntry(*(await connection.execute(_LOCK, {"the_id": touch_id})).one())
 
 
-async def change(connection: AsyncConnection, touch: TouchEntry, *, provider_id: str | None = None) -> None:
-    """Write down a touch's new state."""
+async def change(connection: AsyncConnection, touch: LedgerEntry, *, provider_id: str | None = None) -> None:
+    """Write a touch's new state."""
     row = {"the_id": touch.id, "new_state": touch.state, "new_reason": touch.reason, "new_at": touch.at}
     await connection.execute(_CHANGE, row | {"new_provider_id": provider_id})

@@ -58,10 +58,10 @@ async def write_facts(transaction: Transaction, enrolment_id: str, first: int, f
 
 
 async def forget_facts(transaction: Transaction, enrolment_id: str, first: int, *, decided_at: int) -> None:
-    """Forget facts `first`, ... of a journal, if an earlier try of a decision after `decided_at` facts left any behind.
+    """Delete facts `first`, ... of a journal that an earlier try of the decision after `decided_at` facts left behind.
 
-    A worker can die after its commit, and the next one decide with other code. Not if a decision after more facts is
-    there: then this one is a straggler, and the journal has gone on without it.
+    A worker can die after its commit, and the next one decide with other code. If a decision after more facts is there,
+    this try is late and the journal has gone on without it: delete nothing.
     """
     connection = await connection_of(transaction)
     await connection.execute(_FORGET_FACTS, {"enrolment": enrolment_id, "first": first, "decided_at": decided_at})
@@ -70,7 +70,7 @@ async def forget_facts(transaction: Transaction, enrolment_id: str, first: int, 
 async def write_decision(  # noqa: PLR0917 - the row's own order
     transaction: Transaction, enrolment_id: str, seq: int, at: datetime, following: AnyNext, because: Sequence[str]
 ) -> None:
-    """Write down a decision taken after `seq` facts, in place of one taken after as many: code and time move on."""
+    """Write the decision taken after `seq` facts, in place of an earlier one after as many: code and time move on."""
     row = {
         "enrolment_id": enrolment_id,
         "seq": seq,
@@ -85,7 +85,7 @@ async def write_decision(  # noqa: PLR0917 - the row's own order
 async def write_head(
     transaction: Transaction, enrolment_id: str, at: datetime, following: AnyNext, because: Sequence[str]
 ) -> None:
-    """Say where an enrolment stands, and what wakes it: everything, unless it is parked. The caller locks the lead."""
+    """Write where an enrolment stands and what wakes it: everything, unless it is parked. The caller locks the lead."""
     values: dict[str, Any] = dict.fromkeys(_HEAD)
     values |= {"because": list(because), "status": "active", "next_at": at}
     match following:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import Consent
 from nurture.errors import InputError, RefusedError
-from nurture.gate import Consent as Current
+from nurture.gate import ConsentState
 
 Basis = Literal["consent", "legitimate-interest", "contract"]
 BASES: tuple[str, ...] = ("consent", "legitimate-interest", "contract")
@@ -51,12 +51,12 @@ async def write_lines(session: AsyncSession, lines: Iterable[NewConsent]) -> Non
         await session.execute(insert(Consent), rows)
 
 
-async def current(session: AsyncSession, lead_id: str) -> Current:
+async def current(session: AsyncSession, lead_id: str) -> ConsentState:
     """What the ledger says now; `none` if nobody ever asked."""
     return meaning_of(await (await session.connection()).scalar(_DECISION, {"lead": lead_id}))
 
 
-def meaning_of(decision: str | None) -> Current:
+def meaning_of(decision: str | None) -> ConsentState:
     """What the last line that decides means; None if there is no such line."""
     return "none" if decision is None else "granted" if decision == "granted" else "withdrawn"
 

@@ -13,7 +13,7 @@ from models.leads import LeadRow, Suppression
 from models.touches import Message, Touch
 from nurture.gate import Caps, GateRules
 from nurture.timing.calendar import is_open, local_time
-from perennial.journeys.standing import COUNTED
+from perennial.journeys.send_request import COUNTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.journey.matchers import Matcher
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.intake.outbox import Incoming, accept
-from perennial.journeys.standing import place_of, standing_of
+from perennial.journeys.send_request import lead_state_of, lock_subject
 from perennial.leads import consent
 from perennial.leads.identity import write_identity
 from perennial.leads.lookup import find_lead
@@ -172,8 +172,8 @@ async def test_caps_count_the_touches_of_both(two: Database) -> None:
     await store(two, sent("lose", "lost-deal"), _message("t-lose-lost-deal-come", "lose"))
     await merged(two)
     async with two.transaction() as connection:
-        place = await place_of(connection, "lost-deal/lose/1", "send:next", Matcher(()))
-        standing = await standing_of(connection, place, NOON + DAY)
+        place = await lock_subject(connection, "lost-deal/lose/1", "send:next", Matcher(()))
+        standing = await lead_state_of(connection, place, NOON + DAY)
     assert len(standing.touches) == 2
     assert [row.lead_id for row in await rows(two, Message)] == ["keep"]
 
@@ -182,7 +182,7 @@ async def test_a_journey_on_a_track_of_its_own_goes_on(two: Database) -> None:
     """Under its own id; it is the kept lead's, and so are the gate's answers to it."""
     await store(two, stay("keep", "new-lead"), stay("lose", "lost-deal"))
     assert (await merged(two)).exiting == ()
-    place = await does(two, lambda s: place_of(s, "lost-deal/lose/1", "send:next", Matcher(())))
+    place = await does(two, lambda s: lock_subject(s, "lost-deal/lose/1", "send:next", Matcher(())))
     assert place.lead.id == "keep"
 
 

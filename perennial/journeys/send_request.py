@@ -1,7 +1,7 @@
-"""Where a lead stands at the moment of a send: what the gate judges by, read in the send's own transaction.
+"""What the gate judges a send by, read in the send's own transaction.
 
-One statement asks nearly all of it, and whether there is more to ask: most leads have no suppression, no wish and no
-other journey. Built once, as making a statement costs more than running it.
+One statement reads nearly all of it, and whether there is more to read: most leads have no suppression, no unwanted
+topic and no other journey. Statements are built once, as building one costs more than running it.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,12 @@ from models.journeys import Enrolment, FactRow
 from models.leads import BehaviourRow, Consent, LeadRow, Preference, Suppression
 from models.touches import Touch
 from models.types import UtcDateTime
-from nurture.gate import Consent as Current
-from nurture.gate import LeadState, PastTouch, Rival
+from nurture.gate import ConsentState, LeadState, PastTouch, Rival, SendRequest
 from nurture.journey.matchers import Matcher, say_behaviour
+from nurture.journey.patterns import Pattern
+from nurture.journey.track import Track
 from perennial.journeys.enrolled_lead import lock_enrolled_lead
-from perennial.journeys.ledger import TouchEntry
+from perennial.journeys.ledger import LedgerEntry
 from perennial.leads.consent import DECIDES, meaning_of
 from perennial.platform.database import Transaction, connection_of
 
@@ -30,7 +31,7 @@ COUNTED = ("sending", "accepted", "unknown")
 LONGEST_CAP = timedelta(days=30)
 
 _MINE = aliased(Enrolment)
-"""The enrolment that a send is for, where another's may be meant too."""
+"""The enrolment that a send is for, in statements that also read the lead's other enrolments."""
 
 _IS_RIVAL = and_(
     Enrolment.lead_id == _MINE.lead_id,
@@ -47,7 +48,7 @@ _IS_EXIT = and_(
 )
 _THIS = _MINE.id == bindparam("enrolment")
 
-_PLACE = (
+_SUBJECT = (
     select(
         LeadRow.id,
         LeadRow.email,
@@ -83,17 +84,17 @@ _SUPPRESSIONS = select(Suppression.reason).where(Suppression.lead_id == bindpara
 _UNWANTED = select(Preference.topic).join(LeadRow, _IS_UNWANTED).where(LeadRow.id == bindparam("lead"))
 _RIVALS = select(Enrolment.track, Enrolment.priority, Enrolment.next_at).join(_MINE, _IS_RIVAL).where(_THIS)
 _EXITS = select(BehaviourRow.id, BehaviourRow.name, BehaviourRow.subject).join(_MINE, _IS_EXIT).where(_THIS)
-_HEARD = select(FactRow.fact).where(FactRow.enrolment_id == bindparam("enrolment"), FactRow.kind == "behaved")
+_TAKEN_IN = select(FactRow.fact).where(FactRow.enrolment_id == bindparam("enrolment"), FactRow.kind == "behaved")
 _TOUCHES = select(Touch.at, Touch.track).where(
     Touch.lead_id == bindparam("lead"),
     Touch.state.in_(COUNTED),
     Touch.at > bindparam("since", type_=UtcDateTime()),
-    Touch.id != bindparam("but"),
+    Touch.id != bindparam("exclude"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Addressee:
+class Recipient:
     """A lead as a send needs it."""
 
     id: str
@@ -108,79 +109,91 @@ class Addressee:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """What a send is for: the enrolment, the lead it is of now, and the touch that an earlier try began, if one did."""
+class SendSubject:
+    """Whom a send is for, and what one statement tells of it: `has_*` say whether there is more to read.
+
+    `touch` is what an earlier try left in the ledger, or None.
+    """
 
     enrolment_id: str
-    lead: Addressee
+    recipient: Recipient
     status: str
     outcome: str | None
-    consent: Current
-    suppressed: bool
-    picky: bool
-    rivalled: bool
-    left: bool
+    consent: ConsentState
+    has_suppressions: bool
+    has_unwanted_topics: bool
+    has_rivals: bool
+    has_exit_behaviours: bool
     exits: Matcher
-    touch: TouchEntry | None
+    touch: LedgerEntry | None
 
 
-async def place_of(transaction: Transaction, enrolment_id: str, step_key: str, exits: Matcher) -> Place:
-    """Lock the lead of an enrolment (see `lock_lead`), after a merge not the one it began with, and read its place."""
+async def lock_subject(transaction: Transaction, enrolment_id: str, step_key: str, exits: Matcher) -> SendSubject:
+    """Lock the enrolment's current lead, and read whom the send of this step is for."""
     await lock_enrolled_lead(transaction, enrolment_id)
-    asked = {"enrolment": enrolment_id, "step": step_key, "exits": _names(exits)}
-    row = (await (await connection_of(transaction)).execute(_PLACE, asked)).one()
-    lead, (status, outcome, consent, suppressed, picky, rivalled, left), touch = row[:9], row[9:16], row[16:]
-    return Place(
+    values = {"enrolment": enrolment_id, "step": step_key, "exits": _names(exits)}
+    row = (await (await connection_of(transaction)).execute(_SUBJECT, values)).one()
+    lead, (status, outcome, decision, suppressed, unwanted, rivals, exited), touch = row[:9], row[9:16], row[16:]
+    return SendSubject(
         enrolment_id,
-        Addressee(*lead),
+        Recipient(*lead),
         status,
         outcome,
-        meaning_of(consent),
+        meaning_of(decision),
         suppressed,
-        picky,
-        rivalled,
-        left,
+        unwanted,
+        rivals,
+        exited,
         exits,
-        None if touch[0] is None else TouchEntry(*touch),
+        None if touch[0] is None else LedgerEntry(*touch),
     )
 
 
-async def standing_of(connection: AsyncConnection, place: Place, now: datetime, *, but: str = "") -> LeadState:
+def request_of(subject: SendSubject, track: Track, topic: str, now: datetime) -> SendRequest:
+    """The send that the gate is asked for."""
+    lead = subject.recipient
+    return SendRequest(now, lead.id, track.name, track.priority, lead.time_zone, lead.country, topic)
+
+
+async def lead_state_of(
+    connection: AsyncConnection, subject: SendSubject, now: datetime, *, exclude: str = ""
+) -> LeadState:
     """Consent, suppressions, erasure, exit, the touches of the last 30 days and the lead's other journeys.
 
-    `but` is the touch that is judged, if an earlier try has begun it: it does not count against itself.
+    `exclude` is the touch that is judged: a retry must not count itself.
     """
-    lead, on = {"lead": place.lead.id}, {"enrolment": place.enrolment_id}
-    touches = await connection.execute(_TOUCHES, lead | {"since": now - LONGEST_CAP, "but": but})
-    rivals = (await connection.execute(_RIVALS, on)).all() if place.rivalled else ()
+    lead, on = {"lead": subject.recipient.id}, {"enrolment": subject.enrolment_id}
+    touches = await connection.execute(_TOUCHES, lead | {"since": now - LONGEST_CAP, "exclude": exclude})
+    rivals = (await connection.execute(_RIVALS, on)).all() if subject.has_rivals else ()
     return LeadState(
-        consent=place.consent,
-        suppressions=tuple(await connection.scalars(_SUPPRESSIONS, lead)) if place.suppressed else (),
-        erased=place.lead.erased_at is not None,
-        exited=await _exit_of(connection, place),
+        consent=subject.consent,
+        suppressions=tuple(await connection.scalars(_SUPPRESSIONS, lead)) if subject.has_suppressions else (),
+        erased=subject.recipient.erased_at is not None,
+        exited=await _exit_of(connection, subject),
         touches=tuple(PastTouch(at, track) for at, track in touches),
         rivals=tuple(Rival(track, priority, due) for track, priority, due in rivals if due is not None),
-        break_until=place.lead.break_until,
-        unwanted=tuple(sorted(await connection.scalars(_UNWANTED, lead))) if place.picky else (),
+        break_until=subject.recipient.break_until,
+        unwanted=tuple(sorted(await connection.scalars(_UNWANTED, lead))) if subject.has_unwanted_topics else (),
     )
 
 
-async def _exit_of(connection: AsyncConnection, place: Place) -> str | None:
-    """The behaviour that ends this journey, if the database already knows of one that the journey has yet to hear.
+async def _exit_of(connection: AsyncConnection, subject: SendSubject) -> str | None:
+    """The behaviour that ends this journey, if the database knows of one that the journey has yet to take in.
 
-    One that it has heard ended it, or came before the exit rule did: an edited rule reaches back to nobody.
+    A behaviour that the journey took in without ending came before the exit rule did: an edited rule reaches back to
+    nobody.
     """
-    if place.status == "finished":
-        return place.outcome or "finished"
-    if not place.left:
+    if subject.status == "finished":
+        return subject.outcome or "finished"
+    if not subject.has_exit_behaviours:
         return None
-    on = {"enrolment": place.enrolment_id}
-    behaved = await connection.execute(_EXITS, on | {"exits": _names(place.exits)})
-    ending = {id_: say_behaviour(name, subject) for id_, name, subject in behaved if place.exits.matches(name, subject)}
-    for fact in await connection.scalars(_HEARD, on) if ending else ():
+    on = {"enrolment": subject.enrolment_id}
+    behaved = await connection.execute(_EXITS, on | {"exits": _names(subject.exits)})
+    ending = {id_: say_behaviour(name, about) for id_, name, about in behaved if subject.exits.matches(name, about)}
+    for fact in await connection.scalars(_TAKEN_IN, on) if ending else ():
         ending.pop(fact["id"], None)
     return next(iter(ending.values()), None)
 
 
 def _names(exits: Matcher) -> list[str]:
-    return sorted({pattern.partition(":")[0] for pattern in exits.patterns})
+    return sorted({Pattern.parse(pattern).name for pattern in exits.patterns})
