@@ -1,1 +1,1 @@
-"""What touches the world, one file an activity: decide, send, hand_off, alert, enrol; `own` for engineers."""
+"""The steps of a journey that touch the world, one activity a file."""

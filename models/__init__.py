@@ -1,1 +1,1 @@
-"""What is stored (SQLAlchemy tables) and what travels between workflow and activities (pydantic messages)."""
+"""Tables (SQLAlchemy), and the messages between workflow and activities (pydantic)."""

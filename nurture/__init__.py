@@ -1,1 +1,1 @@
-"""The pure core: vocabulary, journal, plan, gate, scoring. No Temporal, no SQLAlchemy, no HTTP, no clock."""
+"""The language that tracks are written in, and its laws. No Temporal, no SQL, no HTTP, no clock."""

@@ -1,1 +1,1 @@
-"""The workflow that runs the tracks, and the tracks."""
+"""The one workflow that runs every track, and the tracks."""

@@ -1,0 +1,1 @@
+"""Lives without a server: one loop, and rehearsal, try-out, simulation and replay on it."""

@@ -1,0 +1,1 @@
+"""Pieces of content, and the catalogue that a track chooses them from."""

@@ -1,0 +1,1 @@
+"""Plan a lead's journey: the track's function run over the lead's journal."""

@@ -1,0 +1,1 @@
+"""What is known of people: their addresses, behaviours, segments and scores."""

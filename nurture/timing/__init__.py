@@ -1,0 +1,1 @@
+"""When: the clock, the calendar of send windows and holidays, the cadence."""

@@ -1,0 +1,1 @@
+"""Put everything together: installation, choice of provider, worker, web application."""

@@ -1,1 +1,1 @@
-"""The command line: `perennial.cli.app` registers the commands, one module a group of them."""
+"""The command line: one module a group of commands, registered in `app`."""

@@ -1,0 +1,1 @@
+"""From what happened in the world to the journeys: outbox, meaning, scoring, relay."""

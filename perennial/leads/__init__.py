@@ -1,0 +1,1 @@
+"""Who a lead is and what it allows: identity, profile, consent, suppression, scores."""

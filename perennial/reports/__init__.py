@@ -1,0 +1,1 @@
+"""Counted over all leads: the funnel, and the audit of what was sent."""

@@ -1,1 +1,1 @@
-"""HTTP: what every route shares, health, and the pages for leads. `perennial.app.web` makes the application."""
+"""HTTP: what every route shares, health, and the pages for leads."""

@@ -1,0 +1,1 @@
+"""Our own tracked links and open pixels, for providers that track nothing."""

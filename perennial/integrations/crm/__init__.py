@@ -1,0 +1,1 @@
+"""The CRM: deals, and sales' answers to hand-offs."""

@@ -1,0 +1,1 @@
+"""Segment's Tracking API: who a visitor is, and what they did."""

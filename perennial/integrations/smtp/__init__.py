@@ -1,0 +1,1 @@
+"""Any SMTP server: mail out."""

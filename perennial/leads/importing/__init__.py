@@ -1,0 +1,1 @@
+"""Leads from a CSV file into the database."""
