@@ -9,7 +9,7 @@ RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test prove browser lint format bench reference sample lock clean
+.PHONY: help demo dev test prove browser lint format bench drawing reference sample lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -41,6 +41,10 @@ format: $(DEV) ## Format the code
 
 bench: $(DEV) ## Measure what a journey costs, beside the same journey on the bare SDK
 	$(BIN)/python -m benchmarks $(ARGS)
+
+drawing: $(DEV) ## Draw the rooms from their imports (docs/rooms.svg), and list every module in docs/architecture.md
+	$(BIN)/python -m docs.draw_rooms
+	$(BIN)/python -m docs.list_modules
 
 reference: $(DEV) ## Write docs/commands.md from the command line itself
 	$(BIN)/python -m perennial.cli.reference > docs/commands.md

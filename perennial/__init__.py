@@ -1,0 +1,1 @@
+"""The machine that runs tracks: one room for each idea."""

@@ -4,6 +4,7 @@ import re
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -12,6 +13,8 @@ from tests.paths import ROOT
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#:]+)(?:#[^)]*)?\)")
+DOTTED = re.compile(r"`((?:nurture|perennial|models|workflows|activities)(?:\.\w+)+)`")
+PATH = re.compile(r"`((?:nurture|perennial|models|workflows|activities|tests|docs|content|migrations)/[\w./-]*)`")
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -47,6 +50,24 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
         if not target.startswith("http") and not (page.parent / target).exists()
     ]
     assert not missing
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_modules_and_files_named_on_a_page_exist(page: Path) -> None:
+    """`perennial.intake.relay`, `nurture.bench.rehearsal.Rehearsal`, `workflows/tracks/`."""
+    text = page.read_text(encoding="utf-8")
+    missing = [name for name in DOTTED.findall(text) if not names_something(name)]
+    missing += [path for path in PATH.findall(text) if not (ROOT / path).exists()]
+    assert not missing
+
+
+def names_something(dotted: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    try:
+        resolve_name(dotted)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def test_make_targets_named_in_the_readme_exist() -> None:
