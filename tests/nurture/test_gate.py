@@ -12,7 +12,7 @@ from nurture.errors import InputError
 from nurture.gate import (
     Allow,
     Caps,
-    Consent,
+    ConsentState,
     Defer,
     GateRules,
     LeadState,
@@ -75,7 +75,7 @@ def test_a_suppressed_lead_is_refused_with_every_cause() -> None:
         ("none", Refuse("no consent on record")),
     ],
 )
-def test_only_granted_consent_lets_a_touch_out(consent: Consent, answer: Refuse | None) -> None:
+def test_only_granted_consent_lets_a_touch_out(consent: ConsentState, answer: Refuse | None) -> None:
     """No record of consent is no consent."""
     assert check_consent(LeadState(consent)) == answer
 
