@@ -38,11 +38,16 @@ class Behaviours(MessageModel):
 
 
 class Control(MessageModel):
-    """Signals `pause`, `resume`, `refresh`, `exit`, and what the update `override` leaves in the inbox."""
+    """What the signals `pause`, `resume`, `refresh`, `exit` and the updates leave in the inbox.
 
-    verb: Literal["pause", "resume", "refresh", "exit", "override"]
+    `step` and `end` are a release's.
+    """
+
+    verb: Literal["pause", "resume", "refresh", "exit", "override", "release"]
     id: str = ""
     reason: str = ""
+    step: str = ""
+    end: bool = False
 
 
 class Request(MessageModel):
@@ -50,6 +55,15 @@ class Request(MessageModel):
 
     id: str = ""
     reason: str = ""
+
+
+class Release(MessageModel):
+    """Argument of the update `release`: a held lead goes on just before the step of this name, or its journey ends."""
+
+    id: str = ""
+    reason: str = ""
+    step: str = ""
+    end: bool = False
 
 
 class Journey(MessageModel):

@@ -5,7 +5,7 @@ from datetime import datetime
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from nurture.journey.decision import AnyNext, Finish, Park
-from nurture.journey.facts import Chosen, Done, Scored
+from nurture.journey.facts import Chosen, Done, Explained, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.keys import Key
 from nurture.journey.wording import say_fact, say_next
@@ -19,6 +19,8 @@ PAUSED = SearchAttributeKey.for_bool("Paused")
 
 HELD = "held"
 """The step of every lead that an edit left without a place, so that one filter lists them: `Step = 'held'`."""
+
+HOW_TO_RELEASE = "- mend the track, or `starter.py release LEAD --track TRACK --at STEP`"
 
 _KEYWORDS = {key.name: key for key in (STAGE, SCORE_BAND, STEP, OUTCOME)}
 SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[str] | SearchAttributeKey[bool], ...] = (*_KEYWORDS.values(), PAUSED)
@@ -96,17 +98,24 @@ def updates(
 
 
 def details(journal: Journal, following: AnyNext, because: tuple[str, ...], now: datetime) -> str:
-    """The current details (Markdown) of a journey's page: stage, score, last touch, what comes next, when and why."""
+    """The current details (Markdown) of a journey's page: stage, score, last touch, what comes next, when and why.
+
+    For a held lead, what could not be explained; and how an edit was read, if the track was edited behind the lead.
+    """
     scored = journal.facts[journal.scores[-1]]
     score = scored.score if isinstance(scored, Scored) else journal.enrolled.score
     stage = scored.stage if isinstance(scored, Scored) else journal.enrolled.stage
     last = next((fact for fact in reversed(journal.facts) if isinstance(fact, Done)), None)
+    held = isinstance(following, Park) and following.why == "held"
+    edited = next((fact.said for fact in reversed(journal.facts) if isinstance(fact, Explained)), ())
     lines = [
         f"**{say_next(following)}**{_when(following)}",
         "",
+        *([f"- nothing is sent: {'; '.join(because)}", HOW_TO_RELEASE] if held else []),
         f"- stage **{stage}**, score **{score}** ({DEFAULT_MODEL.band_of(score)})",
         f"- last step: {say_fact(last)}, {last.at:%a %d %b %Y %H:%M} UTC" if last else "- nothing sent yet",
-        f"- because: {'; '.join(because)}",
+        *([] if held else [f"- because: {'; '.join(because)}"]),
+        *([f"- the track was edited: {'; '.join(edited)}"] if edited else []),
         f"- as of {now:%a %d %b %Y %H:%M} UTC, enrolled {journal.enrolled.at:%d %b %Y}",
     ]
     return "\n".join(lines)

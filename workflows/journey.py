@@ -28,12 +28,13 @@ with workflow.unsafe.imports_passed_through():
         DoOrder,
         JournalView,
         Journey,
+        Release,
         Request,
         StepOrder,
         StepOutcome,
     )
     from nurture.journey.decision import AnyNext, AnyStep, Do, Finish, Park
-    from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Exited, Overridden, Paused, Resumed
+    from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Exited, Overridden, Paused, Released, Resumed
     from nurture.journey.journal import Journal, compact
     from nurture.journey.patterns import hears
     from nurture.journey.wording import say_next, say_park
@@ -160,6 +161,27 @@ class JourneyWorkflow:
                 type="NotWaiting",
                 non_retryable=True,
             )
+
+    @workflow.update
+    async def release(self, release: Release) -> str:
+        """Put a held lead on its way; answers what comes next. An id heard before releases nothing again."""
+        ticket = self.inbox.put(
+            Control(verb="release", id=release.id, reason=release.reason, step=release.step, end=release.end)
+        )
+        await workflow.wait_condition(lambda: self.answered >= ticket or isinstance(self.next, Finish))
+        return self._standing()
+
+    @release.validator
+    def _may_release(self, release: Release) -> None:
+        if not self._is_held():
+            raise ApplicationError(
+                f"the lead is not held: it stands at {self._standing()}", type="NotHeld", non_retryable=True
+            )
+        if not release.end and not release.step:
+            raise ApplicationError("a release names a step, or the end", type="NoPlace", non_retryable=True)
+
+    def _is_held(self) -> bool:
+        return isinstance(self.next, Park) and self.next.why == "held"
 
     def _standing(self) -> str:
         return say_next(self.next) if self.next is not None else "its first decision"
@@ -326,7 +348,9 @@ class JourneyWorkflow:
                 self._append(Exited(self.now, message.reason or "a person ended it"))
             case "override":
                 self._append(Overridden(self.now))
-            case "refresh":
+            case "release" if self._is_held():
+                self._append(Released(self.now, message.step, message.end))
+            case "refresh" | "release":  # a lead that an edit has released since needs no place
                 pass
 
     def _append(self, *facts: AnyFact) -> None:

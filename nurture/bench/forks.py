@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -24,6 +25,21 @@ _UNLIMITED = timedelta(days=365)
 def along(*tape: int) -> Choose:
     """Take the ways on this tape, and the first of each fork after it."""
     return lambda fork, _: tape[fork] if fork < len(tape) else 0
+
+
+def live_every_way(live: Callable[[Choose], Sequence[int]], most: int) -> None:
+    """Live the plainest life, then every single departure from it, then pairs of them: at most this many lives.
+
+    `live` lives once, each fork decided as it is told, and answers how many ways each fork had.
+    """
+    tapes: deque[tuple[int, ...]] = deque([()])
+    for _ in range(most):
+        if not tapes:
+            return
+        tape = tapes.popleft()
+        ways = live(along(*tape))
+        for fork in range(len(tape), len(ways)):
+            tapes.extend((*tape, *(0,) * (fork - len(tape)), other) for other in range(1, ways[fork]))
 
 
 class ForkedWorld:

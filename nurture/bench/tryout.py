@@ -8,12 +8,11 @@ decision is taken twice.
 from __future__ import annotations
 
 import inspect
-from collections import deque
 from datetime import UTC, datetime
 from itertools import islice
 from random import Random
 
-from nurture.bench.forks import LOW, Choose, ForkedWorld, along
+from nurture.bench.forks import LOW, Choose, ForkedWorld, live_every_way
 from nurture.bench.guard import Guard
 from nurture.bench.life import Life
 from nurture.content.catalogue import Catalogue
@@ -38,14 +37,7 @@ def try_out(track: Track, catalogue: Catalogue, *, runs: int = 150, seed: int = 
     Deterministic: the same track, catalogue, `runs` and `seed` give the same answer.
     """
     trial = _Trial(track, catalogue)
-    departures: deque[tuple[int, ...]] = deque([()])
-    for _ in range(runs * 2 // 3):
-        if not departures:
-            break
-        tape = departures.popleft()
-        ways = trial.live(along(*tape))
-        for fork in range(len(tape), len(ways)):
-            departures.extend((*tape, *(0,) * (fork - len(tape)), other) for other in range(1, ways[fork]))
+    live_every_way(trial.live, runs * 2 // 3)
     chance = Random(seed)
     for _ in range(runs - runs * 2 // 3):
         trial.live(lambda _, ways: chance.randrange(ways))

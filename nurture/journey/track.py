@@ -145,6 +145,10 @@ class Registry(Mapping[str, Track]):
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(self._tracks) or 'none'}"
             raise NotFoundError(f"no track called {name!r}{hint}") from None
 
+    def names_of(self, name: str) -> tuple[str, ...]:
+        """All names of a track, the present one first, by any of them. Raises NotFoundError."""
+        return (self[name].name,)
+
     def __contains__(self, name: object) -> bool:
         return name in self._tracks
 

@@ -71,6 +71,7 @@ COMMANDS = {
     "refresh": Command(STEER, "cli.control.refresh", "refresh --track new-lead --rate 100/s"),
     "exit": Command(STEER, "cli.control.exit_", 'exit --lead ada@example.com --reason "asked by phone"'),
     "override": Command(STEER, "cli.control.override", "override ada@example.com --track new-lead"),
+    "release": Command(STEER, "cli.release.release", "release ada@example.com --track new-lead --at pricing-guide"),
     "check": Command(KEEP, "cli.upkeep.check", "check"),
     "migrate": Command(KEEP, "cli.upkeep.migrate", "migrate"),
     "suppress": Command(KEEP, "cli.privacy.suppress", "suppress ada@example.com --reason manual"),

@@ -3,14 +3,11 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
 from sqlalchemy import select
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
-from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.journeys import Enrolment
@@ -19,15 +16,12 @@ from nurture.errors import InputError, RefusedError, SettingsError
 from perennial.app.installation import ConnectedInstallation
 from perennial.cli.shared import Json, for_each, opened, out, print_json, rate_of, run
 from perennial.dev.engine_lock import engine_address
-from perennial.journeys.handles import workflow_of
+from perennial.journeys.handles import update_journey, workflow_of
 from perennial.leads.lookup import require_lead
 from perennial.platform.installation import Installation
 from perennial.platform.temporal import connect
 
 Verb = Literal["pause", "resume", "refresh", "exit"]
-PATIENCE = timedelta(seconds=15)
-"""How long a worker has to answer an override."""
-
 Who = Annotated[str | None, typer.Option("--lead", help="One lead, by id, e-mail address or external id.")]
 OnTrack = Annotated[str | None, typer.Option("--track", help="A track: all its journeys, or the lead's one on it.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the journey.")]
@@ -177,23 +171,7 @@ async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str
         if len(stays) > 1:
             raise InputError(f"{lead} is on {' and '.join(stay.track for stay in stays)}; say which with --track")
         stay = stays[0]
-        handle = inst.client.get_workflow_handle(workflow_of(stay.id))
-        try:
-            following: str = await handle.execute_update(
-                "override", Request(reason=reason), rpc_timeout=PATIENCE, result_type=str
-            )
-        except WorkflowUpdateFailedError as error:
-            said = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
-            raise RefusedError(said) from None
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            raise SettingsError(
-                f"no worker answered within {PATIENCE.seconds} seconds; start one with `starter.py worker`"
-            ) from None
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            raise RefusedError(f"the journey on {stay.track} has ended; there is no wait to end") from None
-        return stay.track, following
+        return stay.track, await update_journey(inst.client, stay.id, "override", Request(reason=reason))
 
 
 async def end_suppressed(inst: Installation, lead_ids: Sequence[str]) -> int:

@@ -13,10 +13,10 @@ from sqlalchemy import func, select
 from models.journeys import Enrolment
 from nurture.errors import NotFoundError
 from nurture.journey.track import Registry
-from nurture.journey.wording import say_key
 from perennial.app.programme import programme_of
 from perennial.cli.shared import Json, opened_database, out, print_json, run
 from perennial.cli.show import InUtc, Named, time_in
+from perennial.journeys.held import say_place
 from perennial.journeys.story import Ruling, enrolments_of, present_ruling, rulings_on, steps_of
 from perennial.leads.lookup import require_lead
 from perennial.platform.settings import load_settings
@@ -71,15 +71,10 @@ async def _places(registry: Registry) -> dict[str, dict[str, Any]]:
                 ended[outcome or "finished"] += count
             else:
                 held = "held at " if status == "held" else ""
-                standing[held + _place(step) if step else "waiting for a worker"] += count
+                standing[held + say_place(step) if step else "waiting for a worker"] += count
         story = registry[name].story.partition("\n")[0] if name in registry else "no longer in workflows/tracks"
         found[name] = {"story": story, "journeys": dict(journeys), "standing": dict(standing), "ended": dict(ended)}
     return found
-
-
-def _place(key: str) -> str:
-    """A step's key in words, without the counts of a loop."""
-    return say_key("/".join(part.partition("~")[0] for part in key.split("/")))
 
 
 def why(

@@ -1,20 +1,31 @@
-"""A lead's journeys in Temporal: find them by their enrolments, have them exit, wait until they are closed.
+"""A lead's journeys in Temporal: find them by their enrolments, ask them, have them exit, wait until they are closed.
 
 A journey's workflow is named after the lead it began with, which after a merge is not the lead that has it now.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.journeys import Enrolment
-from models.messages import Request
-from nurture.errors import SettingsError
+from models.messages import JournalView, Release, Request
+from nurture.errors import RefusedError, SettingsError
+
+PATIENCE = timedelta(seconds=15)
+"""How long a worker has to answer."""
 
 
 def workflow_of(enrolment_id: str) -> str:
@@ -41,6 +52,46 @@ async def exit_journeys(client: Client, enrolments: Iterable[str], reason: str) 
         else:
             told.append(enrolment_id)
     return tuple(told)
+
+
+async def view_journey(client: Client, enrolment_id: str) -> JournalView:
+    """A journey's journal, and where it stands. Raises as `update_journey` does."""
+    with _answered(enrolment_id):
+        handle = client.get_workflow_handle(workflow_of(enrolment_id))
+        found: JournalView = await handle.query("journal", result_type=JournalView, rpc_timeout=PATIENCE)
+    return found
+
+
+async def update_journey(client: Client, enrolment_id: str, name: str, request: Request | Release) -> str:
+    """Run a journey's update; what it answers.
+
+    Raises RefusedError if the journey does not take it or has ended, SettingsError if no worker answers.
+    """
+    with _answered(enrolment_id):
+        handle = client.get_workflow_handle(workflow_of(enrolment_id))
+        answer: str = await handle.execute_update(name, request, rpc_timeout=PATIENCE, result_type=str)
+    return answer
+
+
+@contextmanager
+def _answered(enrolment_id: str) -> Iterator[None]:
+    """Say what it means that a journey does not answer."""
+    late = SettingsError(f"no worker answered within {PATIENCE.seconds} seconds; start one with `starter.py worker`")
+    try:
+        yield
+    except WorkflowUpdateFailedError as error:
+        said = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
+        raise RefusedError(said) from None
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        raise late from None
+    except RPCError as error:
+        match error.status:
+            case RPCStatusCode.NOT_FOUND:
+                raise RefusedError(f"the journey on {enrolment_id.partition('/')[0]} has ended") from None
+            case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
+                raise late from None
+            case _:
+                raise
 
 
 async def await_closed(client: Client, enrolments: Iterable[str], *, within: timedelta) -> None:
