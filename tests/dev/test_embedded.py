@@ -18,10 +18,11 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
+from models.visibility import OUTCOME, PAUSED, SCORE_BAND, STAGE, STEP
 from nurture.errors import SettingsError
 from perennial.dev.embedded import embedded_engine
 from perennial.dev.engine_lock import RunningEngine, running_engine
-from perennial.platform.temporal import OUTCOME, PAUSED, SCORE_BAND, STAGE, STEP, connect, ensure_search_attributes
+from perennial.platform.temporal import connect, ensure_search_attributes
 from tests.paths import ROOT
 
 OWNER = """
