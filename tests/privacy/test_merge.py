@@ -182,8 +182,8 @@ async def test_a_journey_on_a_track_of_its_own_goes_on(two: Database) -> None:
     """Under its own id; it is the kept lead's, and so are the gate's answers to it."""
     await store(two, stay("keep", "new-lead"), stay("lose", "lost-deal"))
     assert (await merged(two)).exiting == ()
-    place = await does(two, lambda s: lock_subject(s, "lost-deal/lose/1", "send:next", Matcher(())))
-    assert place.lead.id == "keep"
+    subject = await does(two, lambda s: lock_subject(s, "lost-deal/lose/1", "send:next", Matcher(())))
+    assert subject.recipient.id == "keep"
 
 
 async def test_of_two_journeys_on_one_track_the_kept_ones_goes_on(two: Database) -> None:
