@@ -1,7 +1,7 @@
-"""Keys of the web service: made, found, listed and revoked. Only a key's hash is stored.
+"""API keys of the web service: make, find, list and revoke them. Only a key's hash is stored.
 
-SHA-256 without salt or stretching is right here, as it would not be for a password: a key is 256 random bits, so there
-is no list of likely ones to try, and a slow hash would only let callers with wrong keys burn our processor.
+Plain SHA-256 is right for a key, as it is not for a password: a key is 256 random bits, so nobody can try likely ones,
+and a slow hash would only let callers with wrong keys burn our processor.
 """
 
 import secrets
@@ -18,13 +18,13 @@ from nurture.errors import InputError, NotFoundError, RefusedError
 
 SCOPES = ("ingest", "marketing", "support", "admin")
 ADMIN = "admin"
-PREFIX = "prn_"  # lets a scanner of repositories know a leaked key for what it is
+PREFIX = "prn_"  # lets scanners of repositories recognise a leaked key
 _LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key as its owner gets it, this once; `text` cannot be read again."""
+    """A key as its owner gets it, once: `text` cannot be read again."""
 
     id: str
     name: str
@@ -33,7 +33,7 @@ class NewKey:
 
 
 def hash_of(text: str) -> str:
-    """What is stored of a key: hex SHA-256."""
+    """The hash that is stored of a key: hex SHA-256."""
     return sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
@@ -41,7 +41,7 @@ async def create_key(session: AsyncSession, name: str, scopes: Iterable[str], at
     """Make a key. Raises InputError for an unknown scope, RefusedError if a key in force has the name."""
     name, wanted = name.strip(), set(scopes)
     if not 0 < len(name) <= _LONGEST_NAME:
-        raise InputError(f"a key's name has 1 to {_LONGEST_NAME} characters; it says who uses the key")
+        raise InputError(f"a key's name has 1 to {_LONGEST_NAME} characters, and says who uses the key")
     if unknown := sorted(wanted - set(SCOPES)):
         raise InputError(f"unknown scope {unknown[0]!r}; the scopes are {', '.join(SCOPES)}")
     if not wanted:
@@ -59,12 +59,12 @@ async def create_key(session: AsyncSession, name: str, scopes: Iterable[str], at
 
 
 async def list_keys(session: AsyncSession) -> Sequence[ApiKey]:
-    """Every key, revoked ones too, oldest first."""
+    """List every key, revoked ones too, oldest first."""
     return (await session.scalars(select(ApiKey).order_by(ApiKey.created_at, ApiKey.id))).all()
 
 
 async def revoke_key(session: AsyncSession, name: str, at: datetime) -> ApiKey:
-    """Revoke the key with this id or name; one revoked before stays as it is. Raises NotFoundError."""
+    """Revoke the key with this id or name; leave one revoked before as it is. Raises NotFoundError."""
     named = select(ApiKey).where(or_(ApiKey.id == name, ApiKey.name == name))
     key = await session.scalar(named.order_by(ApiKey.revoked_at.is_not(None), ApiKey.created_at.desc()).limit(1))
     if key is None:
@@ -74,5 +74,5 @@ async def revoke_key(session: AsyncSession, name: str, at: datetime) -> ApiKey:
 
 
 async def find_key(session: AsyncSession, text: str) -> ApiKey | None:
-    """The key with this text, if it is in force."""
+    """Find the key in force with this text."""
     return await session.scalar(select(ApiKey).where(ApiKey.hash == hash_of(text), ApiKey.revoked_at.is_(None)))

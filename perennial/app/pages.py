@@ -1,4 +1,4 @@
-"""The pages that leads reach through the links in our mails, put together from the settings."""
+"""Put together the pages that leads reach through the links in our mails."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,9 +7,9 @@ from fastapi import APIRouter
 
 from nurture.content.catalogue import ANY
 from perennial.app.installation import sender_of
+from perennial.app.programme import programme_of
 from perennial.channels.ports import Provider
-from perennial.channels.render import load_catalogue
-from perennial.integrations.clicks.links import Clicks
+from perennial.integrations.clicks.links import TrackedLinks
 from perennial.platform.database import Database
 from perennial.platform.secrets import tokens_of
 from perennial.platform.settings import Settings
@@ -19,10 +19,10 @@ from perennial.web.preferences import Preferences
 def page_routers(
     settings: Settings, database: Database, provider: Provider, now: Callable[[], datetime]
 ) -> tuple[APIRouter, ...]:
-    """Preferences and unsubscribing, and our own tracked links. Raises SettingsError, ContentError."""
+    """Routers for preferences and unsubscribing, and for our own tracked links. Raises SettingsError, ContentError."""
     tokens, sender = tokens_of(settings), sender_of(settings)
-    topics = {piece.topic for piece in load_catalogue(settings.content_dir).pieces.values()} - {ANY}
+    topics = {piece.topic for piece in programme_of(settings).catalogue.pieces.values()} - {ANY}
     return (
         Preferences(database, tokens, provider, sender, sorted(topics), now).router(),
-        Clicks(database, tokens, sender, now).router(),
+        TrackedLinks(database, tokens, sender, now).router(),
     )

@@ -1,4 +1,4 @@
-"""The one place where the web application is put together."""
+"""Put the web application together: routes, error answers, middleware."""
 
 from fastapi import APIRouter, FastAPI
 
@@ -8,10 +8,10 @@ from perennial.integrations.segment import api as segment
 from perennial.integrations.sendgrid import webhook as sendgrid
 from perennial.integrations.sendgrid.signature import SendGridSignature
 from perennial.web import errors, health
-from perennial.web.browsers import ForBrowsers
+from perennial.web.browsers import OpenToBrowsers
 from perennial.web.edge import Edge
-from perennial.web.keys import Keyring
-from perennial.web.metrics import Measured
+from perennial.web.keys import KeyCache
+from perennial.web.metrics import CountRequests
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -22,27 +22,27 @@ ROUTERS: tuple[APIRouter, ...] = (
 
 
 def create_app(edge: Edge, *pages: APIRouter) -> FastAPI:
-    """The application over an edge, which the caller closes, with these `pages` for leads. It connects to nothing.
+    """Make the application over an edge, with these `pages` for leads. It opens nothing; the caller closes the edge.
 
-    `edge_of(request)` gives a route the edge; `Depends(Needs("support"))` asks for a key.
+    A route gets the edge by `edge_of(request)`, and requires a key by `Depends(RequireScope("support"))`.
     """
     app = FastAPI(
         title="Perennial",
         version="0.1.0",
         description="The way in to lead-nurture journeys: signed webhooks, Segment's API, health.",
-        docs_url=None,  # both pages load their scripts from elsewhere
+        docs_url=None,  # both pages load scripts from other sites
         redoc_url=None,
         separate_input_output_schemas=False,
     )
     settings = edge.settings
     key, secret = settings.sendgrid_webhook_key, settings.crm_webhook_secret
     app.state.edge = edge
-    app.state.keyring = Keyring()
+    app.state.key_cache = KeyCache()
     app.state.sendgrid_signature = key and SendGridSignature.from_text(key, settings.webhook_max_age)
     app.state.crm_signature = secret and StandardSignature.from_secret(secret)
     for router in (*ROUTERS, *pages):
         app.include_router(router)
     errors.install(app)
-    app.add_middleware(ForBrowsers)
-    app.add_middleware(Measured, metrics=edge.metrics)
+    app.add_middleware(OpenToBrowsers, prefix=segment.PREFIX)
+    app.add_middleware(CountRequests, metrics=edge.metrics)
     return app

@@ -1,8 +1,8 @@
-"""The relay: from stored events to the journeys they concern, in order for each lead, at least once.
+"""The relay: pass stored events on to the journeys they concern, in order for each lead, at least once.
 
-It reads the outbox (`models.intake.Event` in state `new`) in the order of arrival, writes down what the events mean,
-tells the journeys, and only then marks the events. Killed anywhere it starts again with the same events: the database
-and the journeys take an id once. One relay works at a time, by a lease; others stand by.
+It reads the outbox (`models.intake.Event` in state `new`) in the order of arrival, records what the events mean, tells
+the journeys, and only then marks the events. Killed anywhere, it starts again with the same events: the database and
+the journeys each take an id once. One relay works at a time, by a lease; others stand by.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ LEASE = timedelta(seconds=30)
 IDLE = timedelta(milliseconds=200)
 AWAY = timedelta(seconds=2)
 AT_ONCE = 32
-"""Leads that are told at the same time; the events of one lead stay in order."""
+"""Leads whose journeys are told at the same time; the events of one lead stay in order."""
 
 TEMPORAL_IS_AWAY = {
     RPCStatusCode.UNAVAILABLE,
@@ -59,11 +59,11 @@ class Relay:
     holder: str = field(default_factory=lambda: token_hex(8))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Drain until told to stop; survives a Temporal or a database that is away, and says so."""
+        """Drain until told to stop. Wait, and say so, while Temporal or the database is away."""
         while not stop.is_set():
             pause = IDLE
             try:
-                if await self._lead():
+                if await self._hold_lease():
                     pause = timedelta(0) if await self.drain() else IDLE
             except RPCError as error:
                 log.warning("Temporal is away; the outbox keeps what comes in", status=error.status.name)
@@ -75,7 +75,7 @@ class Relay:
                 await _until(stop, pause)
 
     async def drain(self) -> int:
-        """Pass on one batch of the outbox; how many events it held. Raises RPCError if Temporal is away."""
+        """Pass on one batch of the outbox; how many events it had. Raises RPCError if Temporal is away."""
         async with self.database.writing() as session:
             events = await self._next(session)
             numbers = [event.id for event in events]
@@ -98,8 +98,8 @@ class Relay:
         return (await session.scalars(waiting)).all()
 
     async def _record(self, session: AsyncSession, event: Event) -> tuple[Meaning, list[Receipt]]:
-        """Write down what an event means; one that makes no sense is put aside and never blocks the others."""
-        number, source = event.id, event.source  # a rollback forgets them
+        """Record what an event means. One that makes no sense is ignored, and never blocks the others."""
+        number, source = event.id, event.source  # read now: a rollback expires the row
         try:
             async with session.begin_nested():
                 meaning = await self.translator.meaning(session, event)
@@ -109,7 +109,7 @@ class Relay:
             return Meaning("ignored", note=f"{type(error).__name__}"), []
 
     async def _tell(self, receipts: Sequence[Receipt]) -> set[str]:
-        """Tell all journeys; ids of behaviours that a journey will never take. Raises RPCError if Temporal is away."""
+        """Tell the journeys; ids of the behaviours that one refused for good. Raises RPCError if Temporal is away."""
         by_lead: defaultdict[str, list[Receipt]] = defaultdict(list)
         for each in receipts:
             if each.workflows or each.entering:
@@ -123,7 +123,7 @@ class Relay:
                 except RPCError as error:
                     if error.status in TEMPORAL_IS_AWAY:
                         raise
-                    log.warning("a journey refuses to hear", status=error.status.name)
+                    log.warning("a journey refused a behaviour", status=error.status.name)
                     return {each.report.id for each in burst}
                 return set()
 
@@ -137,7 +137,7 @@ class Relay:
         ends: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for number, (meaning, receipts) in meanings:
             lost = any(each.report.id in failed for each in receipts)
-            state, note = ("failed", "a journey refused to hear it") if lost else (meaning.state, meaning.note)
+            state, note = ("failed", "a journey refused it") if lost else (meaning.state, meaning.note)
             ends[state, note].append(number)
         async with self.database.writing() as session:
             for (state, note), ids in ends.items():
@@ -145,8 +145,8 @@ class Relay:
                 if state == "anonymous":
                     await reattach(session, ids)
 
-    async def _lead(self) -> bool:
-        """Whether this relay is the one that works, renewing its lease. By the machines' clocks, not the journeys'."""
+    async def _hold_lease(self) -> bool:
+        """Take or renew the lease, by the machines' clocks, not the journeys'; whether this relay holds it."""
         now = datetime.now(UTC)
         async with self.database.writing() as session:
             await session.execute(upsert_ignore(Lease, {"name": "relay", "holder": self.holder, "until": now + LEASE}))

@@ -1,4 +1,4 @@
-"""Reading a request's body without trusting it: its size, its time, its encoding, and what JSON may hide."""
+"""Read a request's body without trusting its size, its pace, its encoding, or what its JSON may hide."""
 
 import asyncio
 import json
@@ -13,17 +13,17 @@ from perennial.web.errors import RequestError
 
 BODY_SECONDS = 30.0
 DEEPEST = 32
-"""How deep an event may nest; PostgreSQL and Python's encoder both give up somewhere beyond a thousand."""
+"""Levels an event may nest; PostgreSQL and Python's encoder both give up somewhere beyond a thousand."""
 
-# A NUL, which PostgreSQL's text cannot hold, or a surrogate, which is no character unless its other half follows.
+# A NUL, which PostgreSQL's text cannot hold, or a surrogate, which is a character only with its other half.
 _UNSAFE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 _JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
-_NESTS = (dict, list)  # not `dict | list`, which is made anew for each of a thousand events
+_NESTS = (dict, list)  # not `dict | list`, which would be built again for each of a thousand events
 _GZIP = zlib.MAX_WBITS | 16
 
 
 async def read_body(request: Request, longest: int) -> bytes:
-    """The raw body; raises RequestError 413 past `longest` bytes, without reading on, and 408 if it takes too long."""
+    """The raw body. Raises RequestError: 413 past `longest` bytes, without reading on; 408 if it takes too long."""
     declared = request.headers.get("content-length", "0")
     if not (declared.isdecimal() and len(declared) < 16) or int(declared) > longest:
         raise too_large(longest)
@@ -47,7 +47,7 @@ def too_large(longest: int) -> RequestError:
 
 
 def inflate(request: Request, raw: bytes, longest: int) -> bytes:
-    """The body without its content encoding (gzip or none), never unpacked past `longest` bytes."""
+    """The body without its content encoding, gzip or none; never unpack past `longest` bytes."""
     match request.headers.get("content-encoding", "").strip().lower():
         case "" | "identity":
             return raw
@@ -67,14 +67,14 @@ def inflate(request: Request, raw: bytes, longest: int) -> bytes:
 
 
 def require_json(request: Request, *also: str) -> None:
-    """Raise RequestError 400 for a content type that is not JSON's (or one of `also`); none at all will do."""
+    """Raise RequestError 400 for a content type other than JSON's and those of `also`; none at all will do."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind and not _JSON_TYPE.fullmatch(kind) and kind not in also:
         raise RequestError(400, "content_type", "send JSON, with Content-Type: application/json")
 
 
 def parse_json(raw: bytes) -> Any:
-    """The JSON value, safe to store: no NUL or half a surrogate pair, no infinite number. RequestError 400 if none."""
+    """The JSON value, safe to store: no NUL, no half surrogate pair, no infinite number. Raises RequestError 400."""
     try:
         value = json.loads(raw.decode(), parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
@@ -101,7 +101,7 @@ def _refuse(_: str) -> float:
 
 def _finite(text: str) -> float | None:
     number = float(text)
-    return number if math.isfinite(number) else None  # 1e999 is JSON, and what it becomes is not
+    return number if math.isfinite(number) else None  # 1e999 is JSON; infinity is not
 
 
 def _clean(value: Any) -> Any:

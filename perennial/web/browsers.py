@@ -1,22 +1,21 @@
-"""What scripts on other sites may call: Segment's API, whose client libraries run in the pages of a website."""
+"""Let scripts on other sites call some paths: client libraries run in the pages of a website."""
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-OPEN = "/v1/"
 REMEMBERED_SECONDS = 86_400
 
 
-class ForBrowsers:
-    """ASGI middleware: CORS for any origin on the paths under `OPEN`, for no other path.
+class OpenToBrowsers:
+    """ASGI middleware: CORS for any origin, on the paths under `prefix` alone.
 
-    Without it a library in a browser takes each answer for a failure, and sends the same again. No cookie counts here,
-    and a key is always written by the page itself, so that it may be any page: a page gains nothing that it could not
-    post by itself.
+    Without it a library in a browser reads each answer as a failure, and sends the same again. Any page may call: no
+    cookie counts here, and the page writes the key itself, so it gains nothing that it could not post anyway.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, prefix: str) -> None:
         self._app = app
+        self._prefix = prefix
         self._cors = CORSMiddleware(
             app,
             allow_origins=["*"],
@@ -28,5 +27,5 @@ class ForBrowsers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        is_open = scope["type"] == "http" and str(scope["path"]).startswith(OPEN)
+        is_open = scope["type"] == "http" and str(scope["path"]).startswith(self._prefix)
         await (self._cors if is_open else self._app)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""What the routes share, and the one way in which events are stored."""
+"""What the routes share: the installation as the web service needs it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field

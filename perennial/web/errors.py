@@ -1,6 +1,6 @@
-"""What a caller is told when a request cannot be taken: a status, a code for programs, a sentence for people.
+"""Answers to requests that are not taken: a status, a code for programs, a sentence for people.
 
-The shape is the one that Segment's client libraries read. No answer repeats what was sent: it may be personal.
+Segment's client libraries read this shape. No answer repeats what was sent: it may be personal.
 """
 
 import traceback
@@ -21,10 +21,10 @@ from nurture.errors import InputError, NotFoundError, RefusedError
 from perennial.platform.database_errors import explain_database_error
 
 TRY_AGAIN_SECONDS = 5
-_GONE = 499  # the caller hung up; nobody reads the answer, the metrics do
+_GONE = 499  # the caller hung up: only the metrics see this answer
 OUTAGES: tuple[type[Exception], ...] = (
     SQLAlchemyError,
-    asyncpg.PostgresError,  # raised as it is while a connection is being made
+    asyncpg.PostgresError,  # raised unwrapped while a connection is made
     asyncpg.InterfaceError,
     OSError,
     TimeoutError,
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 
 class Problem(BaseModel):
-    """The body of every answer that is not a success."""
+    """The body of every answer that is no success."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"code": "json", "message": "the body is not JSON"}})
 
@@ -43,7 +43,7 @@ class Problem(BaseModel):
 
 
 class RequestError(InputError):
-    """A request that is not taken, with the status to answer it by; nothing of it was stored."""
+    """A request that is not taken, and the status that says so; nothing of it was stored."""
 
     def __init__(
         self, status: int, code: str, message: str, *, retry_after: int | None = None, challenge: str | None = None
@@ -58,12 +58,12 @@ class RequestError(InputError):
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, object]]:
-    """For a route's `responses`: these statuses are answered with a `Problem`. 503 always may be."""
+    """A route's `responses`: a `Problem` for each of these statuses, and for 503, which any route may answer."""
     return {status: {"model": Problem, "description": _MEANINGS[status]} for status in sorted({*statuses, 503})}
 
 
 def install(app: FastAPI) -> None:
-    """Have the application answer every error with a `Problem`."""
+    """Answer every error of the application with a `Problem`."""
     app.add_exception_handler(RequestError, _request_error)
     app.add_exception_handler(InputError, _input_error)
     app.add_exception_handler(RefusedError, _refused)
@@ -76,8 +76,8 @@ def install(app: FastAPI) -> None:
 
 
 _MEANINGS = {
-    400: "Malformed: mend the request; the same fails again.",
-    401: "No key or signature, or one that is not known.",
+    400: "Malformed: mend the request; the same one fails again.",
+    401: "No key or signature, or an unknown key.",
     403: "The key lacks the scope, or the signature is wrong or too old.",
     404: "No such lead.",
     408: "The body did not arrive in time.",
@@ -116,9 +116,9 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
     return _answer(400, "input", "; ".join(explain(one["loc"], one["msg"]) for one in error.errors()[:5]))
 
 
-def explain(place: tuple[int | str, ...], said: str) -> str:
-    """Where in a body something is wrong, and what; without the value itself."""
-    return f"{'.'.join(map(str, place)) or 'the body'}: {said[:1].lower()}{said[1:]}"
+def explain(place: tuple[int | str, ...], message: str) -> str:
+    """Where in a body something is wrong, and what; never the value."""
+    return f"{'.'.join(map(str, place)) or 'the body'}: {message[:1].lower()}{message[1:]}"
 
 
 async def _gone(_: Request, __: Exception) -> JSONResponse:
@@ -126,7 +126,7 @@ async def _gone(_: Request, __: Exception) -> JSONResponse:
 
 
 async def _outage(_: Request, error: Exception) -> JSONResponse:
-    log.warning("not taken: the database does not answer", why=str(explain_database_error(error)))
+    log.warning("request not taken: the database does not answer", why=str(explain_database_error(error)))
     return _answer(
         503,
         "unavailable",
@@ -139,4 +139,4 @@ async def _bug(_: Request, error: Exception) -> JSONResponse:
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "?"
     log.error("a bug in the web service", kind=type(error).__name__, place=place)
-    return _answer(500, "internal", "a bug in Perennial; what was sent may not have been stored")
+    return _answer(500, "internal", "a bug in Perennial; what you sent may not be stored")

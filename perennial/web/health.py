@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it can take events, and what it has counted."""
+"""Liveness, readiness and metrics."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from perennial.platform.paths import MIGRATIONS
 from perennial.platform.temporal import connect
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import TRY_AGAIN_SECONDS, Problem, RequestError, answers
-from perennial.web.keys import Needs
+from perennial.web.keys import RequireScope
 
 PATIENCE = timedelta(seconds=2)
 
@@ -30,32 +30,32 @@ router = APIRouter(tags=["health"])
 log = structlog.get_logger(__name__)
 
 
-class Alive(BaseModel):
+class Liveness(BaseModel):
     """The process answers."""
 
     status: Literal["ok"] = "ok"
 
 
-class Ready(BaseModel):
+class Readiness(BaseModel):
     """The service can take events."""
 
     database: Literal["ok"] = "ok"
     temporal: Literal["ok", "absorbing"] = Field(
         description="absorbing: Temporal is away, and the outbox keeps what comes in until it is back"
     )
-    outbox: int = Field(description="events that no journey has heard of yet")
-    outbox_age_seconds: float = Field(description="how long the oldest of them waits")
+    outbox: int = Field(description="events that the relay has yet to pass on")
+    outbox_age_seconds: float = Field(description="how long the oldest of them has waited")
 
 
 @dataclass(slots=True)
 class TemporalProbe:
-    """Asks the Temporal server whether it is well, over one connection that is made when it first answers."""
+    """Asks the Temporal server whether it is healthy, over one connection, made when it first answers."""
 
     address: str | None = None
     _client: Client | None = field(default=None, repr=False)
 
     async def answers(self) -> bool:
-        """Whether it does, within two seconds."""
+        """Whether it answers within two seconds."""
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()):
                 if self._client is None:
@@ -67,25 +67,27 @@ class TemporalProbe:
 
 @cache
 def head_revision() -> str | None:
-    """The revision that this version of the code needs."""
+    """The database revision that this code needs."""
     return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
-@router.get("/healthz", summary="Does the process live")
-async def healthz() -> Alive:
-    """Always ok: it looks at nothing but itself, so that an outage elsewhere restarts no web process."""
-    return Alive()
+@router.get("/healthz", summary="Is the process alive")
+async def healthz() -> Liveness:
+    """Always ok: it asks no other service, so an outage elsewhere restarts no web process."""
+    return Liveness()
 
 
-@router.get("/readyz", summary="Can it take events", responses={503: {"model": Problem, "description": "It cannot."}})
-async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Ready:
-    """Ready means that the database answers and is migrated. Temporal may be away: the outbox absorbs that."""
+@router.get(
+    "/readyz", summary="Can the service take events", responses={503: {"model": Problem, "description": "It cannot."}}
+)
+async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Readiness:
+    """Ready means that the database answers and is migrated. Temporal may be away: the outbox keeps what comes in."""
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             async with edge.database.reading() as session:
                 revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
                 behind = await backlog(session)
-    except Exception as error:  # noqa: BLE001 - whatever keeps the database from answering is one answer here
+    except Exception as error:  # noqa: BLE001 - whatever fails, the database cannot take events
         log.warning("not ready", why=str(explain_database_error(error)))
         raise RequestError(
             503, "database", "the database does not answer or is not set up", retry_after=TRY_AGAIN_SECONDS
@@ -95,7 +97,7 @@ async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Ready:
             503, "migrations", f"the database is not at this version: {MIGRATE}", retry_after=TRY_AGAIN_SECONDS
         )
     temporal = await edge.temporal.answers()
-    return Ready(
+    return Readiness(
         temporal="ok" if temporal else "absorbing",
         outbox=behind.waiting,
         outbox_age_seconds=behind.age(edge.now()).total_seconds(),
@@ -104,19 +106,19 @@ async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Ready:
 
 @router.get(
     "/metrics",
-    summary="What it has counted, for Prometheus",
-    dependencies=[Depends(Needs("support"))],
+    summary="Metrics for Prometheus",
+    dependencies=[Depends(RequireScope("support"))],
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **answers(401, 403, 429)},
 )
 async def metrics(edge: Annotated[Edge, Depends(edge_of)]) -> Response:
-    """Requests, events by source and fate, the outbox, and held journeys, in Prometheus' text format."""
+    """Requests, events by source and fate, the outbox and held journeys, in Prometheus' text format."""
     counted = edge.metrics
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()), edge.database.reading() as session:
             behind = await backlog(session)
             held = await held_by_track(session)
-    except Exception as error:  # noqa: BLE001 - the other figures are wanted most when these cannot be had
+    except Exception as error:  # noqa: BLE001 - the other figures matter most when these are missing
         log.warning("the database cannot be counted", why=str(explain_database_error(error)))
         counted.database.set(0)
     else:

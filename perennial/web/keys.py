@@ -1,4 +1,4 @@
-"""Who may call: an API key with the right scope, as the user name of Basic authentication or as a Bearer token."""
+"""Check who calls: an API key with the right scope, as the user name of Basic authentication or a Bearer token."""
 
 import binascii
 import time
@@ -19,19 +19,19 @@ from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import OUTAGES, RequestError
 
 REMEMBERED_SECONDS = 5.0
-"""How long a key is known without asking the database: so long may a revoked key still be taken."""
+"""How long a key counts without asking the database; a revoked one too."""
 
 _REMEMBERED = 1_000
-_SEEN_EVERY = timedelta(minutes=5)
+_MARK_EVERY = timedelta(minutes=5)
 _CHALLENGE = 'Basic realm="perennial", charset="UTF-8"'
-# They only describe themselves to OpenAPI; `_key_in` reads the header for both.
+# For OpenAPI only; `_key_in` reads the header for both.
 BASIC = HTTPBasic(auto_error=False, description="The API key as user name; the password stays empty.")
 BEARER = HTTPBearer(auto_error=False, description="The API key.")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key that is in force."""
+    """Whoever calls: a key in force."""
 
     id: str
     scopes: frozenset[str]
@@ -42,16 +42,16 @@ class Caller:
 
 
 @dataclass(slots=True)
-class Keyring:
-    """The keys seen lately."""
+class KeyCache:
+    """The keys used lately, so that not each request asks the database."""
 
     monotonic: Callable[[], float] = time.monotonic
     _known: "OrderedDict[str, tuple[float, Caller]]" = field(default_factory=OrderedDict, repr=False)
 
     async def caller(self, edge: Edge, text: str) -> Caller | None:
-        """Whose key this is; None for one that is unknown or revoked. Raises what the database raises.
+        """The caller with this key; None if it is unknown or revoked. Raises what the database raises.
 
-        While the database is away a remembered key still counts: there is nothing to take but the metrics.
+        While the database is away a remembered key still counts: nothing can be stored anyway, only metrics read.
         """
         now = self.monotonic()
         remembered = self._known.get(text)
@@ -71,14 +71,15 @@ class Keyring:
         self._known[text] = (now, caller)
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        await _mark_seen(edge, key)
+        await _mark_used(edge, key)
         return caller
 
 
-class Needs:
-    """A dependency: the caller, whose key has the scope. 401 without a key, 403 without the scope, 429 past the rate.
+class RequireScope:
+    """A dependency: the caller, if its key has one of the scopes. Else 401 without a key, 403, or 429 past the rate.
 
-    `Depends(Needs("marketing"))` on a route, or `Annotated[Caller, Depends(Needs("support"))]` for its caller.
+    `Depends(RequireScope("marketing"))` guards a route; `Annotated[Caller, Depends(RequireScope(...))]` also gives the
+    caller.
     """
 
     def __init__(self, *scopes: str) -> None:
@@ -95,7 +96,7 @@ class Needs:
         return await self.admit(request, edge, _key_in(request.headers.get("authorization", "")))
 
     async def admit(self, request: Request, edge: Edge, text: str | None) -> Caller:
-        """The caller whose key this is; raises RequestError."""
+        """The caller with this key; raises RequestError."""
         if text is None:
             raise RequestError(
                 401,
@@ -104,9 +105,9 @@ class Needs:
                 "`starter.py keys create` makes one",
                 challenge=_CHALLENGE,
             )
-        keyring = request.app.state.keyring
-        assert isinstance(keyring, Keyring)
-        caller = await keyring.caller(edge, text)
+        key_cache = request.app.state.key_cache
+        assert isinstance(key_cache, KeyCache)
+        caller = await key_cache.caller(edge, text)
         if caller is None:
             raise RequestError(401, "key_unknown", "this API key is not known, or was revoked", challenge=_CHALLENGE)
         edge.limits.take(caller.id)
@@ -130,8 +131,8 @@ def _key_in(header: str) -> str | None:
             return None
 
 
-async def _mark_seen(edge: Edge, key: ApiKey) -> None:
+async def _mark_used(edge: Edge, key: ApiKey) -> None:
     now = edge.now()
-    if key.last_used_at is None or now - key.last_used_at > _SEEN_EVERY:
+    if key.last_used_at is None or now - key.last_used_at > _MARK_EVERY:
         async with edge.database.writing() as session:
             await session.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=now))

@@ -1,4 +1,4 @@
-"""How often a key may call: a token bucket each, in this process's memory."""
+"""Limit how often a key may call: a token bucket for each, in this process's memory."""
 
 import math
 import time
@@ -18,9 +18,9 @@ class _Bucket:
 
 @dataclass(slots=True)
 class Limits:
-    """`rate` requests a second for each name, and twice as many at once after a pause.
+    """Allows each name `rate` requests a second, and twice as many at once after a pause.
 
-    Each web process counts for itself: with four of them behind a balancer a key may call four times as often.
+    Each web process counts for itself: behind a balancer, four of them allow a key four times as many.
     """
 
     rate: float
@@ -28,7 +28,7 @@ class Limits:
     _buckets: dict[str, _Bucket] = field(default_factory=dict, repr=False)
 
     def take(self, name: str) -> None:
-        """Take one request off; raises RequestError 429, with the seconds to wait, when none is left."""
+        """Count one request of this name. Raises RequestError 429, with the seconds to wait, if it is one too many."""
         now, most = self.monotonic(), self.rate * BURST_SECONDS
         bucket = self._buckets.setdefault(name, _Bucket(most, now))
         bucket.tokens = min(most, bucket.tokens + (now - bucket.at) * self.rate)

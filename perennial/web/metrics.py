@@ -1,4 +1,4 @@
-"""What the web service counts, for Prometheus; a registry of its own for each application."""
+"""What the web service counts, for Prometheus. Each application has its own registry."""
 
 import time
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 @dataclass(frozen=True)
 class Metrics:
-    """The counters. Labels are routes, sources, fates and tracks; never an address, a path with a token, or a lead."""
+    """The counters. Their labels are routes, sources, fates and tracks; never an address, a path with a token, or a lead."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     requests: Counter = field(init=False)
@@ -34,8 +34,8 @@ class Metrics:
                 ["source", "fate"],
                 registry=into,
             ),
-            "outbox": Gauge("perennial_outbox_events", "Events no journey has heard of yet", registry=into),
-            "outbox_age": Gauge("perennial_outbox_age_seconds", "How long the oldest of them waits", registry=into),
+            "outbox": Gauge("perennial_outbox_events", "Events the relay has yet to pass on", registry=into),
+            "outbox_age": Gauge("perennial_outbox_age_seconds", "How long the oldest has waited", registry=into),
             "database": Gauge("perennial_database_up", "1 if the database answers", registry=into),
             "temporal": Gauge("perennial_temporal_up", "1 if Temporal answers", registry=into),
             "held": Gauge(
@@ -46,12 +46,12 @@ class Metrics:
             object.__setattr__(self, name, metric)
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text format."""
+        """Every metric, in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
-class Measured:
-    """ASGI middleware: counts each request under its route's template, so that no token becomes a label."""
+class CountRequests:
+    """ASGI middleware: counts and times each request under its route's template, so that no token becomes a label."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -74,6 +74,8 @@ class Measured:
             await self.app(scope, receive, watched)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            method = scope["method"] if route != "unmatched" else "any"  # anybody can make up methods
+            method = (
+                scope["method"] if route != "unmatched" else "any"
+            )  # anyone can make up methods: they would become labels
             self.metrics.requests.labels(method, route, str(status)).inc()
             self.metrics.seconds.labels(route).observe(time.perf_counter() - started)

@@ -1,4 +1,4 @@
-"""The pages that leads see: rendered on the server, without scripts, with one stylesheet and nothing from elsewhere."""
+"""Render the pages that leads see: no scripts, one stylesheet, nothing from other sites."""
 
 from collections.abc import Callable, Coroutine
 from functools import cache
@@ -21,7 +21,7 @@ MOST_BYTES = 64 * 1024
 TRY_AGAIN_SECONDS = 30
 _HEADERS = {
     "Cache-Control": "no-store",
-    # The address of the page opens it: no other site gets to see it.
+    # The page's address is what opens it: no other site may see it.
     "Referrer-Policy": "no-referrer",
     "X-Robots-Tag": "noindex",
     "X-Content-Type-Options": "nosniff",
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 
 
 class PageError(Exception):
-    """A request that is answered with a page of its own: `title` and `words` for a person."""
+    """A request that is answered with an error page: `title` and `words` for a person."""
 
     def __init__(self, status: int, title: str, words: str) -> None:
         super().__init__(title)
@@ -45,22 +45,22 @@ class PageError(Exception):
 
 
 class Pages:
-    """Renders the templates for this sender."""
+    """Renders the templates in the name of this sender."""
 
     def __init__(self, sender: From) -> None:
         self.sender = sender
 
     def page(self, template: str, title: str, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page as an answer."""
+        """A page, as a response."""
         html = environment().get_template(template).render(values, title=title, sender=self.sender)
         return HTMLResponse(html, status, headers=_HEADERS)
 
     def text(self, template: str, **values: Any) -> str:
-        """A template as text."""
+        """A rendered template, as text."""
         return environment().get_template(template).render(values, sender=self.sender)
 
     def route(self) -> type[APIRoute]:
-        """A kind of route that answers a PageError, and a database that is away, with a page."""
+        """The class of routes that answer a PageError, and a database that is away, with a page."""
         pages = self
 
         class PageRoute(APIRoute):
@@ -85,7 +85,7 @@ class Pages:
 
 
 def add_stylesheet(router: APIRouter) -> None:
-    """Serve the stylesheet beside the pages."""
+    """Serve the pages' stylesheet."""
     css = (HERE / "static" / "pages.css").read_bytes()
 
     @router.get("/pages.css", include_in_schema=False)
@@ -94,9 +94,9 @@ def add_stylesheet(router: APIRouter) -> None:
 
 
 async def form_of(request: Request) -> FormData:
-    """The fields of a form, urlencoded or multipart (RFC 8058 allows both); empty for any other body.
+    """Read a form's fields, urlencoded or multipart (RFC 8058 allows both); none from any other body.
 
-    Raises PageError 413 past 64 KB and 400 for a broken one.
+    Raises PageError: 413 past 64 KB, 400 for a broken form.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -123,7 +123,7 @@ async def form_of(request: Request) -> FormData:
 
 @cache
 def environment() -> Environment:
-    """The templates; values are escaped in HTML."""
+    """The templates; values are escaped in HTML, not in plain text."""
     return Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=lambda name: not (name or "").endswith(".txt"),  # noqa: S701 - off for plain text only

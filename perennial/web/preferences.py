@@ -1,8 +1,8 @@
 """Unsubscribe, topics, breaks and coming back: the page behind the link in every mail.
 
-`/u/{token}` is named by a touch. A GET shows it and changes nothing, because scanners follow links; a POST with
-`List-Unsubscribe=One-Click` is a mail client's button (RFC 8058: no cookie, no redirect, as often as it likes), any
-other POST is one of the page's forms. Coming back takes a mail and its link (double opt-in): whoever got a forwarded
+The token of `/u/{token}` names a touch. A GET shows the page and changes nothing, because scanners follow links. A POST
+with `List-Unsubscribe=One-Click` is a mail client's button (RFC 8058: no cookie, no redirect, repeatable); any other
+POST is one of the page's forms. Coming back takes a mail and its link (double opt-in), because whoever was forwarded a
 mail can open this page too.
 """
 
@@ -38,10 +38,10 @@ from perennial.web.pages import PageError, Pages, add_stylesheet, form_of
 BREAKS = (30, 60, 90)
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 WORDING = "page-2026-11"
-"""The version of `AGREED`, kept with each consent: a new wording is a new version."""
+"""The version of `AGREED`, stored with each consent. A new wording is a new version."""
 AGREED = "I would like to get e-mail from you again, and know that I can end it with one click at any time."
 ASK_AGAIN_AFTER = timedelta(minutes=10)
-"""A button pressed twice sends one mail."""
+"""How long a second press of the button sends no second mail."""
 
 TITLE = "Your e-mail preferences"
 log = structlog.get_logger(__name__)
@@ -57,8 +57,8 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """What the page shows of a lead."""
+class LeadView:
+    """What the page shows of its lead."""
 
     address: str
     stopped: bool
@@ -69,7 +69,7 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What has just happened, above the page."""
+    """A line above the page: what has just been done, or was refused."""
 
     words: str
     bad: bool = False
@@ -77,7 +77,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Preferences:
-    """The pages over this database. `topics` are the slugs that there is content on."""
+    """The pages, over this database. `topics` are the slugs of the topics that content covers."""
 
     database: Database
     tokens: Tokens
@@ -117,10 +117,10 @@ class Preferences:
 
         return router
 
-    # What the forms do
+    # Forms
 
     async def opt_out(self, touch_id: str, *, source: str) -> None:
-        """Never write to this lead again, from the end of this transaction on; the relay then tells its journeys."""
+        """Suppress the lead of this touch; the relay then tells its journeys."""
         at = self.now()
         async with self.database.writing() as session:
             lead = await self._lead(session, touch_id)
@@ -130,7 +130,7 @@ class Preferences:
             number = await consent.last_decision(session, lead.id)
             if not await suppress(session, lead.id, "opt-out", at, source=source):
                 return
-            # By the line of the ledger that it ends: pressed twice it is one opt-out, after a return it is another.
+            # Named by the consent that it ends: pressed twice it is one opt-out, after a return another.
             event_id = f"opt-out-{touch_id}-{number}"
             report = Report(event_id, lead.id, "lead.opted_out", {}, at, touch_id)
             await accept(session, [own.event_of(report)])
@@ -155,21 +155,21 @@ class Preferences:
     async def _pause(self, touch_id: str, days: int | None) -> Notice:
         until = None if days is None else self.now() + timedelta(days=days)
         async with self.database.writing() as session:
-            lead = await self._here(session, touch_id)
+            lead = await self._lead_or_error(session, touch_id)
             await set_break(session, lead.id, until)
         return Notice("Your break is over." if days is None else f"Done: nothing from us for {days} days.")
 
     async def _topics(self, touch_id: str, wanted: set[str]) -> Notice:
         async with self.database.writing() as session:
-            lead = await self._here(session, touch_id)
+            lead = await self._lead_or_error(session, touch_id)
             await set_topics(session, lead.id, {topic: topic in wanted for topic in self.topics}, self.now())
         return Notice("Your subjects are saved.")
 
     async def _return(self, pages: Pages, touch_id: str) -> Notice:
-        """The first half of the double opt-in: write the request down, then send the mail with its link."""
+        """The first half of the double opt-in: record the request, then send the mail with its link."""
         at = self.now()
         async with self.database.writing() as session:
-            lead = await self._here(session, touch_id)
+            lead = await self._lead_or_error(session, touch_id)
             await lock_lead(session, lead.id)
             reasons = await suppressions(session, lead.id)
             if not may_ask(reasons):
@@ -188,12 +188,12 @@ class Preferences:
 
     async def _confirm(self, pages: Pages, touch_id: str, number: int) -> Response:
         async with self.database.writing() as session:
-            lead = await self._here(session, touch_id)
+            lead = await self._lead_or_error(session, touch_id)
             try:
                 await resubscribe(session, lead.id, number, self.now(), source="page")
             except RefusedError as error:
-                said = str(error)
-                raise PageError(409, "That did not work", f"{said[:1].upper()}{said[1:]}.") from None
+                reason = str(error)
+                raise PageError(409, "That did not work", f"{reason[:1].upper()}{reason[1:]}.") from None
         return pages.page("said.html", "Welcome back", words="Thank you. We will write to you again.")
 
     def _mail(self, pages: Pages, lead: LeadRow, touch_id: str, number: int, at: datetime) -> Envelope:
@@ -218,23 +218,23 @@ class Preferences:
             at=at,
         )
 
-    # What is looked up
+    # Look-ups
 
     async def _page(self, pages: Pages, touch_id: str, notice: Notice | None = None) -> Response:
         now = self.now()
         async with self.database.reading() as session:
-            lead = await self._here(session, touch_id)
+            lead = await self._lead_or_error(session, touch_id)
             reasons = await suppressions(session, lead.id)
-            wishes = await preferences_of(session, lead)
+            chosen = await preferences_of(session, lead)
             stopped = bool(reasons) or await consent.current(session, lead.id) != "granted"
-        on_break = wishes.break_until if wishes.break_until is not None and wishes.break_until > now else None
-        view = View(
+        on_break = chosen.break_until if chosen.break_until is not None and chosen.break_until > now else None
+        view = LeadView(
             address=masked(lead.email),
             stopped=stopped,
             may_return=may_ask(reasons),
             break_until=f"{on_break.day} {on_break:%B %Y}" if on_break else None,
             topics=tuple(
-                Topic(slug, slug.replace("-", " ").capitalize(), slug not in wishes.unwanted) for slug in self.topics
+                Topic(slug, slug.replace("-", " ").capitalize(), slug not in chosen.unwanted) for slug in self.topics
             ),
         )
         return pages.page("preferences.html", TITLE, view=view, notice=notice, breaks=BREAKS)
@@ -257,7 +257,7 @@ class Preferences:
         lead_id = await session.scalar(select(Touch.lead_id).where(Touch.id == touch_id))
         return None if lead_id is None else await current_lead(session, lead_id)
 
-    async def _here(self, session: AsyncSession, touch_id: str) -> LeadRow:
+    async def _lead_or_error(self, session: AsyncSession, touch_id: str) -> LeadRow:
         lead = await self._lead(session, touch_id)
         if lead is None:
             raise _no_such_page()
@@ -271,7 +271,7 @@ class Preferences:
 
 
 def masked(email: str) -> str:
-    """An address its owner knows again and nobody else learns: `a…@example.com`."""
+    """An address that its owner recognises and nobody else learns: `a…@example.com`."""
     local, at, domain = email.rpartition("@")
     return f"{local[:1]}…{at}{domain}"
 

@@ -18,7 +18,7 @@ from models.touches import Message, Touch
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.envelope import From
 from perennial.channels.ports import Provider
-from perennial.integrations.clicks.links import Clicks
+from perennial.integrations.clicks.links import TrackedLinks
 from perennial.platform.database import Database
 from perennial.platform.tokens import Tokens
 from perennial.web.preferences import Preferences
@@ -95,5 +95,5 @@ async def site_over(database: Database, provider: Provider | None = None) -> Asy
         site = Site(database, client)
         pages = Preferences(database, TOKENS, provider or DatabaseProvider(database), SENDER, TOPICS, lambda: site.now)
         app.include_router(pages.router())
-        app.include_router(Clicks(database, TOKENS, SENDER, lambda: site.now).router())
+        app.include_router(TrackedLinks(database, TOKENS, SENDER, lambda: site.now).router())
         yield site

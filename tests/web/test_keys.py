@@ -16,7 +16,7 @@ from perennial.platform.database import Database
 from perennial.platform.settings import Settings
 from perennial.web.edge import Edge
 from perennial.web.errors import RequestError
-from perennial.web.keys import Caller, Keyring
+from perennial.web.keys import Caller, KeyCache
 from perennial.web.limits import Limits
 from tests.builders import NOON
 from tests.web.serving import Service, Switch, serving
@@ -145,18 +145,18 @@ def test_when_a_key_was_last_used_is_kept(service: Service, store: Store) -> Non
 async def test_a_revoked_key_is_refused_within_five_seconds(database: Database) -> None:
     """What `keys revoke` promises; until then the key may be remembered."""
     now = 0.0
-    keyring = Keyring(monotonic=lambda: now)
+    key_cache = KeyCache(monotonic=lambda: now)
     edge = Edge(Settings(), database, Clock.production(), Switch(), Limits(1))
     async with database.writing() as session:
         key = await create_key(session, "website", ["ingest"], NOON)
-    assert await keyring.caller(edge, key.text) == Caller(key.id, frozenset({"ingest"}))
+    assert await key_cache.caller(edge, key.text) == Caller(key.id, frozenset({"ingest"}))
 
     async with database.writing() as session:
         await revoke_key(session, "website", NOON)
     now = 5.0
 
-    assert await keyring.caller(edge, key.text) is None
-    assert await keyring.caller(edge, key.text) is None
+    assert await key_cache.caller(edge, key.text) is None
+    assert await key_cache.caller(edge, key.text) is None
 
 
 def test_a_key_may_call_so_often_and_no_oftener() -> None:

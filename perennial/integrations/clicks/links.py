@@ -1,8 +1,8 @@
-"""Our own tracked links and open pixels (`perennial.channels.tracking`), for providers that track nothing themselves.
+"""The pages behind our own tracked links and open pixels, for providers that track nothing themselves.
 
-A click or an open is stored as an event, in the outbox of the relay, before the answer. What is no person's reading (a
-HEAD, a prefetch, a broken token) never counts. A person who clicks gets to the page even when the database is away:
-then the click is lost, and said so in the log.
+`perennial.channels.tracking` puts them into a mail. A click or an open is stored as an event before the answer. A HEAD,
+a prefetch or a broken token counts nothing: no person reads by them. Whoever clicks gets to the page even when the
+database is away; the click is then lost, and the log says so.
 """
 
 from base64 import b64decode
@@ -34,8 +34,8 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Clicks:
-    """The redirect and the pixel over this database."""
+class TrackedLinks:
+    """The redirect and the pixel, over this database."""
 
     database: Database
     tokens: Tokens
@@ -80,7 +80,7 @@ class Clicks:
         return touch_id, url
 
     async def _count(self, request: Request, kind: Literal["click", "open"], touch_id: str, url: str) -> None:
-        """Store the event; on one link it counts once a second, however many requests a browser makes."""
+        """Store the event, once a second for each link: a browser may make several requests for one click."""
         purpose = f"{request.headers.get('sec-purpose', '')} {request.headers.get('purpose', '')}".lower()
         if request.method == "HEAD" or "prefetch" in purpose or "preview" in purpose:
             return

@@ -1,4 +1,7 @@
-"""What sales' system tells: deals and answers to hand-offs, signed as Standard Webhooks asks."""
+"""The CRM's webhook: deals and answers to hand-offs, signed as Standard Webhooks specifies.
+
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+"""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -15,6 +18,7 @@ from perennial.web.errors import TRY_AGAIN_SECONDS, RequestError, answers, expla
 MOST_BYTES = 64 * 1024
 SOURCE = "crm"
 AHEAD = timedelta(minutes=5)
+"""How far the CRM's clock may be ahead of ours."""
 
 router = APIRouter(tags=["webhooks"])
 
@@ -28,7 +32,9 @@ class CrmData(BaseModel):
         min_length=1, max_length=320, description="the lead's id, CRM id, external id, e-mail address or user id"
     )
     reason: str | None = Field(default=None, max_length=200, description="why it was lost, rejected or disqualified")
-    at: AwareDatetime | None = Field(default=None, description="when, with a time zone; else when it is received")
+    at: AwareDatetime | None = Field(
+        default=None, description="when it happened, with a time zone; else when it is received"
+    )
 
 
 class CrmEvent(BaseModel):
@@ -52,25 +58,25 @@ class EventReceipt(BaseModel):
 
 
 def _schema() -> dict[str, Any]:
-    """CrmEvent's schema in one piece, as OpenAPI takes it in place."""
+    """CrmEvent's schema without references, so that it can stand in place."""
     schema = CrmEvent.model_json_schema()
     schema["properties"]["data"] = schema.pop("$defs")["CrmData"]
     return schema
 
 
 _HEADERS = [
-    {"name": name, "in": "header", "required": True, "description": said, "schema": {"type": "string"}}
-    for name, said in (
-        ("webhook-id", "names the event for good: sent twice, it counts once"),
+    {"name": name, "in": "header", "required": True, "description": meaning, "schema": {"type": "string"}}
+    for name, meaning in (
+        ("webhook-id", "names the event: sent twice, it counts once"),
         ("webhook-timestamp", "seconds since 1970 at which the call was signed"),
-        ("webhook-signature", "v1, and base64 of an HMAC-SHA256 over id, timestamp and body"),
+        ("webhook-signature", "`v1,` and base64 of an HMAC-SHA256 over id, timestamp and body"),
     )
 ]
 
 
 @router.post(
     "/webhooks/crm",
-    summary="Take one event of the CRM",
+    summary="Take an event of the CRM",
     responses=answers(400, 401, 403, 404, 408, 413),
     openapi_extra={
         "parameters": _HEADERS,
@@ -81,7 +87,7 @@ _HEADERS = [
     },
 )
 async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> EventReceipt:
-    """Store one event about one lead. The lead's journeys hear of it within seconds."""
+    """Store an event about a lead. The lead's journeys learn of it within seconds."""
     signature = request.app.state.crm_signature
     if signature is None:
         raise RequestError(503, "not_set_up", "PERENNIAL_CRM_WEBHOOK_SECRET is not set", retry_after=TRY_AGAIN_SECONDS)
@@ -91,21 +97,21 @@ async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Even
     require_json(request)
     body = parse_json(inflate(request, raw, MOST_BYTES))
     try:
-        said = CrmEvent.model_validate(body)
+        given = CrmEvent.model_validate(body)
     except ValidationError as error:
         raise RequestError(
             400, "input", "; ".join(explain(one["loc"], one["msg"]) for one in error.errors()[:5])
         ) from None
     now = edge.now()
-    if said.data.at is not None and said.data.at > now + AHEAD:
-        raise RequestError(400, "input", "data.at: it lies in the future")
+    if given.data.at is not None and given.data.at > now + AHEAD:
+        raise RequestError(400, "input", "data.at: it is in the future")
     async with edge.database.reading() as session:
-        lead = await find_lead(session, said.data.lead)
+        lead = await find_lead(session, given.data.lead)
     if lead is None:
         raise RequestError(
             404, "unknown_lead", "data.lead: no lead has this id, CRM id, external id, e-mail address or user id"
         )
     name = event_id_of(request.headers["webhook-id"])
-    known = {"type": said.type, "data": said.data.model_dump(mode="json", include={"lead", "reason", "at"})}
+    known = {"type": given.type, "data": given.data.model_dump(mode="json", include={"lead", "reason", "at"})}
     new = await edge.store(SOURCE, [Incoming(SOURCE, name, (name,), known, now, lead_id=lead.id)])
     return EventReceipt(new=new == 1)

@@ -1,10 +1,9 @@
-"""Segment's HTTP Tracking API: its client libraries, and RudderStack's, work unchanged with our address and an API key.
+"""Segment's HTTP Tracking API: its client libraries, and RudderStack's, work with our address and an API key.
 
 https://www.twilio.com/docs/segment/connections/sources/catalog/libraries/server/http-api
 
-In a browser, analytics.js (`apiHost: "our.host/v1"`) posts `text/plain` to paths of one letter, with its key as
-`writeKey` in the body and no header; what it posts again is known by its messageId. Its pages are on other sites, so
-answers here may be read by any: `perennial.app.web`.
+In a browser, analytics.js (`apiHost: "our.host/v1"`) posts `text/plain` to paths of one letter, with no header, and its
+key as `writeKey` in the body. It runs in pages of other sites, so `perennial.app.web` opens `PREFIX` to any site.
 """
 
 import json
@@ -23,16 +22,17 @@ from perennial.intake.visitors import visitor_of
 from perennial.web.bodies import inflate, parse_json, read_body, require_json, too_deep
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import RequestError, answers
-from perennial.web.keys import BASIC, BEARER, Caller, Needs
+from perennial.web.keys import BASIC, BEARER, Caller, RequireScope
 
 MOST_EVENT_BYTES = 32 * 1024
 MOST_BATCH_BYTES = 500 * 1024
 SOURCE = "segment"
+PREFIX = "/v1"
 KINDS = ("identify", "track", "page", "screen", "group", "alias")
 
 
-class WriteKey(Needs):
-    """A key with the scope to tell events: in the header, or as analytics.js has it, in the body."""
+class WriteKey(RequireScope):
+    """A dependency: the caller whose key may ingest, in the header or, as analytics.js sends it, in the body."""
 
     async def __call__(
         self,
@@ -49,33 +49,39 @@ class WriteKey(Needs):
         except RequestError as error:
             if error.status != 400:
                 raise
-            body = {}  # whoever shows no key is told that first
+            body = {}  # a missing key is reported before a malformed body
         return await self.admit(request, edge, text_of(body.get("writeKey")))
 
 
-router = APIRouter(prefix="/v1", tags=["segment"], dependencies=[Depends(WriteKey("ingest"))])
+router = APIRouter(prefix=PREFIX, tags=["segment"], dependencies=[Depends(WriteKey("ingest"))])
 
 
-class Refused(BaseModel):
-    """An event of a batch that was not taken."""
+class RefusedEvent(BaseModel):
+    """An event of a batch that is not usable."""
 
     index: int = Field(description="its place in the batch, from 0")
     message: str = Field(description="what is wrong with it")
 
 
 class Success(BaseModel):
-    """The answer that Segment's libraries wait for."""
+    """The answer that Segment's libraries expect."""
 
     success: bool = True
-    refused: list[Refused] | None = Field(default=None, description="events of the batch that were not taken, if any")
+    refused: list[RefusedEvent] | None = Field(
+        default=None, description="the batch's events that are not usable, if any"
+    )
 
 
 _PROPERTIES: dict[str, Any] = {
-    "userId": {"type": "string", "maxLength": LONGEST_ID, "description": "who; or give anonymousId"},
-    "anonymousId": {"type": "string", "maxLength": LONGEST_ID, "description": "a visitor not known by name yet"},
+    "userId": {"type": "string", "maxLength": LONGEST_ID, "description": "the person; or give anonymousId"},
+    "anonymousId": {"type": "string", "maxLength": LONGEST_ID, "description": "a visitor whose name is not known yet"},
     "messageId": {"type": "string", "description": "names the event for good: sent twice, it counts once"},
     "timestamp": {"type": "string", "format": "date-time", "description": "when it happened, by the sender's clock"},
-    "sentAt": {"type": "string", "format": "date-time", "description": "now, by the same clock; corrects its error"},
+    "sentAt": {
+        "type": "string",
+        "format": "date-time",
+        "description": "when it was sent, by that clock; corrects its error",
+    },
     "context": {"type": "object"},
 }
 _OWN: dict[str, dict[str, Any]] = {
@@ -120,7 +126,7 @@ _BATCH = {
             "items": {"type": "object", "required": ["type"], "properties": {"type": {"enum": list(KINDS)}}},
         },
         "sentAt": _PROPERTIES["sentAt"],
-        "context": {"type": "object", "description": "added to each event that has none of its own"},
+        "context": {"type": "object", "description": "added to each event without one"},
     },
     "example": {"batch": [{"type": kind, **_EXAMPLES[kind]} for kind in ("identify", "page")]},
 }
@@ -137,7 +143,7 @@ _BATCH = {
 async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Success:
     """Store up to 500 KB of events, each of 32 KB at most, in one transaction.
 
-    An event that is not usable is left out and named in the answer; if none is usable, the answer is 400.
+    The answer lists the events that are not usable, and why. If none is usable, it is 400.
     """
     raw, body = await _object(request)
     elements = body.get("batch")
@@ -146,14 +152,14 @@ async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Su
     common: dict[str, Any] = {name: body[name] for name in ("sentAt", "context") if name in body}
     small = len(raw) <= MOST_EVENT_BYTES
     taken: list[Incoming] = []
-    refused: list[Refused] = []
+    refused: list[RefusedEvent] = []
     real = edge.time.wall()
     for index, element in enumerate(elements):
         fault = _fault(element) if small or _size(element) <= MOST_EVENT_BYTES else "it is longer than 32 KB"
         if fault is None:
             taken.append(incoming({**common, **element}, edge.clock, real))
         else:
-            refused.append(Refused(index=index, message=fault))
+            refused.append(RefusedEvent(index=index, message=fault))
     edge.metrics.events.labels(SOURCE, "refused").inc(len(refused))
     if refused and not taken:
         raise RequestError(400, "batch", f"no event of the batch is usable; the first: {refused[0].message}")
@@ -172,7 +178,7 @@ def _add(kind: str) -> None:
         openapi_extra=_body(_schema(kind)),
     )
     async def one(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Success:
-        """Store one event of 32 KB at most. Sent again with the same messageId it changes nothing."""
+        """Store one event of 32 KB at most. Sent again with the same messageId, it changes nothing."""
         _, body = await _object(request)
         message = {**body, "type": kind}
         if fault := _fault(message):
@@ -187,9 +193,9 @@ for _kind in KINDS:
 
 
 def incoming(message: Mapping[str, Any], clock: Clock, received: datetime) -> Incoming:
-    """A message as it is stored: `timestamp` corrected, the sender's kept as `originalTimestamp`, as Segment does.
+    """A message as it is stored: correct its `timestamp`, keep the sender's as `originalTimestamp`, as Segment does.
 
-    Without a messageId each call counts, as at Segment. `received` is real time; what is stored is the clock's.
+    Without a messageId each call counts, as at Segment. `received` is real time; the clock's time is stored.
     """
     message_id = event_id_of(message.get("messageId")) or uuid.uuid4().hex
     happened = happened_at(message.get("timestamp"), message.get("sentAt"), received)
@@ -216,10 +222,10 @@ def incoming(message: Mapping[str, Any], clock: Clock, received: datetime) -> In
 
 
 def happened_at(timestamp: Any, sent_at: Any, received: datetime) -> datetime:
-    """When it happened by our clock: `received` less what passed between timestamp and sentAt by the sender's.
+    """When it happened by our clock: `received`, less the time from timestamp to sentAt by the sender's clock.
 
-    https://www.twilio.com/docs/segment/connections/spec/common#timestamps. Without a sentAt the timestamp is taken as
-    it is, without a timestamp `received` is. Nothing happens later than it is received.
+    https://www.twilio.com/docs/segment/connections/spec/common#timestamps. Without a sentAt the timestamp is taken
+    as it is; without a timestamp, `received`. Nothing happens after it is received.
     """
     happened, sent = _moment(timestamp), _moment(sent_at)
     if happened is None:
@@ -233,12 +239,12 @@ def happened_at(timestamp: Any, sent_at: Any, received: datetime) -> datetime:
 
 
 async def _object(request: Request) -> tuple[bytes, dict[str, Any]]:
-    """The body as it came, and as the object that it is; read once a request. Raises RequestError."""
+    """The body as it came, and as a JSON object; read once a request. Raises RequestError."""
     if (known := getattr(request.state, "segment", None)) is not None:
         found: tuple[bytes, dict[str, Any]] = known
         return found
     longest = MOST_BATCH_BYTES if request.url.path.rpartition("/")[2] in {"b", "batch"} else MOST_EVENT_BYTES
-    require_json(request, "text/plain")  # what a browser sends without asking for leave first
+    require_json(request, "text/plain")  # a browser sends this type without a preflight
     raw = inflate(request, await read_body(request, longest), longest)
     body = parse_json(raw)
     if not isinstance(body, dict):

@@ -28,9 +28,9 @@ router = APIRouter(tags=["webhooks"])
 class BatchReceipt(BaseModel):
     """What became of a batch."""
 
-    events: int = Field(description="events that are stored, now or before")
-    new: int = Field(description="those that were not known before")
-    refused: int = Field(description="elements that are no event: no object, without a name, or nested too deeply")
+    events: int = Field(description="events that are stored, by this call or an earlier one")
+    new: int = Field(description="those of them that this call stored")
+    refused: int = Field(description="elements that are no event: not an object, without a type, or nested too deeply")
 
 
 _HEADERS = [
@@ -38,10 +38,10 @@ _HEADERS = [
         "name": name,
         "in": "header",
         "required": True,
-        "description": said,
+        "description": meaning,
         "schema": {"type": "string"},
     }
-    for name, said in (
+    for name, meaning in (
         (SIGNATURE, "base64 of an ECDSA P-256 SHA-256 signature over the timestamp and the raw body"),
         (TIMESTAMP, "seconds since 1970 at which the call was signed"),
     )
@@ -51,7 +51,7 @@ _EVENT = {
     "required": ["event"],
     "additionalProperties": True,
     "properties": {
-        "event": {"type": "string", "minLength": 1, "description": "any type; unknown ones are stored and ignored"},
+        "event": {"type": "string", "minLength": 1, "description": "its type; an unknown one is stored and ignored"},
         "sg_event_id": {"type": "string"},
         "sg_message_id": {"type": "string"},
         "email": {"type": "string"},
@@ -83,10 +83,10 @@ _EVENT = {
     },
 )
 async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> BatchReceipt:
-    """Store a batch of events, each once, and suppress at once the leads who opted out, complained or bounced for good.
+    """Store a batch of events, each once, and suppress the leads who opted out, complained or bounced hard.
 
-    An element that is no event never fails its batch. Any event may come twice, late, and in any order. Everything
-    counted in the answer is committed; after any other answer send the same again.
+    An element that is no event never fails its batch. An event may come twice, late, and in any order. What the answer
+    counts is committed; after any other answer send the same again.
     """
     signature = request.app.state.sendgrid_signature
     if signature is None:
@@ -136,7 +136,7 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
 
 
 def is_event(element: Any) -> bool:
-    """Whether an element of the batch can be stored as an event."""
+    """Whether an element of the batch is an event that can be stored."""
     if not isinstance(element, dict):
         return False
     name = element.get("event")

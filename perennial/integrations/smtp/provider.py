@@ -1,7 +1,7 @@
-"""SMTP: a provider for people without SendGrid. Our own links track clicks and opens: `perennial.channels.tracking`.
+"""Send by SMTP, without SendGrid. Our own links track clicks and opens: `perennial.channels.tracking`.
 
-Up to the end of DATA a server has surely not taken the mail; between the last byte of it and the answer we cannot know
-(RFC 5321 section 4.5.3.2.6 asks us to wait ten minutes for that answer; we wait as long as our time-out).
+Up to the end of DATA a server has surely not taken the mail. Between the last byte and the answer nobody knows: RFC
+5321 section 4.5.3.2.6 asks a client to wait ten minutes for that answer; we wait for our time-out.
 """
 
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ from perennial.channels.tracking import track_links
 from perennial.platform.tokens import Tokens
 
 PERMANENT = 500
-"""SMTP replies from here on are final (RFC 5321 section 4.2.1)."""
+"""SMTP replies from this code on are final (RFC 5321 section 4.2.1)."""
 
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """Where and how mail goes out. `start_tls` None takes it when the server offers it."""
+    """Where and how mail goes out. `start_tls` None means: if the server offers it."""
 
     host: str
     port: int = 587
@@ -49,7 +49,7 @@ class SmtpProvider:
     public_url: str
 
     async def send(self, envelope: Envelope) -> str:
-        """Send; our own Message-ID. Raises a SendError that says whether the server may have taken it."""
+        """Send, and return our own Message-ID. Raises a SendError that says whether the server may have taken it."""
         message = self._message(envelope)
         server = self.server
         client = aiosmtplib.SMTP(
@@ -69,8 +69,8 @@ class SmtpProvider:
             client.close()
         return str(message["Message-ID"])
 
-    async def fate(self, touch_id: str) -> Fate:  # noqa: ARG002 - a server cannot be asked
-        """Unknown: SMTP has no way to ask."""
+    async def fate(self, touch_id: str) -> Fate:  # noqa: ARG002 - the protocol's
+        """Always unknown: SMTP has no way to ask."""
         return "unknown"
 
     async def _open(self, client: aiosmtplib.SMTP) -> None:

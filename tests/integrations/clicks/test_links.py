@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from perennial.channels.tracking import track_links
-from perennial.integrations.clicks.links import Clicks
+from perennial.integrations.clicks.links import TrackedLinks
 from perennial.platform.database import Database
 from tests.builders import NOON
 from tests.web.pages_rig import PUBLIC, SENDER, TOKENS, Site, site_over
@@ -105,7 +105,7 @@ async def test_a_person_gets_to_the_page_when_the_database_is_away() -> None:
     """The click is lost, the reader is not."""
     gone = Database("postgresql://nobody@127.0.0.1:1/none")
     app = FastAPI()
-    app.include_router(Clicks(gone, TOKENS, SENDER, lambda: NOON).router())
+    app.include_router(TrackedLinks(gone, TOKENS, SENDER, lambda: NOON).router())
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=PUBLIC) as client:
         answer = await client.get(LINK)
     assert (answer.status_code, answer.headers["location"]) == (302, URL)
