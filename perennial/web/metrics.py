@@ -11,7 +11,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 @dataclass(frozen=True)
 class Metrics:
-    """The counters. Their labels are routes, sources, fates and tracks; never an address, a path with a token, or a lead."""
+    """The counters. Labels are routes, sources, fates and tracks; never an address, a path with a token, or a lead."""
 
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     requests: Counter = field(init=False)
