@@ -164,10 +164,10 @@ def merge(
     """
     merged = run(_merge(keep, lose))
     if as_json:
-        print_json({"kept": merged.kept, "exited": list(merged.exiting)})
+        print_json({"kept": merged.current, "exited": list(merged.exiting)})
         return
     over = f"; ended as double: {', '.join(merged.exiting)}" if merged.exiting else ""
-    out().print(f"[bold]{merged.kept}[/] goes on for both{escape(over)}")
+    out().print(f"[bold]{merged.current}[/] goes on for both{escape(over)}")
 
 
 async def _merge(keep: str, lose: str) -> Merged:

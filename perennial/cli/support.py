@@ -17,7 +17,7 @@ from perennial.app.programme import programme_of
 from perennial.cli.shared import Json, opened_database, out, print_json, run
 from perennial.cli.show import InUtc, Named, time_in
 from perennial.journeys.held import say_place
-from perennial.journeys.story import Ruling, enrolments_of, present_ruling, rulings_on, steps_of
+from perennial.journeys.story import StepDecision, decisions_about, enrolments_of, present_decision, steps_of
 from perennial.leads.lookup import require_lead
 from perennial.platform.settings import load_settings
 
@@ -89,35 +89,39 @@ def why(
 
     The answer is the decision as it was recorded, and every fact it rests on.
     """
-    zone, rulings = run(_rulings(lead, step, track))
+    zone, decisions = run(_decisions(lead, step, track))
     if as_json:
-        print_json(rulings)
+        print_json(decisions)
         return
     console = out()
-    for ruling in rulings:
+    for decision in decisions:
         shown = UTC if utc else zone
-        until = f" until {time_in(ruling.until, shown)}" if ruling.until else ""
-        when = f", {time_in(ruling.at, shown)}" if step is not None else ""
-        console.print(f"[bold]{escape(ruling.what)}[/]{until}{when}  [dim]{ruling.track}[/]")
-        for reason in ruling.because or ("no decision is recorded yet",):
+        until = f" until {time_in(decision.until, shown)}" if decision.until else ""
+        when = f", {time_in(decision.at, shown)}" if step is not None else ""
+        console.print(f"[bold]{escape(decision.what)}[/]{until}{when}  [dim]{decision.track}[/]")
+        for reason in decision.because or ("no decision is recorded yet",):
             console.print(f"  because {escape(reason)}")
-        for difference in ruling.edited:
+        for difference in decision.edited:
             console.print(f"  the track was edited: {escape(difference)}")
 
 
-async def _rulings(name: str, step: str | None, track: str | None) -> tuple[tzinfo, list[Ruling]]:
+async def _decisions(name: str, step: str | None, track: str | None) -> tuple[tzinfo, list[StepDecision]]:
     wanted = None if track is None else programme_of(load_settings()).tracks[track].name
     async with opened_database() as inst, inst.database.reading() as session:
         lead = await require_lead(session, name)
-        stays = [stay for stay in await enrolments_of(session, lead.id) if wanted in {None, stay.track}]
-        if not stays:
+        enrolments = [
+            enrolment for enrolment in await enrolments_of(session, lead.id) if wanted in {None, enrolment.track}
+        ]
+        if not enrolments:
             raise NotFoundError(f"{name} has never been on {wanted or 'a track'}")
         zone = ZoneInfo(lead.time_zone)
         if step is None:
-            running = [stay for stay in stays if stay.status != "finished"]
-            return zone, [await present_ruling(session, stay, inst.now()) for stay in running or stays[:1]]
-        rulings = await rulings_on(session, stays, step)
-        if not rulings:
-            known = ", ".join(await steps_of(session, stays)) or "none"
+            running = [enrolment for enrolment in enrolments if enrolment.status != "finished"]
+            return zone, [
+                await present_decision(session, enrolment, inst.now()) for enrolment in running or enrolments[:1]
+            ]
+        decisions = await decisions_about(session, enrolments, step)
+        if not decisions:
+            known = ", ".join(await steps_of(session, enrolments)) or "none"
             raise NotFoundError(f"{name} has not come to a step {step!r}; its steps so far: {known}")
-        return zone, rulings
+        return zone, decisions

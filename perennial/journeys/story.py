@@ -1,4 +1,4 @@
-"""A lead's story, from the database alone: where it stands, all that happened in order, and its score's ledger."""
+"""A lead's story, from the database alone: where it stands, what happened in order, and the ledger of its score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ class JourneyLine:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """One line of the score's ledger: what it is for, and what it is worth now."""
+    """One line of the score's ledger: its reason, and what it is worth now."""
 
     reason: str
     now: float
@@ -76,7 +76,7 @@ class LeadStory:
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
+class StepDecision:
     """A decision about a step: what became of the step, when and why, and how an edit had been read by then."""
 
     track: str
@@ -90,11 +90,11 @@ class Ruling:
 
 async def story_of(session: AsyncSession, lead: LeadRow, model: ScoringModel, now: datetime) -> LeadStory:
     """The story of a lead as of `now`."""
-    stays = await enrolments_of(session, lead.id)
+    enrolments = await enrolments_of(session, lead.id)
     consent = await current(session, lead.id)
     entries = await entries_of(session, lead.id)
     placed: list[tuple[datetime, int, int, Line]] = []
-    for rank, lines in enumerate((await _own_lines(session, lead.id), await _fact_lines(session, lead.id, stays))):
+    for rank, lines in enumerate((await _own_lines(session, lead.id), await _fact_lines(session, lead.id, enrolments))):
         placed += [(line.at, rank, number, line) for number, line in enumerate(lines)]
     placed.sort(key=lambda each: each[:3])
     hidden = {"email_key"}
@@ -105,7 +105,9 @@ async def story_of(session: AsyncSession, lead: LeadRow, model: ScoringModel, no
         as_of=now,
         consent=consent or "none",
         suppressed=await suppressions(session, lead.id),
-        standings=tuple([_standing(stay, now, await reading_of(session, stay.id)) for stay in stays]),
+        standings=tuple(
+            [_journey_line(enrolment, now, await reading_of(session, enrolment.id)) for enrolment in enrolments]
+        ),
         lines=tuple(line for *_, line in placed),
         score=model.score(entries, now),
         ledger=tuple(Points(reason, points, at) for reason, points, at in model.explain(entries, now) if points),
@@ -136,13 +138,13 @@ async def decisions_of(session: AsyncSession, enrolment_id: str) -> Sequence[Dec
     return rows.all()
 
 
-async def rulings_on(session: AsyncSession, stays: Sequence[Enrolment], step: str) -> list[Ruling]:
-    """The decisions that led to a step, by its key (`send:welcome`) or its subject (`welcome`), latest stay first."""
-    found: list[Ruling] = []
-    for stay in stays:
-        decisions = await decisions_of(session, stay.id)
+async def decisions_about(session: AsyncSession, enrolments: Sequence[Enrolment], step: str) -> list[StepDecision]:
+    """The decisions that led to a step, by its key (`send:welcome`) or its subject (`welcome`), the latest first."""
+    found: list[StepDecision] = []
+    for enrolment in enrolments:
+        decisions = await decisions_of(session, enrolment.id)
         edited: tuple[str, ...] = ()
-        for seq, fact in enumerate(await journal_of(session, stay.id)):
+        for seq, fact in enumerate(await journal_of(session, enrolment.id)):
             if isinstance(fact, Explained):
                 edited = fact.said
             key = getattr(fact, "key", "")
@@ -150,13 +152,15 @@ async def rulings_on(session: AsyncSession, stays: Sequence[Enrolment], step: st
                 continue
             taken = next((each for each in reversed(decisions) if each.seq <= seq), None)
             because = tuple(map(str, taken.because)) if taken else ()
-            found.append(Ruling(stay.track, say_key(key), say_fact(fact), fact.at, because, edited=edited))
+            found.append(StepDecision(enrolment.track, say_key(key), say_fact(fact), fact.at, because, edited=edited))
     return found
 
 
-async def steps_of(session: AsyncSession, stays: Sequence[Enrolment]) -> list[str]:
+async def steps_of(session: AsyncSession, enrolments: Sequence[Enrolment]) -> list[str]:
     """The keys of every step the lead has come to."""
-    wanted = select(FactRow.key).where(FactRow.enrolment_id.in_([stay.id for stay in stays]), FactRow.key != "")
+    wanted = select(FactRow.key).where(
+        FactRow.enrolment_id.in_([enrolment.id for enrolment in enrolments]), FactRow.key != ""
+    )
     return sorted(set(await session.scalars(wanted)))
 
 
@@ -173,14 +177,12 @@ async def reading_of(session: AsyncSession, enrolment_id: str) -> tuple[str, ...
     return fact.said if isinstance(fact, Explained) else ()
 
 
-async def present_ruling(session: AsyncSession, stay: Enrolment, now: datetime) -> Ruling:
+async def present_decision(session: AsyncSession, enrolment: Enrolment, now: datetime) -> StepDecision:
     """The present decision of a journey, from its head."""
-    standing = _standing(stay, now, await reading_of(session, stay.id))
-    what = standing.outcome if stay.status == "finished" else standing.step
-    at = stay.ended_at or stay.started_at
-    return Ruling(
-        stay.track, standing.step, what or standing.status, at, standing.because, standing.until, standing.edited
-    )
+    line = _journey_line(enrolment, now, await reading_of(session, enrolment.id))
+    what = line.outcome if enrolment.status == "finished" else line.step
+    at = enrolment.ended_at or enrolment.started_at
+    return StepDecision(enrolment.track, line.step, what or line.status, at, line.because, line.until, line.edited)
 
 
 def _names_of(key: str) -> set[str]:
@@ -188,24 +190,26 @@ def _names_of(key: str) -> set[str]:
     return {key, last, last.partition(":")[2], say_key(key)}
 
 
-def _standing(stay: Enrolment, now: datetime, edited: tuple[str, ...]) -> JourneyLine:
-    running = stay.status in {"active", "paused", "held"}
-    waits = stay.step.rpartition("/")[2].startswith("wait")
-    until = stay.next_at if running and stay.next_at is not None and (waits or stay.next_at > now) else None
+def _journey_line(enrolment: Enrolment, now: datetime, edited: tuple[str, ...]) -> JourneyLine:
+    running = enrolment.status in {"active", "paused", "held"}
+    waits = enrolment.step.rpartition("/")[2].startswith("wait")
+    until = (
+        enrolment.next_at if running and enrolment.next_at is not None and (waits or enrolment.next_at > now) else None
+    )
     if not running:
-        step = "finished" if stay.ended_at else "waiting for a worker"
+        step = "finished" if enrolment.ended_at else "waiting for a worker"
     else:
-        step = say_key(stay.step) + ("" if waits or until is None else ", put off")
+        step = say_key(enrolment.step) + ("" if waits or until is None else ", put off")
     return JourneyLine(
-        enrolment_id=stay.id,
-        track=stay.track,
-        status=stay.status,
+        enrolment_id=enrolment.id,
+        track=enrolment.track,
+        status=enrolment.status,
         step=step,
         until=until,
-        because=tuple(map(str, stay.because)),
-        outcome=stay.outcome,
-        started_at=stay.started_at,
-        ended_at=stay.ended_at,
+        because=tuple(map(str, enrolment.because)),
+        outcome=enrolment.outcome,
+        started_at=enrolment.started_at,
+        ended_at=enrolment.ended_at,
         edited=edited,
     )
 
@@ -225,12 +229,12 @@ async def _own_lines(session: AsyncSession, lead_id: str) -> list[Line]:
     behaved = select(BehaviourRow).where(BehaviourRow.lead_id == lead_id).order_by(BehaviourRow.at, BehaviourRow.id)
     for row in await session.scalars(behaved):
         earns = round(points[row.id]) if row.id in points else None
-        machine = " (a machine did: it counts for nothing)" if row.bot else ""
+        machine = " (by a machine: it counts for nothing)" if row.bot else ""
         lines.append(Line(row.at, "behaviour", say_behaviour(row.name, row.subject) + machine, points=earns))
     return lines
 
 
-async def _fact_lines(session: AsyncSession, lead_id: str, stays: Sequence[Enrolment]) -> list[Line]:
+async def _fact_lines(session: AsyncSession, lead_id: str, enrolments: Sequence[Enrolment]) -> list[Line]:
     """What its journeys recorded; behaviours are told once, as the lead's own, and a score once for all journeys."""
     subjects = {
         (enrolment_id, key): subject
@@ -246,9 +250,9 @@ async def _fact_lines(session: AsyncSession, lead_id: str, stays: Sequence[Enrol
     }
     lines: list[Line] = []
     scored: set[tuple[datetime, int]] = set()
-    for stay in sorted(stays, key=lambda each: (each.started_at, each.id)):
+    for enrolment in sorted(enrolments, key=lambda each: (each.started_at, each.id)):
         settled: set[str] = set()
-        for fact in await journal_of(session, stay.id):
+        for fact in await journal_of(session, enrolment.id):
             settled.add(getattr(fact, "key", "") if isinstance(fact, Done) else "")
             match fact:
                 case Behaved():
@@ -259,12 +263,14 @@ async def _fact_lines(session: AsyncSession, lead_id: str, stays: Sequence[Enrol
                     scored.add((fact.at, fact.score))
                     lines.append(Line(fact.at, "score", say_fact(fact)))
                     continue
-            about = subjects.get((stay.id, getattr(fact, "key", ""))) or offers.get((stay.id, getattr(fact, "key", "")))
+            about = subjects.get((enrolment.id, getattr(fact, "key", ""))) or offers.get(
+                (enrolment.id, getattr(fact, "key", ""))
+            )
             detail = f": {about}" if about and isinstance(fact, Done) and fact.result != "refused" else ""
-            lines.append(Line(fact.at, _kind_of(fact), say_fact(fact) + detail, stay.track))
-        open_touches = select(Touch).where(Touch.enrolment_id == stay.id, Touch.state == "sending")
+            lines.append(Line(fact.at, _kind_of(fact), say_fact(fact) + detail, enrolment.track))
+        open_touches = select(Touch).where(Touch.enrolment_id == enrolment.id, Touch.state == "sending")
         lines += [
-            Line(touch.at, "sending", f"{touch.piece} is being sent", stay.track)
+            Line(touch.at, "sending", f"{touch.piece} is being sent", enrolment.track)
             for touch in await session.scalars(open_touches)
             if touch.step_key not in settled
         ]

@@ -1,14 +1,12 @@
-"""Erasing a lead (GDPR article 17): what says who it was goes, opaque ids and times stay for statistics.
+"""Erase a lead (GDPR article 17): delete all that says who it was; keep opaque ids and times for statistics.
 
-In this order, so that it can stop anywhere and be done again: in one transaction the gate is closed for good, the
-address is barred by a keyed hash, and everything personal is deleted; then the journeys are told to exit; once they are
-closed, whatever they wrote meanwhile is deleted too.
+The order lets it stop anywhere and be done again. One transaction closes the gate for good, suppresses the address by a
+keyed hash, and deletes everything personal. Then the journeys are told to exit. Once they are closed, what they wrote
+meanwhile is deleted too. Last, whoever keeps mail outside, as the local mailbox does, is asked to forget it. A real
+provider is not asked: its logs of recent mail expire by themselves, when its contract says.
 
-Then whoever keeps mail outside, as the local mailbox does, is asked to forget it. A real provider is not: its logs of
-recent mail end by themselves, and its contract says when.
-
-Temporal's histories need no deletion: they hold opaque ids and end by the namespace's retention. PostgreSQL keeps dead
-rows until it vacuums, and backups their copies until they are rotated: that is the operator's to set.
+Temporal's histories need no deletion: they hold opaque ids and expire by the namespace's retention. PostgreSQL keeps
+dead rows until it vacuums, and backups hold copies until they are rotated; both are for the operator to set.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -39,7 +37,7 @@ CLOSED_WITHIN = timedelta(seconds=60)
 _NO_SYNC = {"synchronize_session": False}
 
 DELETED: tuple[type[Base], ...] = (Message, ScoreEntry, Preference, Identity)
-"""Rows of a lead that serve nothing without it."""
+"""Tables whose rows serve nothing without their lead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +49,15 @@ class Erased:
 
 
 Outside = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
-"""Erases what is held outside of the database: of these addresses, and of where the mail of these touches went.
+"""Erases what is held outside of the database about these addresses, and about the recipients of these touches.
 
-Touches outlive their lead, so that it can be told again after a crash, when no address is known any more.
+Touches outlive their lead: after a crash they say what to erase when no address is known any more.
 """
 
 
 @dataclass(frozen=True)
 class Eraser:
-    """Erases leads. `secret` is the installation's: it keys the hash by which the address is known again."""
+    """Erases leads. `secret` is the installation's: it keys the hash by which the address is recognised."""
 
     database: Database
     client: Client
@@ -68,14 +66,14 @@ class Eraser:
     outside: Outside | None = None
 
     async def erase(self, lead_id: str, at: datetime) -> Erased:
-        """Erase a lead; safe to repeat, and to be repeated after a crash anywhere.
+        """Erase a lead. Safe to repeat, also after a crash anywhere.
 
-        Raises NotFoundError for an unknown lead, SettingsError if a journey does not end in time (no worker): all that
-        is personal is gone by then, and nothing is sent; do it again once a worker runs.
+        Raises NotFoundError for an unknown lead, SettingsError if a journey does not end in time (no worker). By then
+        everything personal is gone and nothing is sent; do it again once a worker runs.
         """
         async with self.database.writing() as session:
             await _overwrite(session)
-            traces = await erase(session, lead_id, at, secret=self.secret)
+            traces = await erase_rows(session, lead_id, at, secret=self.secret)
             left = await running(session, traces.leads)
         await exit_journeys(self.client, left, REASON)
         await await_closed(self.client, left, within=self.within)
@@ -83,15 +81,15 @@ class Eraser:
             await _overwrite(session)
             since = await traces_of(session, lead_id)
             names = {"addresses": traces.addresses, "anonymous": traces.anonymous, "users": traces.users}
-            await scrub(session, replace(since, **names))  # events that came meanwhile still say them
+            await scrub(session, replace(since, **names))  # events that came meanwhile still hold them
             touches = (await session.scalars(select(Touch.id).where(Touch.lead_id.in_(traces.leads)))).all()
         if self.outside is not None:
             await self.outside(traces.addresses, touches)
         return Erased(traces.leads, len(left))
 
 
-async def erase(session: AsyncSession, lead_id: str, at: datetime, *, secret: str) -> Traces:
-    """Close the gate, bar the address, delete what is personal. The journeys are the caller's to end."""
+async def erase_rows(session: AsyncSession, lead_id: str, at: datetime, *, secret: str) -> Traces:
+    """Close the gate, suppress the address, delete what is personal. The caller ends the journeys."""
     leads = (await traces_of(session, lead_id)).leads
     await lock_leads(session, leads)
     traces = await traces_of(session, lead_id)
@@ -106,7 +104,7 @@ async def erase(session: AsyncSession, lead_id: str, at: datetime, *, secret: st
 
 
 async def scrub(session: AsyncSession, traces: Traces) -> None:
-    """Delete everything personal about leads that are erased; also what came after their erasure."""
+    """Delete everything personal about erased leads, also what came after their erasure."""
     await _scrub_events(session, traces)
     for table in DELETED:
         await session.execute(
@@ -142,7 +140,7 @@ async def _scrub_leads(session: AsyncSession, leads: Iterable[str]) -> None:
 
 
 async def _scrub_words(session: AsyncSession, leads: tuple[str, ...]) -> None:
-    """Columns in which a person, a provider or a page's address may have said anything."""
+    """Empty the columns in which a person, a provider or a page's address may have put anything."""
     for table, values in (
         (Consent, {"source": ERASED, "wording": None}),
         (Suppression, {"source": ERASED}),
@@ -176,16 +174,16 @@ async def _scrub_journals(session: AsyncSession, enrolments: tuple[str, ...]) ->
         )
     for row in await session.scalars(select(FactRow).where(FactRow.enrolment_id.in_(enrolments))):
         fact = FACT.validate_python(row.fact)
-        kept = scrubbed(fact)
-        if kept != fact:
-            row.fact = FACT.dump_python(kept, mode="json", exclude_defaults=True) | {"kind": kept.kind}
+        clean = scrubbed(fact)
+        if clean != fact:
+            row.fact = FACT.dump_python(clean, mode="json", exclude_defaults=True) | {"kind": clean.kind}
     await session.flush()
 
 
 def scrubbed(fact: AnyFact) -> AnyFact:  # noqa: PLR0911 - one case a kind of fact
-    """A fact without words: what happened and when stays, what was said, and what the lead looked at, goes.
+    """The fact without words: keep what happened and when, drop what was said and what the lead looked at.
 
-    A piece of ours is no secret of the lead's; a page's path may hold anything.
+    The name of our own piece says nothing about the lead; the path of a page may hold anything.
     """
     match fact:
         case Enrolled():
@@ -207,7 +205,7 @@ def scrubbed(fact: AnyFact) -> AnyFact:  # noqa: PLR0911 - one case a kind of fa
 
 
 async def _scrub_events(session: AsyncSession, traces: Traces) -> None:
-    """The fingerprint stays, and the event with it: one that is sent again is not stored anew."""
+    """Empty the stored events. Their fingerprints stay, so that an event that is sent again is not stored again."""
     await session.execute(
         update(Event)
         .where(traces.events())
@@ -217,6 +215,6 @@ async def _scrub_events(session: AsyncSession, traces: Traces) -> None:
 
 
 async def _overwrite(session: AsyncSession) -> None:
-    """Have SQLite write zeros over what is deleted, and not only forget where it was."""
+    """Have SQLite write zeros over deleted rows, instead of only freeing their space."""
     if session.get_bind().dialect.name == "sqlite":
         await session.execute(text("PRAGMA secure_delete = ON"))

@@ -1,4 +1,4 @@
-"""Everything that is held about a lead, as one JSON document (GDPR articles 15 and 20); and where it is held."""
+"""Export everything that is held about a lead, as one JSON document (GDPR articles 15 and 20)."""
 
 import json
 from dataclasses import dataclass
@@ -44,12 +44,12 @@ BY_LEAD: tuple[type[Base], ...] = (
 BY_ENROLMENT: tuple[type[Base], ...] = (FactRow, DecisionRow, Unheard)
 BY_ITSELF: tuple[type[Base], ...] = (LeadRow, Event)
 NOT_ABOUT_LEADS: tuple[type[Base], ...] = (SuppressedAddress, ApiKey, Lease, ClockRow)
-"""Hashes that lead back to nobody without the secret, and what an installation keeps for itself."""
+"""Hashes that lead back to nobody without the secret, and what an installation keeps about itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """By which names a person is in the database: lead ids, enrolment ids, addresses, visitor's and product's ids."""
+    """The names by which a person is in the database: ids of leads and enrolments, addresses, visitor and user ids."""
 
     leads: tuple[str, ...]
     enrolments: tuple[str, ...]
@@ -58,9 +58,9 @@ class Traces:
     users: tuple[str, ...]
 
     def events(self) -> ColumnElement[bool]:
-        """Which stored events are about the person: by lead, by visitor, or because they say an address or user id.
+        """The stored events about the person: its lead's, its visitors', and those that hold an address or user id.
 
-        Only those that no lead has yet are searched for what they say.
+        Only events of no lead are searched for addresses and ids.
         """
         said = [
             func.lower(cast(Event.body, String), type_=String).contains(text, autoescape=True)
@@ -75,7 +75,7 @@ class Traces:
 
 
 async def traces_of(session: AsyncSession, lead_id: str) -> Traces:
-    """Every name of the lead, and of those that were merged into it. Raises NotFoundError."""
+    """Every name of the lead and of the leads that were merged into it. Raises NotFoundError."""
     lead = await current_lead(session, lead_id)
     if lead is None:
         raise NotFoundError(f"no lead {lead_id!r}")
@@ -93,7 +93,7 @@ async def traces_of(session: AsyncSession, lead_id: str) -> Traces:
 
 
 async def export_lead(session: AsyncSession, lead_id: str, at: datetime) -> dict[str, Any]:
-    """Table by table, every row about the lead (and about those merged into it), with plain JSON values.
+    """Every row about the lead and the leads merged into it, by table, with plain JSON values.
 
     Raises NotFoundError. Temporal's histories hold the same facts as `facts`, under opaque ids, and nothing else.
     """

@@ -1,4 +1,4 @@
-"""Suppressing for a person at the controls: in the database at once, then in the running journeys."""
+"""Suppress a lead by a person's hand: in the database at once, then in its running journeys."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,8 +12,8 @@ from perennial.leads import consent
 from perennial.leads.suppression import SUPPRESSES, Reason, suppress, suppressions
 from perennial.platform.database import Database
 
-HEARD_AS = {reason: behaviour for behaviour, reason in SUPPRESSES.items()}
-"""Reasons that journeys hear of as something the lead did, and exit on by their own rules."""
+TOLD_AS = {reason: behaviour for behaviour, reason in SUPPRESSES.items()}
+"""Reasons that journeys are told of as a behaviour of the lead, on which they exit by their own rules."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class Suppressor:
     listener: Listener
 
     async def suppress(self, lead_id: str, reason: Reason, at: datetime, *, source: str) -> bool:
-        """Suppress, and end the lead's journeys; False if it was suppressed for this reason before.
+        """Suppress the lead and end its journeys; False if it was suppressed for this reason before.
 
-        Safe to repeat: what an earlier try left running is ended. A journey whose track has no exit rule for an opt-out
-        is not ended by one but silenced: the gate refuses each of its sends.
+        Safe to repeat: a repeat ends what an earlier try left running. A journey whose track has no exit rule for an
+        opt-out goes on in silence: the gate refuses each of its sends.
         """
         async with self.database.reading() as session:
             before = reason in await suppressions(session, lead_id)
             number = await consent.last_decision(session, lead_id)
-        if not before and (behaviour := HEARD_AS.get(reason)):
+        if not before and (behaviour := TOLD_AS.get(reason)):
             await self.listener.take(Report(f"{reason}-{lead_id}-{number}"[:64], lead_id, behaviour, {}, at))
             return True
         async with self.database.writing() as session:

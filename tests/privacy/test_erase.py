@@ -22,7 +22,7 @@ from perennial.journeys.read_model import FACT, write_facts
 from perennial.leads.identity import Identities
 from perennial.leads.suppressed_addresses import address_hash, suppressed_addresses
 from perennial.platform.database import Database
-from perennial.privacy.erase import erase, scrubbed
+from perennial.privacy.erase import erase_rows, scrubbed
 from perennial.privacy.export import BY_ENROLMENT, BY_ITSELF, BY_LEAD, NOT_ABOUT_LEADS, export_lead
 from perennial.privacy.merge import merge
 from tests.builders import store
@@ -188,7 +188,7 @@ def found_in(text: str) -> list[str]:
 
 async def erased(database: Database, lead_id: str = "zeb", *, days: int = 1) -> None:
     at = NOON + timedelta(days=days)
-    await does(database, lambda session: erase(session, lead_id, at, secret=SECRET))
+    await does(database, lambda session: erase_rows(session, lead_id, at, secret=SECRET))
 
 
 async def test_before_the_erasure_everything_is_found(zeb: Database) -> None:

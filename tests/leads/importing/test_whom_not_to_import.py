@@ -7,7 +7,7 @@ from perennial.leads.importing.importer import import_leads
 from perennial.leads.importing.leads_file import LeadRecord, Reject
 from perennial.leads.suppressed_addresses import suppress_address
 from perennial.platform.database import Database
-from perennial.privacy.erase import ERASED, erase
+from perennial.privacy.erase import ERASED, erase_rows
 from perennial.privacy.merge import merge
 from tests.people import NOON, SECRET, does, person, rows, settle
 
@@ -44,7 +44,7 @@ async def refused(database: Database, *, dry_run: bool = False) -> list[Reject]:
 async def test_an_erased_lead_stays_erased_whatever_file_names_its_address(database: Database) -> None:
     """Its row is known by the keyed hash of the address alone; the others go in."""
     await settle(database, person("ada"))
-    await does(database, lambda session: erase(session, "ada", NOON, secret=SECRET))
+    await does(database, lambda session: erase_rows(session, "ada", NOON, secret=SECRET))
 
     for dry_run in (True, False):
         (reject,) = await refused(database, dry_run=dry_run)
