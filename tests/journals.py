@@ -1,14 +1,15 @@
-"""Shared by the tests of the core: short ways to write moments, facts and journals, and a driver of `plan`."""
+"""Shared by the tests of the core: short ways to write moments, facts and journals, and a lead to drive."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from nurture.bench.life import Event, Life, QuietWorld, succeeded
 from nurture.content.catalogue import Catalogue, parse_piece
-from nurture.journey.decision import AnyStep, Decision, Finish, Park, Send
+from nurture.journey.decision import AnyStep, Decision, Park, Send
 from nurture.journey.facts import AnyFact, Behaved, Done, Enrolled, Scored
 from nurture.journey.journal import Journal
-from nurture.journey.plan import NO_CONTENT, plan
+from nurture.journey.plan import NO_CONTENT
 from nurture.journey.track import Track, track
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -57,7 +58,7 @@ def pieces(*ids: str, stage: str = "awareness", body: str = "Hello.") -> Catalog
 
 @dataclass
 class Journey:
-    """A lead on a track, driven by hand: `decide` plans and records, `go` carries out whatever is due until a day."""
+    """A lead on a track where every step succeeds: `decide` takes one decision, `go` lives on until a day."""
 
     track: Track
     journal: Journal = field(default_factory=lambda: Journal([enrolled()]))
@@ -67,39 +68,23 @@ class Journey:
 
     def decide(self, *heard: AnyFact) -> Decision:
         """What comes next, after hearing these; what was derived is recorded."""
-        self.journal = self.journal.extended(heard)
-        self.now = max([self.now, *(fact.at for fact in heard)])
-        decision = plan(self.track, self.journal, self.now, self.catalogue)
-        self.journal = self.journal.after(decision.facts)
+        life = Life(self.track, self.journal, now=self.now, catalogue=self.catalogue)
+        life.record(*heard)
+        decision = life.decide().decision
+        self.journal, self.now = life.journal, life.now
         return decision
 
-    def go(self, day: float, *heard: AnyFact) -> Decision:
+    def go(self, day: float, *heard: Event) -> Decision:
         """Carry out, with success, all that is due until the end of this day, hearing facts when they happen."""
-        waiting = sorted(heard, key=lambda fact: fact.at)
-        decision = self.decide()
-        while not isinstance(decision.next, Finish):
-            if not isinstance(decision.next, Park):
-                decision = self.decide(self.carry_out(decision.next))
-                continue
-            end = min(decision.next.until or at(day), at(day))
-            if waiting and waiting[0].at <= end:
-                decision = self.decide(waiting.pop(0))
-            elif decision.next.until is not None and decision.next.until <= at(day):
-                self.now = max(self.now, decision.next.until)
-                decision = self.decide()
-            else:
-                self.now = max(self.now, at(day))
-                break
-        return decision
-
-    def carry_out(self, step: AnyStep) -> Done:
-        """The fact that a step succeeded now."""
-        if isinstance(step, Send):
-            self.sends.append(((self.now - START) / timedelta(days=1), step.piece))
-        return Done(self.now, step.key, step.expected)
+        world = _Succeeding(self.sends, sorted(heard, key=lambda fact: fact.at))
+        life = Life(self.track, self.journal, world, self.now, self.catalogue)
+        life.live(until=at(day))
+        self.journal, self.now = life.journal, life.now
+        assert life.decision is not None
+        return life.decision
 
     def edited(self, story: Callable[..., object] | Track, **rules: object) -> "Journey":
-        """The same lead, its track's code edited; the sends are counted anew."""
+        """The same lead, its track's code edited; its sends are counted from here."""
         new = story if isinstance(story, Track) else replace(self.track, function=story, **rules)  # type: ignore[arg-type]
         return Journey(new, self.journal, self.now, self.catalogue)
 
@@ -107,6 +92,22 @@ class Journey:
     def keys(self) -> list[str]:
         """The keys of everything recorded, in order."""
         return [fact.key for fact in self.journal if hasattr(fact, "key")]
+
+
+@dataclass
+class _Succeeding(QuietWorld):
+    """Every step succeeds, sends are counted, and these events happen when they say."""
+
+    sends: list[tuple[float, str]]
+    heard: list[Event]
+
+    def answer(self, step: AnyStep, now: datetime) -> Done:
+        if isinstance(step, Send):
+            self.sends.append(((now - START) / timedelta(days=1), step.piece))
+        return succeeded(step, now)
+
+    def next_event(self, park: Park, now: datetime, by: datetime | None) -> Event | None:
+        return self.heard.pop(0) if self.heard and (by is None or self.heard[0].at <= by) else None
 
 
 def on_track(story: Callable[..., object], **rules: object) -> Track:

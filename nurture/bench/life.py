@@ -146,7 +146,11 @@ class Life:
         for _ in self.turns(until):
             pass
         if until is not None:
-            self.now = max(self.now, until)
+            self.advance(until)
+
+    def advance(self, to: datetime) -> None:
+        """Let time pass up to a moment, in which nothing happens."""
+        self.now = max(self.now, to)
 
     def decide(self) -> Turn:
         """Take one decision and record what it derived."""
@@ -163,15 +167,14 @@ class Life:
     def record(self, *facts: AnyFact) -> None:
         """Append facts that call for a decision; time goes on to the latest of them."""
         self.journal = self.journal.extended(facts)
-        for fact in facts:
-            self.now = max(self.now, fact.at)
+        self.advance(max((fact.at for fact in facts), default=self.now))
         self._due = True
 
     def note(self, *facts: AnyFact) -> None:
         """Append facts that end no rest: no rule that interrupts looks at them again."""
         if facts:
             self.journal = self.journal.after(facts)
-            self.now = max(self.now, *(fact.at for fact in facts))
+            self.advance(max(fact.at for fact in facts))
 
     def hear(self, event: Event) -> None:
         """Take in an event: recorded if it ends the present rest, else noted; ignored after the journey's end."""
@@ -201,7 +204,7 @@ class Life:
         self.note(*unheard)
         if park.until is None or end != park.until:
             return False
-        self.now = max(self.now, park.until)
+        self.advance(park.until)
         self._rescore()
         self._due = True
         return True

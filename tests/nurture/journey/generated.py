@@ -10,7 +10,8 @@ from random import Random
 
 from hypothesis import strategies as st
 
-from nurture.journey.decision import AnyNext, Decision, Finish, Park
+from nurture.bench.life import Life, Turn
+from nurture.journey.decision import AnyNext, Finish, Park
 from nurture.journey.facts import (
     AnyFact,
     Behaved,
@@ -27,7 +28,6 @@ from nurture.journey.journal import Journal
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import Matcher, converted, link_clicked, opted_out, page_viewed
 from nurture.journey.outcomes import Outcome, nurtured
-from nurture.journey.plan import plan
 from nurture.journey.sales import hand_to_sales
 from nurture.journey.track import Track
 from tests.journals import START, on_track, pieces
@@ -174,33 +174,32 @@ def carried_out(chance: Random, step: AnyNext, now: datetime) -> AnyFact:
 
 def live(
     track: Track, chance: Random, journal: Journal | None = None, now: datetime = START, turns: int = 40
-) -> Iterator[tuple[Journal, datetime, Decision]]:
-    """A life on a track: at each turn the journal, the moment, and what was decided; ends with the journey."""
+) -> Iterator[Turn]:
+    """A life by chance, turn by turn; ends with the journey."""
     journal = journal or Journal([Enrolled(START, "L1", score=chance.randint(0, 60), traits={"topic": "any"})])
+    life = Life(track, journal, now=now, catalogue=CATALOGUE)
     for _ in range(turns):
-        decision = plan(track, journal, now, CATALOGUE)
-        yield journal, now, decision
-        journal = journal.after(decision.facts)
-        following = decision.next
+        yield life.decide()
+        following = life.next
         if isinstance(following, Finish):
             return
         if chance.random() < 0.15:
-            now += timedelta(hours=chance.randint(1, 80))
+            life.advance(life.now + timedelta(hours=chance.randint(1, 80)))
         if not isinstance(following, Park):
             if chance.random() < 0.2:
-                journal = journal.extended([happens(chance, now, paused=journal.paused)])
-                continue
-            journal = journal.extended([carried_out(chance, following, now)])
+                life.record(happens(chance, life.now, paused=life.journal.paused))
+            else:
+                life.record(carried_out(chance, following, life.now))
         elif following.until is not None and chance.random() < 0.5:
-            now = max(now, following.until)
+            life.advance(following.until)
         else:
-            now += timedelta(hours=chance.randint(1, 100))
-            some = [happens(chance, now, paused=journal.paused) for _ in range(chance.randint(1, 3))]
+            life.advance(life.now + timedelta(hours=chance.randint(1, 100)))
+            some = [happens(chance, life.now, paused=life.journal.paused) for _ in range(chance.randint(1, 3))]
             # Most of what happens wakes nobody: it is recorded, and looked at by no rule that interrupts.
             if chance.random() < 0.3 and not any(isinstance(fact, Scored) for fact in some):
-                journal = journal.after([fact for fact in some if fact.kind == "behaved" and fact.id != "end"])
+                life.note(*(fact for fact in some if fact.kind == "behaved" and fact.id != "end"))
             else:
-                journal = journal.extended(some)
+                life.record(*some)
 
 
 def person_ends(journal: Journal, now: datetime) -> Journal:
