@@ -1,21 +1,24 @@
 """A lost deal is kept in touch with for half a year, in case the decision is made again."""
 
-from nurture.journey.lead import Lead
-from nurture.journey.matchers import (
+from nurture import (
+    Lead,
+    Outcome,
+    ReEntry,
     converted,
     deal_lost,
     deal_opened,
     demo_requested,
     disqualified,
+    hand_to_sales,
     link_clicked,
     opted_out,
     page_viewed,
+    reconsidered,
     replied,
+    rested,
+    track,
     unreachable,
 )
-from nurture.journey.outcomes import Outcome, ReEntry, reconsidered, rested
-from nurture.journey.sales import hand_to_sales
-from nurture.journey.track import track
 
 SECOND_THOUGHTS = page_viewed("/pricing*") | demo_requested | replied()
 

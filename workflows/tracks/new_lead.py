@@ -1,24 +1,24 @@
 """A content download becomes a sales conversation."""
 
-from datetime import timedelta
-
-from nurture.journey.lead import Lead
-from nurture.journey.matchers import (
+from nurture import (
+    Lead,
+    Outcome,
     content_downloaded,
     converted,
+    days,
     demo_requested,
     disqualified,
     form_submitted,
+    hand_to_sales,
     link_clicked,
+    nurtured,
     opted_out,
     page_viewed,
+    track,
     unreachable,
 )
-from nurture.journey.outcomes import Outcome, nurtured
-from nurture.journey.sales import hand_to_sales
-from nurture.journey.track import track
 
-WEEK = timedelta(days=7)
+WEEK = days(7)
 INTENT = page_viewed("/pricing*") | demo_requested
 ENGAGED = link_clicked() | INTENT
 
@@ -54,8 +54,6 @@ async def new_lead(lead: Lead) -> Outcome:
 
 async def next_piece(lead: Lead) -> str | None:
     """Proof for a lead that has engaged of late; else a lesson; and the guides once the lessons run out."""
-    if lead.has(ENGAGED, within=timedelta(days=30)) and (
-        proof := await lead.next_piece("consideration", ("case-study",))
-    ):
+    if lead.has(ENGAGED, within=days(30)) and (proof := await lead.next_piece("consideration", ("case-study",))):
         return proof
     return await lead.next_piece("awareness", ("education",)) or await lead.next_piece("decision", ("guide",))

@@ -1,7 +1,9 @@
 """A dormant lead is asked, lightly, whether it still wants to hear from us."""
 
-from nurture.journey.lead import Lead
-from nurture.journey.matchers import (
+from nurture import (
+    Lead,
+    Outcome,
+    ReEntry,
     converted,
     disqualified,
     form_submitted,
@@ -9,10 +11,11 @@ from nurture.journey.matchers import (
     opted_out,
     page_viewed,
     replied,
+    revived,
+    sunset,
+    track,
     unreachable,
 )
-from nurture.journey.outcomes import Outcome, ReEntry, revived, sunset
-from nurture.journey.track import track
 
 SIGN_OF_LIFE = link_clicked() | page_viewed() | form_submitted() | replied()
 
