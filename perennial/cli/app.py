@@ -18,7 +18,8 @@ from typer.core import TyperGroup
 from typer.exceptions import Abort
 from typer.main import get_command, get_group
 
-from perennial.cli.shared import BUG, INTERRUPTED, err, failed
+from perennial.cli.exit_codes import BUG, INTERRUPTED, explain_error
+from perennial.cli.printing import err
 from perennial.platform.settings import variable
 
 EXIT_CODES = "Exit codes: 0 done · 1 a bug of ours · 2 bad input · 3 refused by a rule · 4 settings or surroundings"
@@ -55,11 +56,11 @@ COMMANDS = {
     "web": Command(START, "cli.web.web", "web --port 8000"),
     "relay": Command(START, "cli.relay.relay", "relay"),
     "mailbox": Command(START, "cli.mailbox.mailbox", "mailbox"),
-    "import": Command(LEADS, "cli.leads.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
+    "import": Command(LEADS, "cli.importing.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
     "leads": Command(LEADS, "cli.leads.leads", 'leads --where "industry=retail score>=40"'),
-    "enrol": Command(LEADS, "cli.leads.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
-    "signal": Command(LEADS, "cli.leads.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
-    "renurture": Command(LEADS, "cli.leads.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
+    "enrol": Command(LEADS, "cli.enrol.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
+    "signal": Command(LEADS, "cli.signal.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
+    "renurture": Command(LEADS, "cli.enrol.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
     "tracks": Command(WATCH, "cli.support.tracks", "tracks"),
     "show": Command(WATCH, "cli.show.show", "show ada@example.com"),
     "why": Command(WATCH, "cli.support.why", "why ada@example.com welcome"),
@@ -106,7 +107,7 @@ class Commands(TyperGroup):
         except Exception as error:
             if debug:
                 raise
-            code, said = failed(error)
+            code, said = explain_error(error)
             err().print(f"[red]{'bug' if code == BUG else 'error'}:[/] {escape(said)}")
         sys.exit(code if isinstance(code, int) else 0)
 

@@ -7,7 +7,9 @@ import typer
 from rich.table import Table
 
 from perennial.access.keys import SCOPES, create_key, list_keys, revoke_key
-from perennial.cli.shared import Json, err, opened_database, out, print_json, run
+from perennial.cli.opening import opened_database, run
+from perennial.cli.options import Json
+from perennial.cli.printing import err, out, print_json
 
 keys = typer.Typer(no_args_is_help=True, help="API keys of the web service: made, listed, revoked.")
 

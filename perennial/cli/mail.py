@@ -14,7 +14,9 @@ from sqlalchemy import func, select
 from models.leads import LeadRow
 from models.touches import Message
 from nurture.errors import InputError, NotFoundError
-from perennial.cli.shared import Json, opened_database, out, print_json, run
+from perennial.cli.opening import opened_database, run
+from perennial.cli.options import Json
+from perennial.cli.printing import out, print_json
 from perennial.intake.rejections import sender_rejections
 from perennial.journeys.alerts import AlertLine, latest_alerts
 from perennial.leads.lookup import require_lead

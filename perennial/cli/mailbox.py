@@ -7,7 +7,8 @@ import typer
 
 from nurture.errors import SettingsError
 from nurture.timing.clock import Clock
-from perennial.cli.shared import opened_database, out, run
+from perennial.cli.opening import opened_database, run
+from perennial.cli.printing import out
 from perennial.mailroom.client import MailboxClient
 from perennial.mailroom.faults import parse_fault
 from perennial.mailroom.serve import DEFAULT_PORT, Options, running_mailbox, serve

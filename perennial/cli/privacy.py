@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.leads import LeadRow
 from nurture.errors import InputError, RefusedError
 from nurture.people.addresses import normalise
-from perennial.cli.shared import Json, opened, opened_database, out, print_json, run
+from perennial.cli.opening import connected, opened_database, run
+from perennial.cli.options import Json
+from perennial.cli.printing import out, print_json
 from perennial.leads.lookup import find_lead, find_named, require_lead
 from perennial.leads.suppressed_addresses import lift_address, suppress_address
 from perennial.leads.suppression import REASONS, Reason, lift, reason_of, suppressions
@@ -58,7 +60,7 @@ def erase(
 
 
 async def _erase(name: str) -> Erased:
-    async with opened() as inst:
+    async with connected() as inst:
         secret = secret_of(inst.settings)
         async with inst.database.reading() as session:
             lead = await require_lead(session, name)
@@ -125,7 +127,7 @@ def suppress(
 
 
 async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[str, ...]]:
-    async with opened() as inst:
+    async with connected() as inst:
         at = inst.now()
         async with inst.database.reading() as session:
             lead = await _lead_unless_address(session, name)
@@ -171,7 +173,7 @@ def merge(
 
 
 async def _merge(keep: str, lose: str) -> Merged:
-    async with opened() as inst:
+    async with connected() as inst:
         async with inst.database.reading() as session:
             kept_id, lost_id = (await require_lead(session, keep)).id, await _own_id(session, lose)
         at: datetime = inst.now()

@@ -10,8 +10,11 @@ from rich.markup import escape
 from models.messages import Release
 from nurture.errors import InputError, RefusedError
 from perennial.app.installation import ConnectedInstallation
-from perennial.cli.control import Rate, Reason
-from perennial.cli.shared import Json, for_each, opened, out, print_json, rate_of, run, tell_refusals
+from perennial.cli.control import Reason
+from perennial.cli.many import for_each, print_refusals
+from perennial.cli.opening import connected, run
+from perennial.cli.options import Json, Rate, parse_rate
+from perennial.cli.printing import out, print_json
 from perennial.journeys.held import HeldJourney, held_journeys, release_lead, step_named
 from perennial.leads.lookup import require_lead
 
@@ -36,7 +39,7 @@ def release(
     rate: Rate = None,
     as_json: Json = False,
 ) -> None:
-    """Put a held lead, or all held leads of a track that stood at one place, on their way; says what comes next.
+    """Put a held lead, or all held leads of a track that stood at one place, on their way; say what comes next.
 
     A lead is held if an edit of its track left it without a place: nothing is sent to it until the track is mended or a
     person says where it goes on. What it has had already comes again if it stands after that step.
@@ -47,7 +50,7 @@ def release(
         raise InputError("say who: a LEAD, or --track TRACK for all held leads of a track")
     if lead is None and end and not (yes or dry_run):
         raise InputError(f"that ends every held journey on {track}; add --yes if it is meant")
-    answers = run(_release(lead, track, at, from_, reason=reason, rate=rate_of(rate), dry_run=dry_run))
+    answers = run(_release(lead, track, at, from_, reason=reason, rate=parse_rate(rate), dry_run=dry_run))
     if as_json:
         print_json({"released": dict(answers), "dry_run": dry_run})
         return
@@ -59,7 +62,7 @@ def release(
     for answer, count in answers.most_common():
         if not answer.startswith("refused: "):
             console.print(f"  {count:>7,}  {escape(answer)}")
-    tell_refusals(console, answers)
+    print_refusals(console, answers)
 
 
 async def _release(
@@ -72,7 +75,7 @@ async def _release(
     rate: float | None,
     dry_run: bool,
 ) -> Counter[str]:
-    async with opened() as inst:
+    async with connected() as inst:
         found = await _found(inst, lead, track, place)
         the_track = inst.tracks[found[0].track]
         step = "" if at is None else step_named(at, the_track, inst.catalogue)

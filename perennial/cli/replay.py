@@ -22,7 +22,9 @@ from nurture.journey.plan import plan
 from nurture.journey.track import Track
 from nurture.journey.wording import say_next
 from perennial.app.programme import Programme, programme_of
-from perennial.cli.shared import moment_of, opened_database, out, pair_of, print_json, run
+from perennial.cli.opening import opened_database, run
+from perennial.cli.options import parse_pair, parse_time
+from perennial.cli.printing import out, print_json
 from perennial.dev.engine_lock import engine_address
 from perennial.journeys.handles import workflow_of
 from perennial.journeys.histories import ReplayedJourney, fetch_histories, read_history, replay_journey
@@ -79,8 +81,8 @@ def replay(
     """
     if (lead is None) == (history is None):
         raise InputError("say what to replay: a LEAD, or --history FILE.json")
-    moment = None if at is None else moment_of(at, "--at")
-    changes = [pair_of(each, "--set") for each in set_ or ()]
+    moment = None if at is None else parse_time(at, "--at")
+    changes = [parse_pair(each, "--set") for each in set_ or ()]
     programme = programme_of(load_settings())
     catalogue = programme.catalogue
     if history is not None:

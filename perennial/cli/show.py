@@ -12,7 +12,9 @@ from nurture.bench.what_if import Upcoming, upcoming
 from nurture.journey.journal import Journal
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.app.programme import programme_of
-from perennial.cli.shared import Json, opened_database, out, print_json, run
+from perennial.cli.opening import opened_database, run
+from perennial.cli.options import Json
+from perennial.cli.printing import out, print_json
 from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
 from perennial.leads.lookup import require_lead
 

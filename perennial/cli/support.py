@@ -14,7 +14,9 @@ from models.journeys import Enrolment
 from nurture.errors import NotFoundError
 from nurture.journey.track import Registry
 from perennial.app.programme import programme_of
-from perennial.cli.shared import Json, opened_database, out, print_json, run
+from perennial.cli.opening import opened_database, run
+from perennial.cli.options import Json
+from perennial.cli.printing import out, print_json
 from perennial.cli.show import InUtc, Named, time_in
 from perennial.journeys.held import say_place
 from perennial.journeys.story import StepDecision, decisions_about, enrolments_of, present_decision, steps_of

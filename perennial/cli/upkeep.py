@@ -5,7 +5,10 @@ from rich.markup import escape
 
 from perennial.app.programme import programme_of
 from perennial.app.run_worker import work
-from perennial.cli.shared import BAD_INPUT, Json, err, out, print_json, run
+from perennial.cli.exit_codes import BAD_INPUT
+from perennial.cli.opening import run
+from perennial.cli.options import Json
+from perennial.cli.printing import err, out, print_json
 from perennial.dev.engine_lock import engine_address
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import current_and_head, upgrade

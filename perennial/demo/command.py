@@ -8,7 +8,8 @@ import typer
 
 from nurture.errors import InputError
 from nurture.timing.clock import parse_speed
-from perennial.cli.shared import INTERRUPTED, err, out
+from perennial.cli.exit_codes import INTERRUPTED
+from perennial.cli.printing import err, out
 from perennial.demo.leads import choose_leads
 from perennial.demo.run import Demo, speed_for
 from perennial.leads.importing.mapping import read_mapping

@@ -13,7 +13,7 @@ from rich.console import Console
 from nurture.bench.behaviour_model import BehaviourModel
 from nurture.errors import SettingsError
 from nurture.timing.clock import FASTEST, describe_speed
-from perennial.cli.shared import print_json
+from perennial.cli.printing import print_json
 from perennial.demo.leads import ChosenLeads, schedule_enrolments
 from perennial.demo.summary import pick_story, print_audit, print_counts, print_links, print_story
 from perennial.demo.view import View

@@ -6,6 +6,7 @@ A journey's workflow is named after the lead it began with, which after a merge 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -39,17 +40,55 @@ async def running(session: AsyncSession, leads: Iterable[str]) -> Sequence[str]:
     return (await session.scalars(wanted.order_by(Enrolment.id))).all()
 
 
+@dataclass(frozen=True, slots=True)
+class RunningJourney:
+    """A running journey: its enrolment, the lead that has it, its track."""
+
+    enrolment_id: str
+    lead_id: str
+    track: str
+
+
+async def running_journeys(
+    session: AsyncSession, *, lead_id: str | None = None, tracks: Sequence[str] = ()
+) -> list[RunningJourney]:
+    """The running journeys of one lead, or of all, in order; on some tracks, or on all."""
+    wanted = select(Enrolment.id, Enrolment.lead_id, Enrolment.track).where(Enrolment.status != "finished")
+    if lead_id is not None:
+        wanted = wanted.where(Enrolment.lead_id == lead_id)
+    if tracks:
+        wanted = wanted.where(Enrolment.track.in_(tracks))
+    return [RunningJourney(*row) for row in await session.execute(wanted.order_by(Enrolment.id))]
+
+
+async def tracks_of(session: AsyncSession, leads: Iterable[str]) -> dict[str, list[str]]:
+    """By lead, the tracks that it has a running journey on; leads without one are left out."""
+    wanted = select(Enrolment.lead_id, Enrolment.track).where(
+        Enrolment.lead_id.in_(tuple(leads)), Enrolment.status != "finished"
+    )
+    found: dict[str, list[str]] = {}
+    for lead_id, track in await session.execute(wanted.order_by(Enrolment.track)):
+        found.setdefault(lead_id, []).append(track)
+    return found
+
+
+async def signal_journey(client: Client, enrolment_id: str, name: str, request: Request) -> bool:
+    """Signal a journey; False if it has ended already."""
+    try:
+        await client.get_workflow_handle(workflow_of(enrolment_id)).signal(name, request)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
 async def exit_journeys(client: Client, enrolments: Iterable[str], reason: str) -> tuple[str, ...]:
     """Signal these journeys to exit; the enrolments whose workflow was running. `reason` holds no personal data."""
     told: list[str] = []
     for enrolment_id in enrolments:
-        handle = client.get_workflow_handle(workflow_of(enrolment_id))
-        try:
-            await handle.signal("exit", Request(id=f"exit:{enrolment_id}:{reason}", reason=reason))
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-        else:
+        request = Request(id=f"exit:{enrolment_id}:{reason}", reason=reason)
+        if await signal_journey(client, enrolment_id, "exit", request):
             told.append(enrolment_id)
     return tuple(told)
 

@@ -155,3 +155,17 @@ def _plain(text: str) -> str:
 
 def _quoted(name: str) -> str:
     return name if re.fullmatch(r"[\w-]+", name) else f'"{name}"'
+
+
+async def select_leads(session: AsyncSession, where: str | None) -> list[str]:
+    """The ids of the leads that a filter finds (None: all but the erased), oldest first. Raises InputError."""
+    clause = await where_clause(session, parse_where(where) if where is not None else ())
+    return list(await session.scalars(select(LeadRow.id).where(clause).order_by(LeadRow.created_at, LeadRow.id)))
+
+
+async def warmest_leads(session: AsyncSession, where: str | None, limit: int) -> tuple[int, list[LeadRow]]:
+    """How many leads a filter finds, and the `limit` of them with the highest scores. Raises InputError."""
+    clause = await where_clause(session, parse_where(where) if where is not None else ())
+    total = await session.scalar(select(func.count()).select_from(LeadRow).where(clause)) or 0
+    found = select(LeadRow).where(clause).order_by(LeadRow.score.desc(), LeadRow.id).limit(limit)
+    return total, list(await session.scalars(found))

@@ -9,8 +9,8 @@ from sqlalchemy.exc import OperationalError
 
 from nurture.errors import ContentError, ImportFileError, NotFoundError, RefusedError, SettingsError, TrackError
 from perennial.cli.app import COMMANDS
+from perennial.cli.exit_codes import explain_error
 from perennial.cli.reference import commands, reference
-from perennial.cli.shared import failed
 from perennial.platform.migrations import upgrade
 from perennial.platform.settings import load_settings
 from tests.cli.conftest import invoke
@@ -114,7 +114,7 @@ def test_a_bad_setting_is_named(tmp_path: Path) -> None:
 )
 def test_every_kind_of_error_has_its_exit_code(error: Exception, code: int) -> None:
     """One place decides."""
-    assert failed(error)[0] == code
+    assert explain_error(error)[0] == code
 
 
 def test_check_finds_a_broken_piece(tmp_path: Path) -> None:

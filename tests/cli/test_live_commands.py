@@ -125,7 +125,7 @@ async def test_a_behaviour_of_the_future_or_without_its_property_is_refused(stac
     lead = await stack.lead()
     future = (TUESDAY + timedelta(days=30)).isoformat()
     said = await stack.run("signal", lead.id, "demo.requested", "--at", future, code=2)
-    assert "yet to come" in said.stderr
+    assert "in the future" in said.stderr
     said = await stack.run("signal", lead.id, "email.clicked", "--prop", "path=/x", code=2)
     assert "--prop piece=" in said.stderr
 

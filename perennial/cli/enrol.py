@@ -1,0 +1,123 @@
+"""`enrol` and `renurture`: put leads on tracks."""
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from nurture.errors import InputError, RefusedError
+from perennial.cli.many import for_each, print_refusals
+from perennial.cli.opening import connected, run
+from perennial.cli.options import Json, Rate, Where, parse_rate
+from perennial.cli.printing import out, print_json
+from perennial.leads.lookup import require_lead
+from perennial.leads.selection import select_leads
+
+
+def enrol(
+    track: Annotated[str, typer.Argument(help="The track, as `starter.py tracks` names it.", show_default=False)],
+    *,
+    lead: Annotated[str | None, typer.Option(help="One lead, by id, e-mail address or external id.")] = None,
+    where: Where = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Every lead.")] = False,
+    rate: Rate = None,
+    as_json: Json = False,
+) -> None:
+    """Put leads on a track: one, those a filter finds, or all.
+
+    Cut short, run the same again: it takes up where it stopped. A lead that a rule keeps out is counted with
+    the reason; for a single lead that is exit code 3.
+    """
+    if (lead is not None) + (where is not None) + everyone != 1:
+        raise InputError("say who: one of --lead LEAD, --where FILTER or --all")
+    if lead is not None:
+        enrolment = run(_enrol_one(track, lead))
+        if as_json:
+            print_json({"enrolment": enrolment, "enrolled": 1})
+        else:
+            out().print(f"Enrolled on [bold]{track}[/]. Follow it with [bold]starter.py show {escape(lead)}[/]")
+        return
+    results = run(_enrol_many(track, where, parse_rate(rate)))
+    if as_json:
+        print_json(dict(results))
+        return
+    console = out()
+    console.print(f"[bold]{results['enrolled'] + results['resumed']:,} leads enrolled on {track}[/]")
+    if results["resumed"]:
+        console.print(f"  {results['resumed']:>7,}  of them were left over from an earlier run")
+    if results["waiting"]:
+        console.print(f"  {results['waiting']:>7,}  enrolled earlier, waiting for a worker (`starter.py worker`)")
+    print_refusals(console, results)
+
+
+async def _enrol_one(track: str, name: str) -> str:
+    async with connected() as inst:
+        async with inst.database.reading() as session:
+            lead = await require_lead(session, name)
+        begun = await inst.enroller.begin(track, lead.id, inst.now(), "by hand")
+        if not begun.started:
+            raise RefusedError(f"already on {track} since {begun.at:%Y-%m-%d}, and waiting for a worker to take it up")
+        return begun.enrolment_id
+
+
+async def _enrol_many(track: str, where: str | None, rate: float | None) -> Counter[str]:
+    async with connected() as inst:
+        name = inst.tracks[track].name
+        async with inst.database.reading() as session:
+            left = [each.lead_id for each in await inst.enroller.unfinished(session) if each.track == name]
+            found = await select_leads(session, where)
+        before = set(left)
+
+        async def one(lead_id: str) -> str:
+            begun = await inst.enroller.begin(name, lead_id, inst.now(), "by hand")
+            return "enrolled" if lead_id not in before else "resumed" if begun.started else "waiting"
+
+        return await for_each(
+            [*left, *(lead_id for lead_id in found if lead_id not in before)],
+            one,
+            label=f"enrolling on {name}",
+            rate=rate,
+        )
+
+
+def renurture(
+    *,
+    where: Annotated[str, typer.Option(help='Which leads, such as "industry=retail band=warm".', show_default=False)],
+    track: Annotated[str, typer.Option(help="The track they go to.")] = "lost-deal",
+    reason: Annotated[str, typer.Option(help="Why; it is kept with each journey.")] = "marketing's re-nurture",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")] = False,
+    rate: Rate = None,
+    as_json: Json = False,
+) -> None:
+    """Marketing's trigger: start the lost-deal track for a segment.
+
+    Leads that are on it already decide again at once.
+    """
+    results = run(_renurture(where, track, reason=reason, rate=parse_rate(rate), dry_run=dry_run))
+    if as_json:
+        print_json(dict(results) | {"dry_run": dry_run})
+        return
+    console = out()
+    if dry_run:
+        console.print(f"[bold]{results['found']:,} leads[/] would go to {track} (dry run: nothing was changed)")
+        return
+    console.print(
+        f"[bold]{results['started']:,} leads started on {track}[/], {results['nudged']:,} on it already decide again"
+    )
+    print_refusals(console, results)
+
+
+async def _renurture(where: str, track: str, *, reason: str, rate: float | None, dry_run: bool) -> Counter[str]:
+    async with connected() as inst:
+        name = inst.tracks[track].name
+        async with inst.database.reading() as session:
+            found = await select_leads(session, where)
+        if dry_run:
+            return Counter(found=len(found))
+
+        async def one(lead_id: str) -> str:
+            started = await inst.enroller.renurture(name, lead_id, inst.now(), reason)
+            return "started" if started else "nudged"
+
+        return await for_each(found, one, label=f"to {name}", rate=rate)

@@ -1,0 +1,68 @@
+"""Do one thing for many leads: a few at once, at a given rate, with a progress bar, counting the results."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from nurture.errors import RefusedError
+
+T = TypeVar("T")
+
+AT_ONCE = 16
+"""How many leads are enrolled or signalled at the same time."""
+
+
+async def for_each(
+    items: Sequence[T], work: Callable[[T], Awaitable[str]], *, label: str, rate: float | None = None
+) -> Counter[str]:
+    """Do `work` for each item, a few at once and at most `rate` a second; count what it returns.
+
+    A refusal counts too, under its reason without the dates. Progress is shown on a terminal only.
+    """
+    results: Counter[str] = Counter()
+    numbered = enumerate(items)
+    with progress(label, len(items)) as advance:
+        started = asyncio.get_running_loop().time()
+
+        async def lane() -> None:
+            for number, item in numbered:
+                if rate is not None:
+                    await asyncio.sleep(started + number / rate - asyncio.get_running_loop().time())
+                try:
+                    results[await work(item)] += 1
+                except RefusedError as error:
+                    results[re.sub(r" (since|until) \d{4}-\d\d-\d\d", "", f"refused: {error}")] += 1
+                advance(1)
+
+        lanes = [asyncio.create_task(lane()) for _ in range(min(AT_ONCE, len(items)))]
+        try:
+            await asyncio.gather(*lanes)
+        finally:
+            for each in lanes:
+                each.cancel()
+            await asyncio.gather(*lanes, return_exceptions=True)
+    return results
+
+
+@contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on a terminal, and nothing elsewhere; gives a function that advances it by a number."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def print_refusals(console: Console, results: Counter[str]) -> None:
+    """Print a line for each reason of a refusal, the commonest first."""
+    for result, count in results.most_common():
+        if result.startswith("refused: "):
+            console.print(f"  {count:>7,}  [yellow]{escape(result)}[/]")

@@ -1,0 +1,39 @@
+"""Open the installation that the settings name: its database alone, or connected to Temporal as well."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from perennial.app.installation import ConnectedInstallation, connected_installation
+from perennial.dev.engine_lock import engine_address
+from perennial.platform.installation import Installation, open_installation
+from perennial.platform.migrations import require_current
+from perennial.platform.settings import load_settings
+from perennial.platform.temporal import connect
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def opened_database(*, to_write: bool = False) -> AsyncIterator[Installation]:
+    """The installation without Temporal, which may be away. Raises SettingsError for a database behind this version."""
+    settings = load_settings()
+    await require_current(settings.database_url, to_write=to_write)
+    async with open_installation(settings) as inst:
+        yield inst
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[ConnectedInstallation]:
+    """The installation connected to the data folder's running engine, else to where Temporal's own settings say."""
+    settings = load_settings()
+    await require_current(settings.database_url)
+    client = await connect(engine_address(settings.data_dir))
+    async with connected_installation(settings, client) as inst:
+        yield inst
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work to its end."""
+    return asyncio.run(work)

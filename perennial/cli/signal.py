@@ -1,0 +1,67 @@
+"""`signal`: report what a lead did."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from secrets import token_hex
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from nurture.errors import InputError
+from nurture.people.behaviours import behaviour_kind
+from perennial.cli.opening import connected, run
+from perennial.cli.options import Json, LeadName, parse_pair, parse_time
+from perennial.cli.printing import out, print_json
+from perennial.intake.reports import Receipt, Report
+from perennial.leads.lookup import require_lead
+
+
+def signal(
+    lead: LeadName,
+    behaviour: Annotated[str, typer.Argument(help="What it did, such as email.clicked.", show_default=False)],
+    *,
+    prop: Annotated[list[str] | None, typer.Option(help="A property, name=value; may be given again.")] = None,
+    at: Annotated[str | None, typer.Option(help="When it happened (UTC unless it says); else now.")] = None,
+    id_: Annotated[str | None, typer.Option("--id", help="Its id: reported twice, it counts once.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Report what a lead did: it is recorded, scored, and told to its journeys.
+
+    Sales answers the same way: sales.accepted, sales.rejected, deal.lost.
+    """
+    kind = behaviour_kind(behaviour)
+    props = dict(parse_pair(each, "--prop") for each in prop or ())
+    when = None if at is None else parse_time(at, "--at")
+    report, before, receipt = run(_signal(lead, kind.name, props, when, id_ or f"cli-{token_hex(8)}"))
+    if as_json:
+        became = {"new": receipt.new, "score_before": before, "score": receipt.score, "heard_by": receipt.told}
+        print_json({**asdict(report), **became, "heard_later": receipt.waiting, "enters": receipt.entering})
+        return
+    console = out()
+    if not receipt.new:
+        console.print(f"Heard before: [bold]{escape(report.id)}[/] counts once.")
+        return
+    says = f"{kind.says} {report.subject}".strip()
+    console.print(f"Recorded: [bold]{escape(says)}[/], {report.at:%a %d %b %Y %H:%M} UTC  [dim]{report.id}[/]")
+    change = receipt.score - before
+    console.print(f"Score: {before} → [bold]{receipt.score}[/]" if change else f"Score: {before}, unchanged")
+    later = f"; {receipt.waiting} not listening for it, told at the next decision" if receipt.waiting else ""
+    console.print(f"Heard by: {', '.join(receipt.told) or 'no journey'}{later}")
+    if receipt.entering:
+        console.print(f"Enters: {', '.join(receipt.entering)}")
+
+
+async def _signal(
+    lead: str, behaviour: str, props: dict[str, str], at: datetime | None, id_: str
+) -> tuple[Report, int, Receipt]:
+    """Report it, now if no time is given; the report, the score before it, and what became of it."""
+    async with connected() as inst:
+        now = inst.now()
+        at = now if at is None else at
+        if at > now + timedelta(minutes=1):
+            raise InputError(f"--at {at:%Y-%m-%d %H:%M} is in the future: it is {now:%Y-%m-%d %H:%M} UTC by the clock")
+        async with inst.database.reading() as session:
+            found = await require_lead(session, lead)
+        report = Report(id=id_, lead_id=found.id, name=behaviour, props=props, at=at)
+        return report, found.score, await inst.listener.take(report)
