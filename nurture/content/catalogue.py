@@ -1,7 +1,7 @@
 """Content pieces: what one is, how it is read from Markdown, and which one a lead gets next.
 
-A piece is one e-mail: YAML front matter over a Markdown body. Pure: files are read by
-`perennial.channels.render.load_catalogue`, which also renders.
+A piece is one e-mail: YAML front matter over a Markdown body. `nurture.content.folder` reads the files, and
+`perennial.channels.render` makes mails of them.
 """
 
 import difflib

@@ -11,10 +11,11 @@ from typing import Any
 
 from nurture.bench.tryout import try_out
 from nurture.content.catalogue import Catalogue
+from nurture.content.folder import load_catalogue
 from nurture.errors import ContentError, TrackError
 from nurture.journey.track import Registry, load_tracks
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
-from perennial.channels.render import check_catalogue, load_catalogue
+from perennial.channels.check import check_catalogue
 from perennial.platform.settings import Settings
 
 TRACKS, ACTIVITIES = "workflows.tracks", "activities.own"

@@ -1,7 +1,7 @@
 """From a content piece and a reader to a mail: subject, preheader, plain text and HTML.
 
-The templates are made once for each piece (`perennial.channels.templates`); here a profile's values are made
-inert and put into them.
+The templates are made once for each piece (`perennial.channels.templates`). Here a profile's values are made inert
+and put into them.
 """
 
 import re
@@ -12,13 +12,10 @@ from pathlib import Path
 from jinja2 import TemplateError
 from markupsafe import Markup
 
-from nurture.content.catalogue import Catalogue, Piece, parse_piece
+from nurture.content.catalogue import Piece
 from nurture.errors import ContentError, SettingsError
 from perennial.channels.templates import compiled, layouts
 from perennial.platform.paths import CONTENT
-
-LONGEST_SUBJECT = 78
-"""Characters: the line length that RFC 5322 section 2.1.1 advises."""
 
 _LONGEST_VALUE = 60
 _JOINERS = "\u200c\u200d"  # zero-width, yet part of Persian and Indic spelling
@@ -43,55 +40,6 @@ class Rendered:
     preheader: str
     text: str
     html: str
-
-
-def load_catalogue(folder: Path = CONTENT) -> Catalogue:
-    """Every `*.md` piece of the folder. Raises ContentError with all problems, one a line."""
-    pieces: dict[str, Piece] = {}
-    problems: list[str] = []
-    for path in sorted(folder.glob("*.md")):
-        try:
-            pieces[path.stem] = parse_piece(path.stem, path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            problems.append(f"{path.stem}: not UTF-8 at byte {error.start}; save the file as UTF-8")
-        except ContentError as error:
-            problems.append(str(error))
-    if not pieces and not problems:
-        problems.append(f"{folder}: no content piece here; name a folder with one Markdown file a piece")
-    if problems:
-        raise ContentError("\n".join(problems))
-    return Catalogue(pieces)
-
-
-def check_catalogue(catalogue: Catalogue, *, folder: Path = CONTENT) -> list[str]:
-    """Every problem that rendering could meet, one line each: `piece: field: what; remedy`.
-
-    Each piece is rendered with each of its subjects, for a reader of whom all is known and for one of whom
-    nothing is.
-    """
-    problems: dict[str, None] = {}
-    known = Reader("Alexandra", "Contoso Industries", "data-governance", "manufacturing")
-    for piece in catalogue.pieces.values():
-        try:
-            for reader in (known, Reader()):
-                for variant in range(len(piece.subjects)):
-                    _check(piece, reader, variant, folder, problems)
-        except ContentError as error:
-            problems |= dict.fromkeys(str(error).splitlines())
-    return list(problems)
-
-
-def _check(piece: Piece, reader: Reader, variant: int, folder: Path, problems: dict[str, None]) -> None:
-    footer = {"postal_address": "1 Main Street", "unsubscribe_url": "https://northwind.example/u"}
-    mail = render(piece, reader, variant=variant, folder=folder, **footer)
-    if (length := len(mail.subject)) > LONGEST_SUBJECT:
-        problems[f"{piece.id}: subject {variant}: {length} characters; shorten to {LONGEST_SUBJECT}"] = None
-    links = compiled(piece).links
-    if not links:
-        problems[f"{piece.id}: body: no link; give the reader one next thing, as [words](https://...)"] = None
-    for link in links:
-        if not link.startswith(("https://", "http://", "mailto:")):
-            problems[f"{piece.id}: body: the link {link!r} is not whole; begin it with https://"] = None
 
 
 def render(
@@ -151,9 +99,9 @@ def _values(reader: Reader) -> dict[str, str]:
 
 
 def _inert(value: str | None) -> str:
-    """The value as one short line of visible characters; "" when it is none, or is a web or mail address.
+    """The value as one short line of visible characters; "" for no value, and for a web or mail address.
 
-    Mail programs make a link of an address in plain text, so a form filled with one would have us send it.
+    Mail programs turn an address in plain text into a link, so we would send whatever link a form was filled with.
     """
     if not value:
         return ""

@@ -10,15 +10,17 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nurture.content.catalogue import Catalogue, parse_piece
+from nurture.content.folder import load_catalogue
 from nurture.errors import ContentError, SettingsError
-from perennial.channels.render import Reader, Rendered, check_catalogue, load_catalogue, render
+from perennial.channels.check import check_catalogue
+from perennial.channels.render import Reader, Rendered, render
 from perennial.platform.paths import CONTENT
 
 FRONT = '---\nsubject: "{}"\npreheader: "For {{{{ company }}}}"\nstage: awareness\nformat: education\n---\n'
 BODY = "Hello **{{ first_name }}** of {{ company }},\n\n[Read on](https://www.northwind.example/on)\n"
 ADDRESS = "Northwind Analytics\n12 Harbour Street\nBristol"
 UNSUBSCRIBE = "https://www.northwind.example/u/token?a=1&b=2"
-SHIPPED = load_catalogue()
+SHIPPED = load_catalogue(CONTENT)
 
 NASTY = (
     "<b>Ana</b>",
@@ -157,7 +159,7 @@ def test_a_template_that_cannot_render_is_refused_by_piece_and_place(body: str, 
     with pytest.raises(ContentError) as refusal:
         _mail(body)
     assert str(refusal.value).startswith(f"note: {problem}")
-    found = check_catalogue(Catalogue({"note": parse_piece("note", FRONT.format("Hi") + body)}))
+    found = check_catalogue(Catalogue({"note": parse_piece("note", FRONT.format("Hi") + body)}), folder=CONTENT)
     assert [line for line in found if line.startswith(f"note: {problem}")] == found
 
 
@@ -170,7 +172,7 @@ def test_the_check_names_a_long_subject_a_missing_link_and_a_relative_one() -> N
             "lost": parse_piece("lost", FRONT.format("Hi") + "[go](/pricing)"),
         }
     )
-    assert check_catalogue(catalogue) == [
+    assert check_catalogue(catalogue, folder=CONTENT) == [
         "long: subject 0: 79 characters; shorten to 78",
         "no-link: body: no link; give the reader one next thing, as [words](https://...)",
         "lost: body: the link '/pricing' is not whole; begin it with https://",
@@ -218,7 +220,7 @@ def test_a_folder_without_its_layout_is_named_by_the_check(tmp_path: Path) -> No
 
 def test_every_shipped_piece_renders() -> None:
     """The check that runs before anything is sent finds nothing in what we ship."""
-    assert check_catalogue(SHIPPED) == []
+    assert check_catalogue(SHIPPED, folder=CONTENT) == []
 
 
 @pytest.mark.parametrize("piece", SHIPPED.pieces.values(), ids=lambda piece: piece.id)

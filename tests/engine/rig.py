@@ -22,6 +22,7 @@ from models.leads import Consent, LeadRow
 from models.messages import Behaviour, JournalView
 from models.shared import ClockRow
 from models.touches import Touch
+from nurture.content.folder import load_catalogue
 from nurture.journey.decision import Park
 from nurture.journey.facts import AnyFact
 from nurture.journey.track import Registry, Track, load_tracks
@@ -32,7 +33,6 @@ from perennial.app.installation import ConnectedInstallation
 from perennial.app.worker import build_worker
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Provider
-from perennial.channels.render import load_catalogue
 from perennial.intake.reports import Report
 from perennial.journeys.enrolling import workflow_id
 from perennial.journeys.read_model import FACT

@@ -3,8 +3,8 @@
 import pytest
 
 from nurture.bench.tryout import try_out
+from nurture.content.folder import load_catalogue
 from nurture.journey.track import load_tracks
-from perennial.channels.render import load_catalogue
 from tests.paths import CONTENT
 
 TRACKS = load_tracks("workflows.tracks")

@@ -6,7 +6,8 @@ import pytest
 
 from nurture.bench.rehearsal import Rehearsal
 from nurture.content.catalogue import Catalogue
-from perennial.channels.render import load_catalogue
+from nurture.content.folder import load_catalogue
+from tests.paths import CONTENT
 from workflows.tracks.lost_deal import lost_deal
 from workflows.tracks.new_lead import new_lead
 from workflows.tracks.re_engagement import re_engagement
@@ -16,7 +17,7 @@ RETAILER = {"topic": "forecasting", "industry": "retail"}
 
 @pytest.fixture(scope="module")
 def catalogue() -> Catalogue:
-    return load_catalogue()
+    return load_catalogue(CONTENT)
 
 
 def test_a_silent_new_lead_gets_weekly_lessons_on_its_topic_then_the_guides(catalogue: Catalogue) -> None:

@@ -9,12 +9,12 @@ import pytest
 
 from nurture.bench.behaviour_model import BehaviourModel, PlannedBehaviour
 from nurture.bench.simulate import MONTH, SimulatedLead, Simulation, simulate
+from nurture.content.folder import load_catalogue
 from nurture.errors import InputError
 from nurture.gate import Caps, GateRules
 from nurture.journey.facts import Behaved, Done, Scored
 from nurture.journey.track import load_tracks
 from nurture.timing.calendar import is_open
-from perennial.channels.render import load_catalogue
 from tests.paths import CONTENT
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)

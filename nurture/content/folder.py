@@ -1,0 +1,24 @@
+"""Read a folder of Markdown files into a catalogue."""
+
+from pathlib import Path
+
+from nurture.content.catalogue import Catalogue, Piece, parse_piece
+from nurture.errors import ContentError
+
+
+def load_catalogue(folder: Path) -> Catalogue:
+    """Every `*.md` piece of the folder. Raises ContentError with all problems, one a line."""
+    pieces: dict[str, Piece] = {}
+    problems: list[str] = []
+    for path in sorted(folder.glob("*.md")):
+        try:
+            pieces[path.stem] = parse_piece(path.stem, path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            problems.append(f"{path.stem}: not UTF-8 at byte {error.start}; save the file as UTF-8")
+        except ContentError as error:
+            problems.append(str(error))
+    if not pieces and not problems:
+        problems.append(f"{folder}: no content piece here; name a folder with one Markdown file a piece")
+    if problems:
+        raise ContentError("\n".join(problems))
+    return Catalogue(pieces)
