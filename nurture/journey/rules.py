@@ -1,7 +1,7 @@
-"""The rules a track's code lives by, checked on its source: no clock, no chance, no I/O, awaits only the lead's steps.
+"""The rules that a track's code keeps, checked on its source: no clock, no dice, no I/O, awaits only the lead's steps.
 
-The check reads the function and every function of its own module that it calls. What source cannot show (a clock
-behind a library call) is caught when the track is tried out: see `nurture.bench.tryout`.
+The check reads the function and every function of its own module that it calls, when the track is registered. What
+source cannot show (a clock behind a library call) is found when the track is tried out: see `nurture.bench.tryout`.
 """
 
 import ast
@@ -10,7 +10,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date
 from types import ModuleType
 from typing import Any
 
@@ -43,8 +43,12 @@ REMEDY = "a track reads the lead and awaits its steps; put the rest into an acti
 
 
 def broken_rules(function: Callable[..., Any]) -> list[str]:
-    """One line for each rule broken in the function or in its module's helpers: `file:line: what (remedy)`."""
-    found: list[str] = []
+    """One line for each rule broken in the function or in its module's helpers: `file:line: what; remedy`."""
+    return [breach for each in _with_helpers(function) for breach in _source_breaches(each)]
+
+
+def _with_helpers(function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
+    """The function, and every function of its own module that it calls, directly or not."""
     seen: set[Callable[..., Any]] = set()
     waiting = [function]
     while waiting:
@@ -52,29 +56,28 @@ def broken_rules(function: Callable[..., Any]) -> list[str]:
         if each in seen:
             continue
         seen.add(each)
-        try:
-            lines, first = inspect.getsourcelines(each)
-        except OSError:
-            continue
-        tree = ast.parse(textwrap.dedent("".join(lines)))
-        file = inspect.getsourcefile(each) or "?"
-        known = inspect.getclosurevars(each)
-        names = {**vars(builtins), **known.globals, **known.nonlocals}
-        for line, broken in sorted(_breaches(tree, names)):
-            found.append(f"{file}:{first + line - 1}: {broken}; {REMEDY}")
-        waiting += [
-            value
-            for value in known.globals.values()
-            if inspect.isfunction(value) and value.__module__ == function.__module__
-        ]
-    return found
+        yield each
+        called = inspect.getclosurevars(each).globals.values()
+        waiting += [one for one in called if inspect.isfunction(one) and one.__module__ == function.__module__]
+
+
+def _source_breaches(function: Callable[..., Any]) -> list[str]:
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except OSError:
+        return []  # made without a source file
+    tree = ast.parse(textwrap.dedent("".join(lines)))
+    file = inspect.getsourcefile(function) or "?"
+    known = inspect.getclosurevars(function)
+    names = {**vars(builtins), **known.globals, **known.nonlocals}
+    return [f"{file}:{first + line - 1}: {broken}; {REMEDY}" for line, broken in sorted(_breaches(tree, names))]
 
 
 def _breaches(tree: ast.AST, names: dict[str, Any]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         match node:
             case ast.Import() | ast.ImportFrom():
-                yield from _bad_import(node)
+                yield from _import_breaches(node)
             case ast.Global() | ast.Nonlocal():
                 yield node.lineno, "changes a variable outside the function"
             case ast.AsyncFor() | ast.AsyncWith():
@@ -82,12 +85,12 @@ def _breaches(tree: ast.AST, names: dict[str, Any]) -> Iterator[tuple[int, str]]
             case ast.Name(id=name) if name in FORBIDDEN_BUILTINS and names.get(name) is getattr(builtins, name):
                 yield node.lineno, f"does I/O ({name})"
             case ast.Name(id=name) | ast.Attribute(value=ast.Name(id=name)) if name in names:
-                yield from _bad_name(node, names[name])
+                yield from _name_breaches(node, names[name])
             case _:
                 pass
 
 
-def _bad_import(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, str]]:
+def _import_breaches(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, str]]:
     modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [name.name for name in node.names]
     for module in modules:
         why = FORBIDDEN_MODULES.get(module.partition(".")[0])
@@ -95,23 +98,20 @@ def _bad_import(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, str]]:
             yield node.lineno, f"{why} (import {module})"
 
 
-def _bad_name(node: ast.Name | ast.Attribute, value: Any) -> Iterator[tuple[int, str]]:
+def _name_breaches(node: ast.Name | ast.Attribute, value: Any) -> Iterator[tuple[int, str]]:
     if isinstance(node, ast.Attribute):
         said = ast.unparse(node)
-        if isinstance(value, type) and issubclass(value, date | datetime) and node.attr in CLOCKS:
+        if isinstance(value, type) and issubclass(value, date) and node.attr in CLOCKS:
             yield node.lineno, f"reads a clock ({said})"
         elif isinstance(value, ModuleType):
-            inner = getattr(value, node.attr, None)
-            yield from _bad_module(node, value.__name__, said)
-            if inner is datetime or inner is date:
-                return
+            yield from _module_breaches(node, value.__name__, said)
     elif not isinstance(value, ModuleType) and not isinstance(value, type):
         module = getattr(value, "__module__", None) or ""
         if module.partition(".")[0] in sys.stdlib_module_names or module.partition(".")[0] in FORBIDDEN_MODULES:
-            yield from _bad_module(node, module, node.id)
+            yield from _module_breaches(node, module, node.id)
 
 
-def _bad_module(node: ast.expr, module: str, said: str) -> Iterator[tuple[int, str]]:
+def _module_breaches(node: ast.expr, module: str, said: str) -> Iterator[tuple[int, str]]:
     why = FORBIDDEN_MODULES.get(module.partition(".")[0].removeprefix("_"))
     if why:
         yield node.lineno, f"{why} ({said})"
