@@ -6,11 +6,11 @@ from nurture.content.catalogue import Catalogue, Piece, parse_piece
 from nurture.errors import ContentError
 
 
-def load_catalogue(folder: Path) -> Catalogue:
+def load_catalogue(folder: Path | str) -> Catalogue:
     """Every `*.md` piece of the folder. Raises ContentError with all problems, one a line."""
     pieces: dict[str, Piece] = {}
     problems: list[str] = []
-    for path in sorted(folder.glob("*.md")):
+    for path in sorted(Path(folder).glob("*.md")):
         try:
             pieces[path.stem] = parse_piece(path.stem, path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
