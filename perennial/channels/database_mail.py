@@ -1,4 +1,4 @@
-"""The mailbox: a provider that keeps messages in the database, for development, demos and tests."""
+"""A provider that stores messages in the database, for development, demos and tests."""
 
 from dataclasses import dataclass
 
@@ -13,12 +13,12 @@ _INSERT = upsert_ignore(Message)
 
 @dataclass(frozen=True)
 class DatabaseProvider:
-    """Keeps each message once, by its touch."""
+    """Stores each message once, by its touch."""
 
     database: Database
 
     async def send(self, envelope: Envelope) -> str:
-        """Keep the message; its id here is the touch's."""
+        """Store the message; its id is the touch's."""
         row = {
             "touch_id": envelope.touch_id,
             "lead_id": envelope.lead_id,
@@ -36,7 +36,7 @@ class DatabaseProvider:
         return envelope.touch_id
 
     async def fate(self, touch_id: str) -> Fate:
-        """Accepted if it is here, else absent: a mailbox always knows."""
+        """Accepted if it is stored, else absent: never unknown."""
         async with self.database.reading() as session:
             found = await session.scalar(select(Message.touch_id).where(Message.touch_id == touch_id))
         return "accepted" if found else "absent"

@@ -81,8 +81,8 @@ def _manners(text: str) -> Manners:
         raise SettingsError(f"--manners is not understood: {error.errors()[0]['msg']}") from None
 
 
-def _stop(said: str) -> NoReturn:
-    print(f"error: {said}", file=sys.stderr)  # noqa: T201 - the one line of a failure
+def _stop(message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201 - the one line of a failure
     sys.exit(4)
 
 

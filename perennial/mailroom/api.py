@@ -1,4 +1,4 @@
-"""The mailbox's own JSON API, for tests and commands: letters, the record of what was accepted, faults, the webhook."""
+"""The mailbox's own JSON API, for tests and commands: letters, what was accepted, faults, the webhook."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
@@ -10,18 +10,18 @@ from nurture.errors import InputError
 from perennial.mailroom.box import Mailbox
 from perennial.mailroom.events import Act
 from perennial.mailroom.faults import Fault
-from perennial.mailroom.store import Happened, Kept
+from perennial.mailroom.store import LetterEvent, StoredLetter
 from perennial.mailroom.webhook import Manners
 
-Refuser = Callable[[float], Awaitable[None]]
-"""Closes the port for so many seconds."""
+ClosePort = Callable[[float], Awaitable[None]]
+"""Closes the port for a number of seconds."""
 
 MOST = 1_000
 Number = Annotated[int, Query(ge=0, lt=2**63)]
 
 
 class WebhookSettings(BaseModel):
-    """Where the webhook calls and how it behaves; what is not given stays. An empty `url` calls nobody."""
+    """Where the webhook calls and how; what is not given stays as it is. An empty `url` calls nobody."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -30,7 +30,7 @@ class WebhookSettings(BaseModel):
 
 
 class Forget(BaseModel):
-    """Whose mail is to be forgotten: by address, or by any touch whose mail went there."""
+    """Whose mail to forget: by address, or by any touch whose mail went to that address."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,7 +38,7 @@ class Forget(BaseModel):
     touches: list[str] = []
 
 
-def api_routes(box: Mailbox, refuse: Refuser) -> APIRouter:  # noqa: C901 - a list of small routes
+def api_routes(box: Mailbox, refuse: ClosePort) -> APIRouter:  # noqa: C901 - a list of small routes
     """The routes."""
     router = APIRouter()
 
@@ -51,21 +51,21 @@ def api_routes(box: Mailbox, refuse: Refuser) -> APIRouter:  # noqa: C901 - a li
         q: str = "", to: str = "", before: Number | None = None, limit: Annotated[int, Query(ge=1, le=MOST)] = 50
     ) -> dict[str, Any]:
         found = box.store.find(words=q, to=to, before=before, limit=limit)
-        names = box.store.last_events([kept.seq for kept in found])
-        return {"messages": [{**_brief(kept), "events": sorted(names[kept.seq])} for kept in found]}
+        names = box.store.last_events([stored.seq for stored in found])
+        return {"messages": [{**_brief(stored), "events": sorted(names[stored.seq])} for stored in found]}
 
     @router.get("/messages/{name}")
     async def message(name: str) -> dict[str, Any]:
-        kept = named(box, name)
-        letter = kept.letter
+        stored = named(box, name)
+        letter = stored.letter
         return {
-            **_brief(kept),
+            **_brief(stored),
             "text": letter.text,
             "html": letter.html,
             "headers": letter.headers,
             "links": [{"offset": link.offset, "url": link.url} for link in letter.links],
             "one_click": letter.one_click,
-            "events": [_told(event) for event in box.store.events_of(kept.seq)],
+            "events": [_told(event) for event in box.store.events_of(stored.seq)],
         }
 
     @router.post("/messages/{name}/events", status_code=201)
@@ -117,7 +117,7 @@ def api_routes(box: Mailbox, refuse: Refuser) -> APIRouter:  # noqa: C901 - a li
             box.webhook.url = settings.url or None
         if settings.manners is not None:
             box.webhook.manners = settings.manners
-        box.webhook.news()
+        box.webhook.wake()
         return await webhook()
 
     @router.get("/webhook-key")
@@ -127,24 +127,24 @@ def api_routes(box: Mailbox, refuse: Refuser) -> APIRouter:  # noqa: C901 - a li
     return router
 
 
-def named(box: Mailbox, name: str) -> Kept:
-    """The letter of a number, an `sg_message_id`, an `X-Message-Id` or a touch. Raises 404."""
+def named(box: Mailbox, name: str) -> StoredLetter:
+    """The letter with this number, `sg_message_id`, `X-Message-Id` or touch. Raises 404."""
     number = box.store.number_of(name)
-    kept = None if number is None else box.store.letter(number)
-    if kept is None:
+    stored = None if number is None else box.store.letter(number)
+    if stored is None:
         raise HTTPException(404, f"no message {name!r}")
-    return kept
+    return stored
 
 
-def _brief(kept: Kept) -> dict[str, Any]:
-    letter = kept.letter
+def _brief(stored: StoredLetter) -> dict[str, Any]:
+    letter = stored.letter
     return {
-        "seq": kept.seq,
-        "message_id": kept.stamp.message_id,
-        "sg_message_id": kept.stamp.sg_message_id,
+        "seq": stored.seq,
+        "message_id": stored.ids.message_id,
+        "sg_message_id": stored.ids.sg_message_id,
         "touch_id": letter.touch_id,
-        "at": kept.at.isoformat(),
-        "answer": kept.answer,
+        "at": stored.at.isoformat(),
+        "answer": stored.answer,
         "from": letter.sender,
         "reply_to": letter.reply_to,
         "to": letter.to,
@@ -154,5 +154,5 @@ def _brief(kept: Kept) -> dict[str, Any]:
     }
 
 
-def _told(event: Happened) -> dict[str, Any]:
+def _told(event: LetterEvent) -> dict[str, Any]:
     return {"event": event.name, "at": event.at.isoformat(), "told": event.told, "body": event.body}

@@ -1,4 +1,4 @@
-"""The events of SendGrid's Event Webhook, in the shapes that its reference gives them."""
+"""The events of SendGrid's Event Webhook, as its reference shapes them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ EventName = Literal[
 
 PERSON = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 MACHINE = "Mozilla/5.0"
-"""What Apple's mail privacy proxy says it is."""
+"""The user agent of Apple's mail privacy proxy."""
 
 SCANNER = "Mozilla/5.0 (compatible; MailGateway/4.2; +https://gateway.example/link-scan)"
 """A security gateway that names itself, and follows every link before the mail is delivered."""
@@ -36,9 +36,9 @@ _BLOCKED = "554 5.7.1 Message rejected because of the sender's reputation"
 
 
 class Act(BaseModel):
-    """Something that happens to a letter. What is not given is as it commonly is.
+    """Something that happens to a letter. What is not given takes its common value.
 
-    `at` is the journeys' time; None is now. `type` is a bounce's: `bounce` is hard, `blocked` is the sender's fault.
+    `at` is the journeys' time; None is now. `type` is a bounce's: `bounce` is hard, `blocked` is about the sender.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,23 +57,23 @@ class Act(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """What SendGrid knows a letter by."""
+class MessageIds:
+    """A letter's ids at SendGrid."""
 
     message_id: str
     sg_message_id: str
 
 
-def event_body(act: Act, letter: Letter, stamp: Stamp, at: datetime) -> dict[str, Any]:
-    """One entry of a webhook call: the letter's custom arguments flattened beside SendGrid's own fields."""
+def event_body(act: Act, letter: Letter, ids: MessageIds, at: datetime) -> dict[str, Any]:
+    """An event as the webhook sends it: the letter's custom arguments, flattened beside SendGrid's own fields."""
     body: dict[str, Any] = {
         **letter.custom_args,
         "email": letter.to,
         "timestamp": int(at.timestamp()),
         "event": act.event,
         "sg_event_id": new_event_id(),
-        "sg_message_id": stamp.sg_message_id,
-        "smtp-id": f"<{stamp.message_id}@mailbox.invalid>",
+        "sg_message_id": ids.sg_message_id,
+        "smtp-id": f"<{ids.message_id}@mailbox.invalid>",
     }
     if letter.categories:
         body["category"] = letter.categories[0] if len(letter.categories) == 1 else list(letter.categories)
@@ -81,7 +81,7 @@ def event_body(act: Act, letter: Letter, stamp: Stamp, at: datetime) -> dict[str
 
 
 def new_event_id() -> str:
-    """An `sg_event_id`."""
+    """A new `sg_event_id`."""
     return token_urlsafe(24)
 
 

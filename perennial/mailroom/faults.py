@@ -1,4 +1,4 @@
-"""Scripted faults: what goes wrong with the next requests, so often or with such a chance, the same under one seed."""
+"""Scripted faults: what goes wrong with the next requests, how often, or with which chance; the same under one seed."""
 
 import random
 from dataclasses import dataclass, field
@@ -26,11 +26,11 @@ class Fault(BaseModel):
     """One fault.
 
     `rate_limited` answers 429 with `X-RateLimit-Reset` in `seconds`; `error_before` and `error_after` answer 500
-    without and with having taken the mail; `drop_before` and `drop_after` end the connection unanswered;
+    before and after taking the mail; `drop_before` and `drop_after` end the connection unanswered;
     `slow` takes the mail and answers after `seconds`; `refuse` closes the port at once for `seconds`;
     `unauthorised`, `forbidden` and `quota` answer 401, 403 and 401 "Maximum credits exceeded".
 
-    It strikes the next `times` requests, or with `chance` each (under `seed`) for as long as it stands, or both.
+    It strikes the next `times` requests; or each with `chance`, under `seed`, until it is removed; or both.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,46 +43,46 @@ class Fault(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _once_unless_said(cls, given: object) -> object:
+    def _once_by_default(cls, given: object) -> object:
         if isinstance(given, dict) and not {"times", "chance"} & given.keys():
             return {**given, "times": 1}
         return given
 
 
 @dataclass
-class _Standing:
+class _SetFault:
     fault: Fault
     left: int | None
     dice: random.Random
 
 
 @dataclass
-class Script:
-    """The faults that stand, the first one first."""
+class FaultScript:
+    """The faults that are set, in order: the first that strikes decides."""
 
-    _standing: list[_Standing] = field(default_factory=list)
+    _faults: list[_SetFault] = field(default_factory=list)
 
     def add(self, fault: Fault) -> None:
-        """Let a fault stand, after those that do."""
-        self._standing.append(_Standing(fault, fault.times, random.Random(fault.seed)))
+        """Set a fault, after those that are set."""
+        self._faults.append(_SetFault(fault, fault.times, random.Random(fault.seed)))
 
     def clear(self) -> None:
-        """End all faults."""
-        self._standing.clear()
+        """Remove all faults."""
+        self._faults.clear()
 
     def listed(self) -> list[dict[str, object]]:
-        """What stands, and how many times it will still strike."""
-        return [{**each.fault.model_dump(), "left": each.left} for each in self._standing]
+        """The faults that are set, and how many times each will still strike."""
+        return [{**each.fault.model_dump(), "left": each.left} for each in self._faults]
 
     def strike(self) -> Fault | None:
-        """The fault of the request that has just come."""
-        for each in self._standing:
+        """The fault that strikes the request that has just come; None if none does."""
+        for each in self._faults:
             if each.fault.chance < 1 and each.dice.random() >= each.fault.chance:
                 continue
             if each.left is not None:
                 each.left -= 1
                 if each.left == 0:
-                    self._standing.remove(each)
+                    self._faults.remove(each)
             return each.fault
         return None
 

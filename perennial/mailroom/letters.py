@@ -1,4 +1,4 @@
-"""A letter: what one recipient of a Mail Send gets, and what a mail program would see in it."""
+"""A letter: what one recipient of a Mail Send gets, and what a mail program sees in it."""
 
 import html
 import re
@@ -19,9 +19,9 @@ _ONE_CLICK = re.compile(r"<\s*(https?://[^<>\s]+)\s*>", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that clicks are counted on; `offset` is its place among those of the letter, as in `url_offset`.
+    """A link whose clicks are tracked; `offset` is its place among the letter's, as in `url_offset`.
 
-    A person does not see a `hidden` one; a scanner follows it all the same.
+    A person does not see a `hidden` link; a scanner follows it.
     """
 
     offset: int
@@ -42,18 +42,18 @@ class Letter:
     headers: dict[str, str]
     categories: tuple[str, ...]
     custom_args: dict[str, str]
-    counts_clicks: bool
-    counts_opens: bool
+    tracks_clicks: bool
+    tracks_opens: bool
 
     @property
     def touch_id(self) -> str:
-        """Perennial's own id of the message; "" if another sender's."""
+        """Perennial's id of the message; "" for another sender's."""
         return self.custom_args.get(TOUCH_ARGUMENT, "")
 
     @property
     def links(self) -> tuple[Link, ...]:
         """The tracked links, in their order."""
-        if not self.counts_clicks:
+        if not self.tracks_clicks:
             return ()
         found = ((_href(anchor[0]), anchor[0]) for anchor in _ANCHOR.finditer(self.html))
         tracked = ((url, anchor) for url, anchor in found if url)
@@ -61,7 +61,7 @@ class Letter:
 
     @property
     def one_click(self) -> str | None:
-        """Where a mail program's own unsubscribe button posts to (RFC 8058), if the letter offers that."""
+        """Where a mail program's unsubscribe button posts to (RFC 8058), if the letter offers one."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         if headers.get("list-unsubscribe-post", "").replace(" ", "").lower() != "list-unsubscribe=one-click":
             return None
@@ -70,7 +70,7 @@ class Letter:
 
     def tracked_html(self, through: str) -> str:
         """The HTML with each tracked link leading through `{through}{offset}`."""
-        if not self.counts_clicks:
+        if not self.tracks_clicks:
             return self.html
         offset = -1
 
@@ -85,7 +85,7 @@ class Letter:
 
 
 def letters(mail: MailSend) -> Iterator[Letter]:
-    """The letters of a request, one a recipient: a personalization's settings win over the message's."""
+    """The letters of a request, one for each recipient; a personalization's settings win over the message's."""
     parts = {part.type.lower().partition(";")[0].strip(): part.value for part in reversed(mail.content)}
     for each in mail.personalizations:
         sender = each.sender or mail.sender
@@ -100,8 +100,8 @@ def letters(mail: MailSend) -> Iterator[Letter]:
                 headers={**mail.headers, **each.headers},
                 categories=tuple(mail.categories),
                 custom_args={**mail.custom_args, **each.custom_args},
-                counts_clicks=mail.tracking_settings.click_tracking.enable,
-                counts_opens=mail.tracking_settings.open_tracking.enable,
+                tracks_clicks=mail.tracking_settings.click_tracking.enable,
+                tracks_opens=mail.tracking_settings.open_tracking.enable,
             )
 
 

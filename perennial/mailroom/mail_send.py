@@ -1,4 +1,4 @@
-"""The body of a v3 Mail Send, as SendGrid's OpenAPI description (`tsg_mail_v3`) has it."""
+"""The body of a v3 Mail Send, by SendGrid's OpenAPI description (`tsg_mail_v3`)."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -49,7 +49,7 @@ class Content(_Part):
 
 
 class Switch(BaseModel):
-    """A setting that is on or off; its other fields do not concern a mailbox."""
+    """A setting that is on or off; a mailbox ignores its other fields."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -57,7 +57,7 @@ class Switch(BaseModel):
 
 
 class MailSettings(BaseModel):
-    """The mail settings that a mailbox heeds."""
+    """The mail settings that a mailbox applies."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -65,7 +65,7 @@ class MailSettings(BaseModel):
 
 
 class TrackingSettings(BaseModel):
-    """The tracking settings that a mailbox heeds; both are on in a new SendGrid account."""
+    """The tracking settings that a mailbox applies; both are on in a new SendGrid account."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

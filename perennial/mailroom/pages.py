@@ -1,4 +1,4 @@
-"""The inbox: pages for a person, without a line of JavaScript."""
+"""The inbox: pages for a person, without JavaScript."""
 
 import re
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from perennial.mailroom.api import Number, named
 from perennial.mailroom.box import Mailbox
 from perennial.mailroom.events import SCANNER, Act
 from perennial.mailroom.letters import Link
-from perennial.mailroom.store import Happened, Kept
+from perennial.mailroom.store import LetterEvent, StoredLetter
 
 PAGE = 50
 VIEWS = ("mail", "text", "headers", "events")
@@ -34,9 +34,9 @@ ACTS: dict[str, tuple[str, Act]] = {
     "block": ("Blocked", Act(event="bounce", type="blocked")),
     "spam": ("Marked as spam", Act(event="spamreport")),
 }
-"""What a button does to a letter, and what is said of it."""
+"""The buttons: what each says when it was pressed, and what it does to the letter."""
 
-_DONE = {name: said for name, (said, _) in ACTS.items()} | {"scan": "A scanner followed every link at once"}
+_DONE = {name: words for name, (words, _) in ACTS.items()} | {"scan": "A scanner followed every link at once"}
 
 _BADGES = (
     ("spamreport", "spam", "bad"),
@@ -77,8 +77,8 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
     @router.get("/")
     async def inbox(q: str = "", to: str = "", before: Number | None = None, live: bool = False) -> Response:
         found = box.store.find(words=q, to=to, before=before, limit=PAGE + 1)
-        names = box.store.last_events([kept.seq for kept in found])
-        rows = [(kept, _badge(names[kept.seq]), _preview(kept)) for kept in found[:PAGE]]
+        names = box.store.last_events([stored.seq for stored in found])
+        rows = [(stored, _badge(names[stored.seq]), _preview(stored)) for stored in found[:PAGE]]
         older = found[PAGE - 1].seq if len(found) > PAGE else None
         faults, totals = box.script.listed(), box.store.totals()
         search = {"q": q, "to": to}
@@ -88,7 +88,7 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
 
     @router.get("/mail/{seq}")
     async def mail(seq: int, view: str = "mail", did: Annotated[str, Query(max_length=20)] = "") -> Response:
-        kept = named(box, str(seq))
+        stored = named(box, str(seq))
         events = box.store.events_of(seq)
         asked = box.store.asked_of(seq)
         shown = view if view in VIEWS else "mail"
@@ -96,7 +96,14 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
         story = sorted([*map(_story, events), *((at, what, "", None) for at, what in asked)], key=lambda line: line[0])
         names = {event.name for event in events}
         return page(
-            "mail.html", kept=kept, letter=kept.letter, view=shown, views=VIEWS, story=story, done=done, names=names
+            "mail.html",
+            stored=stored,
+            letter=stored.letter,
+            view=shown,
+            views=VIEWS,
+            story=story,
+            done=done,
+            names=names,
         )
 
     @router.get("/mail/{seq}/html")
@@ -109,30 +116,30 @@ def page_routes(box: Mailbox) -> APIRouter:  # noqa: C901 - a list of small rout
     @router.post("/mail/{seq}/acts")
     async def act(seq: int, request: Request) -> Response:
         if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
-            raise HTTPException(403, "another site may not press these buttons")
-        kept = named(box, str(seq))
+            raise HTTPException(403, "only this site may press these buttons")
+        stored = named(box, str(seq))
         form = parse_qs((await request.body()).decode("utf-8", "replace"))
         what, view = form.get("act", [""])[0], form.get("view", ["mail"])[0]
         if what == "unsubscribe":
-            await box.unsubscribe(kept)
+            await box.unsubscribe(stored)
         elif what == "scan":
-            box.happen(kept, *(_scan(link) for link in kept.letter.links))
+            box.happen(stored, *(_scan(link) for link in stored.letter.links))
         elif what in ACTS:
-            box.happen(kept, ACTS[what][1])
+            box.happen(stored, ACTS[what][1])
         else:
             raise HTTPException(400, f"no act {what!r}")
         return RedirectResponse(f"/mail/{seq}?view={view if view in VIEWS else 'mail'}&did={what}", 303)
 
     @router.get("/click/{seq}/{offset}")
     async def click(seq: int, offset: int, request: Request) -> Response:
-        kept = named(box, str(seq))
-        link = next((each for each in kept.letter.links if each.offset == offset), None)
+        stored = named(box, str(seq))
+        link = next((each for each in stored.letter.links if each.offset == offset), None)
         if link is None:
             raise HTTPException(404, "the mail has no such link")
         agent = request.headers.get("user-agent")
-        box.happen(kept, Act(event="click", url=link.url, url_offset=offset, useragent=agent))
+        box.happen(stored, Act(event="click", url=link.url, url_offset=offset, useragent=agent))
         if (urlsplit(link.url).hostname or "").endswith(_RESERVED):
-            return page("sample_link.html", kept=kept, url=link.url)
+            return page("sample_link.html", stored=stored, url=link.url)
         return RedirectResponse(link.url, 302)
 
     @router.get("/mailbox.css")
@@ -154,11 +161,11 @@ def _badge(names: set[str]) -> tuple[str, str]:
     return next(((word, tone) for name, word, tone in _BADGES if name in names), ("held", "plain"))
 
 
-def _preview(kept: Kept) -> str:
-    return " ".join(kept.letter.text.split())[:140]
+def _preview(stored: StoredLetter) -> str:
+    return " ".join(stored.letter.text.split())[:140]
 
 
-def _story(event: Happened) -> tuple[datetime, str, str, bool | None]:
+def _story(event: LetterEvent) -> tuple[datetime, str, str, bool | None]:
     body = event.body
     words = _SAYS.get(event.name, event.name)
     if event.name == "bounce" and body.get("type") == "blocked":

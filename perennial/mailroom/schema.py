@@ -1,4 +1,4 @@
-"""The tables of the mailbox, and the triggers by which what was accepted stays as it was."""
+"""The tables of the mailbox, and the triggers that keep what was accepted unchanged."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS requests (
@@ -48,14 +48,14 @@ _EMPTIED = {"requests": ("body",), "accepted": ("email", "subject")}
 
 
 def _append_only(table: str) -> str:
-    """No row goes and no column changes, but that the personal ones may become empty."""
-    kept = [f"NEW.{name} IS NOT OLD.{name}" for name in _STAYS[table]]
-    kept += [f"(NEW.{name} IS NOT OLD.{name} AND NEW.{name} <> '')" for name in _EMPTIED[table]]
-    said = "BEGIN SELECT RAISE(ABORT, 'what was accepted stays as it was'); END;"
+    """Triggers: no row is deleted and no column changes, except that personal ones may be emptied."""
+    changes = [f"NEW.{name} IS NOT OLD.{name}" for name in _STAYS[table]]
+    changes += [f"(NEW.{name} IS NOT OLD.{name} AND NEW.{name} <> '')" for name in _EMPTIED[table]]
+    refuse = "BEGIN SELECT RAISE(ABORT, 'what was accepted stays as it was'); END;"
     return f"""
 DROP TRIGGER IF EXISTS {table}_no_update;
-CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN {" OR ".join(kept)} {said}
-CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table} {said}
+CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} WHEN {" OR ".join(changes)} {refuse}
+CREATE TRIGGER IF NOT EXISTS {table}_no_delete BEFORE DELETE ON {table} {refuse}
 """
 
 

@@ -16,31 +16,31 @@ from perennial.mailroom.box import Mailbox
 from perennial.mailroom.drop import drop
 from perennial.mailroom.faults import Fault
 from perennial.mailroom.mail_send import MailSend
-from perennial.mailroom.validation import Complaint, read_mail_send
+from perennial.mailroom.validation import ErrorEntry, read_mail_send
 
 LARGEST = 30 * 1024 * 1024
 AT_HEADER = "X-Perennial-At"
 
-_TOO_MANY = Complaint("too many requests")
-_WRONG_KEY = Complaint("The provided authorization grant is invalid, expired, or revoked")
-_NO_KEY = Complaint("Permission denied, wrong credentials")
-_FORBIDDEN = Complaint("access forbidden")
-_QUOTA = Complaint("Maximum credits exceeded")
-_BROKEN = Complaint("internal server error")
-_TOO_LARGE = Complaint("content too large")
-_WRONG_TYPE = Complaint("Content-Type should be application/json.")
+_TOO_MANY = ErrorEntry("too many requests")
+_WRONG_KEY = ErrorEntry("The provided authorization grant is invalid, expired, or revoked")
+_NO_KEY = ErrorEntry("Permission denied, wrong credentials")
+_FORBIDDEN = ErrorEntry("access forbidden")
+_QUOTA = ErrorEntry("Maximum credits exceeded")
+_BROKEN = ErrorEntry("internal server error")
+_TOO_LARGE = ErrorEntry("content too large")
+_WRONG_TYPE = ErrorEntry("Content-Type should be application/json.")
 
 
 @dataclass
 class RateLimit:
-    """So many requests a minute, counted as SendGrid does, by windows."""
+    """`a_minute` requests a minute, counted by windows, as SendGrid does."""
 
     a_minute: int
     _window: int = 0
     _taken: int = 0
 
     def take(self) -> tuple[bool, dict[str, str]]:
-        """Whether one more fits into this minute, and the headers that say how many still do."""
+        """Count a request: whether it fits into this minute, and the headers that say how many still do."""
         window = int(time.time()) // 60
         if window != self._window:
             self._window, self._taken = window, 0
@@ -48,7 +48,7 @@ class RateLimit:
         return self._taken <= self.a_minute, self._headers(max(self.a_minute - self._taken, 0), (window + 1) * 60)
 
     def exhausted(self, seconds: float) -> dict[str, str]:
-        """The headers of a 429 that ends in so many seconds."""
+        """The headers of a 429 that ends in a number of seconds."""
         return self._headers(0, int(time.time() + seconds))
 
     def _headers(self, remaining: int, reset: int) -> dict[str, str]:
@@ -60,7 +60,7 @@ class RateLimit:
 
 
 def send_routes(box: Mailbox, limit: RateLimit, api_key: str | None) -> APIRouter:
-    """The route. Any bearer key will do unless one is given."""
+    """The route. It takes any bearer key unless one is given."""
     router = APIRouter()
 
     @router.post("/v3/mail/send")
@@ -91,12 +91,12 @@ def send_routes(box: Mailbox, limit: RateLimit, api_key: str | None) -> APIRoute
     return router
 
 
-def refused(status: int, complaints: Sequence[Complaint], headers: dict[str, str] | None = None) -> JSONResponse:
+def refused(status: int, errors: Sequence[ErrorEntry], headers: dict[str, str] | None = None) -> JSONResponse:
     """SendGrid's body of an error."""
-    return JSONResponse({"errors": [each.as_json() for each in complaints]}, status, headers)
+    return JSONResponse({"errors": [each.as_json() for each in errors]}, status, headers)
 
 
-def _denied(request: Request, api_key: str | None) -> Complaint | None:
+def _denied(request: Request, api_key: str | None) -> ErrorEntry | None:
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not given.strip():
         return _NO_KEY
@@ -109,7 +109,7 @@ async def _read(request: Request, box: Mailbox) -> MailSend | Response:
     body, size = bytearray(), 0
     async for chunk in request.stream():
         size += len(chunk)
-        # Read to the end all the same: a sender that is still writing would not see the answer.
+        # Read to the end anyway: a sender that is still writing would not see the answer.
         if size <= LARGEST:
             body += chunk
     if size > LARGEST:
@@ -130,7 +130,7 @@ def _at(request: Request, box: Mailbox) -> datetime:
 async def _before(  # noqa: PLR0911 - one return an answer
     fault: Fault, request: Request, limit: RateLimit
 ) -> Response | None:
-    """What a fault answers instead of taking the mail."""
+    """What a fault answers instead of taking the mail; None if it strikes later."""
     match fault.kind:
         case "rate_limited":
             return refused(429, [_TOO_MANY], limit.exhausted(fault.seconds))
@@ -152,13 +152,13 @@ async def _before(  # noqa: PLR0911 - one return an answer
 
 
 async def _after(fault: Fault, request: Request) -> Response | None:
-    """What a fault answers after the mail was taken."""
+    """What a fault answers after the mail was taken; None for the usual answer."""
     if fault.kind == "error_after":
         return refused(500, [_BROKEN])
     if fault.kind == "drop_after":
         return await drop(request)
     with suppress(TimeoutError):
         async with asyncio.timeout(fault.seconds):
-            while not await request.is_disconnected():  # noqa: ASYNC110 - whoever gave up needs no answer
+            while not await request.is_disconnected():  # noqa: ASYNC110 - a sender that gave up needs no answer
                 await asyncio.sleep(0.05)
     return None

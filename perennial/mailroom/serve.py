@@ -1,4 +1,4 @@
-"""Running the mailbox: one process a data folder, on one port, until SIGINT or SIGTERM."""
+"""Run the mailbox: one process for a data folder, on one port, until SIGINT or SIGTERM."""
 
 import asyncio
 import fcntl
@@ -15,10 +15,10 @@ import uvicorn
 
 from nurture.errors import InputError, SettingsError
 from nurture.timing.clock import Clock
-from perennial.mailroom.app import LOOPBACK, Door, mailbox_app
+from perennial.mailroom.app import LOOPBACK, Access, mailbox_app
 from perennial.mailroom.box import Mailbox
-from perennial.mailroom.drop import Droppable
-from perennial.mailroom.faults import Fault, Script
+from perennial.mailroom.drop import KeepTransport
+from perennial.mailroom.faults import Fault, FaultScript
 from perennial.mailroom.store import Store
 from perennial.mailroom.webhook import Manners, Signer, Webhook
 
@@ -28,7 +28,7 @@ LOCK = "mailbox.lock"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a mailbox is run. Port 0 is any free one; a `holds` mailbox leaves delivery to a person."""
+    """How to run a mailbox. Port 0 is any free one; with `holds` a person decides on each delivery."""
 
     data_dir: Path
     host: str = "127.0.0.1"
@@ -43,7 +43,7 @@ class Options:
 
 
 def running_mailbox(data_dir: Path) -> str | None:
-    """The address of the mailbox that runs on this folder; None if none does."""
+    """The URL of the mailbox that runs on this folder; None if none does."""
     try:
         with (data_dir / LOCK).open() as lock:
             try:
@@ -56,9 +56,9 @@ def running_mailbox(data_dir: Path) -> str | None:
 
 
 async def serve(options: Options, ready: Callable[[str], None]) -> None:
-    """Serve until a signal; `ready` gets the address once it answers. Raises SettingsError, InputError."""
+    """Serve until a signal; call `ready` with the URL once it answers. Raises SettingsError, InputError."""
     if any(fault.kind == "refuse" for fault in options.faults):
-        raise InputError("a refusal begins at once; tell it to a mailbox that runs")
+        raise InputError("the fault `refuse` begins at once; set it on a running mailbox")
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,7 +74,7 @@ async def serve(options: Options, ready: Callable[[str], None]) -> None:
 async def _serve(options: Options, listener: socket.socket, stopping: asyncio.Event, ready: Callable[[], None]) -> None:
     store = Store(options.data_dir)
     webhook = Webhook(store, Signer(store), options.webhook_url, options.manners)
-    script = Script()
+    script = FaultScript()
     for fault in options.faults:
         script.add(fault)
     box = Mailbox(store, webhook, script, options.clock, options.holds)
@@ -82,7 +82,7 @@ async def _serve(options: Options, listener: socket.socket, stopping: asyncio.Ev
     hosts = LOOPBACK if options.host in {"127.0.0.1", "::1", "localhost"} else ("*",)
     caller = asyncio.create_task(webhook.run())
     try:
-        await _Front(options, box, Door(options.api_key, options.a_minute, hosts), stopping).run(listener, ready)
+        await _Server(options, box, Access(options.api_key, options.a_minute, hosts), stopping).run(listener, ready)
     finally:
         caller.cancel()
         with suppress(asyncio.CancelledError):
@@ -90,32 +90,32 @@ async def _serve(options: Options, listener: socket.socket, stopping: asyncio.Ev
         store.close()
 
 
-class _Front:
-    """The web server, which closes its port for a while when a fault says so."""
+class _Server:
+    """The web server; it closes its port for a while when a fault says so."""
 
-    def __init__(self, options: Options, box: Mailbox, door: Door, stopping: asyncio.Event) -> None:
+    def __init__(self, options: Options, box: Mailbox, access: Access, stopping: asyncio.Event) -> None:
         self._host = options.host
         self._stopping = stopping
         self._away = 0.0
         self._server: uvicorn.Server | None = None
-        app = mailbox_app(box, door, self._refuse)
+        app = mailbox_app(box, access, self._refuse)
         self._config = uvicorn.Config(
-            Droppable(app), lifespan="off", log_level="warning", access_log=False, timeout_graceful_shutdown=1
+            KeepTransport(app), lifespan="off", log_level="warning", access_log=False, timeout_graceful_shutdown=1
         )
 
     async def run(self, listener: socket.socket, ready: Callable[[], None]) -> None:
         port = int(listener.getsockname()[1])
-        said = False
+        announced = False
         while True:
             self._server = server = uvicorn.Server(self._config)
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has a flag, and no event
                 await asyncio.sleep(0.01)
-            if not said:
+            if not announced:
                 ready()
-                said = True
+                announced = True
             await serving
-            # Either a signal ended the server or a fault did.
+            # A signal or a fault ended the server.
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._away):
                     await self._stopping.wait()
@@ -139,14 +139,14 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except (OSError, OverflowError) as error:
         listener.close()
-        said = getattr(error, "strerror", None) or str(error)
-        raise SettingsError(f"the mailbox cannot listen on {host}:{port}: {said}; give another --port") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SettingsError(f"the mailbox cannot listen on {host}:{port}: {reason}; give another --port") from None
     return listener
 
 
 @contextmanager
 def _locked(data_dir: Path) -> Iterator[Callable[[str], None]]:
-    """Hold the folder; gives what writes the mailbox's address beside it."""
+    """Lock the folder, and yield a function that records the mailbox's URL there."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         lock = (data_dir / LOCK).open("a+")

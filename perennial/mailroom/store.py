@@ -1,7 +1,7 @@
-"""What the mailbox keeps, in one SQLite file: the requests, the accepted letters, what happened to them.
+"""The mailbox's file, SQLite: the requests, the accepted letters, what happened to them.
 
-`accepted` is the record that tests judge by: a row for each letter, committed before the request is answered,
-numbered without gaps, and by triggers neither changed nor removed; only what is personal in it can be emptied.
+`accepted` is the record that tests judge by: a row for each letter, committed before the request is answered, numbered
+without gaps. Triggers let nobody change or delete a row; only personal columns can be emptied.
 """
 
 import json
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from perennial.mailroom.events import Stamp
+from perennial.mailroom.events import MessageIds
 from perennial.mailroom.letters import Letter, letters
 from perennial.mailroom.mail_send import MailSend
 from perennial.mailroom.schema import SCHEMA
@@ -22,11 +22,11 @@ FILE = "mailbox.db"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A letter in the mailbox. `at` is the journeys' time of it; `answer` says how the request was answered."""
+class StoredLetter:
+    """A letter in the mailbox. `at` is its time for the journeys; `answer` says how its request was answered."""
 
     seq: int
-    stamp: Stamp
+    ids: MessageIds
     at: datetime
     real: datetime
     answer: str
@@ -34,8 +34,8 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
-    """An event of a letter. `told` says whether the webhook took it."""
+class LetterEvent:
+    """An event of a letter; `told` once the webhook's receiver took it."""
 
     seq: int
     name: str
@@ -73,31 +73,31 @@ class Store:
         self._db.execute("COMMIT")
 
     def keep(self, name: str, value: str) -> str:
-        """Keep a value unless there is one; the one that is kept."""
+        """Store a value under a name that has none; the value of that name."""
         self._db.execute("INSERT INTO kept VALUES (?, ?) ON CONFLICT DO NOTHING", (name, value))
         return str(self._db.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()[0])
 
-    def accept(self, mail: MailSend, message_id: str, at: datetime, answer: str) -> list[Kept]:
+    def accept(self, mail: MailSend, message_id: str, at: datetime, answer: str) -> list[StoredLetter]:
         """Commit a request and its letters."""
         real = datetime.now(UTC)
-        kept = []
+        stored = []
         with self._transaction():
             body = mail.model_dump_json(by_alias=True, exclude_unset=True)
             row = (message_id, at.isoformat(), real.isoformat(), answer, body)
             self._db.execute("INSERT INTO requests VALUES (?, ?, ?, ?, ?)", row)
             for number, letter in enumerate(letters(mail)):
-                stamp = Stamp(message_id, f"{message_id}.filter0001.16648.5515E0B88.{number}")
-                row_of = (message_id, number, stamp.sg_message_id, letter.touch_id, letter.to.lower(), letter.subject)
+                ids = MessageIds(message_id, f"{message_id}.filter0001.16648.5515E0B88.{number}")
+                row_of = (message_id, number, ids.sg_message_id, letter.touch_id, letter.to.lower(), letter.subject)
                 seq = self._db.execute(
                     "INSERT INTO accepted (message_id, number, sg_message_id, touch_id, email, subject)"
                     " VALUES (?, ?, ?, ?, ?, ?)",
                     row_of,
                 ).lastrowid
-                kept.append(Kept(int(seq or 0), stamp, at, real, answer, letter))
-        return kept
+                stored.append(StoredLetter(int(seq or 0), ids, at, real, answer, letter))
+        return stored
 
     def accepted(self, after: int, limit: int, touch_id: str | None) -> list[dict[str, Any]]:
-        """The record, in its order."""
+        """Accepted letters after a number, in order."""
         rows = self._db.execute(
             "SELECT seq, touch_id, email, sg_message_id, message_id, at, real, answer"
             " FROM accepted JOIN requests USING (message_id)"
@@ -114,8 +114,8 @@ class Store:
         ).fetchone()
         return dict(row)
 
-    def find(self, *, words: str = "", to: str = "", before: int | None = None, limit: int = 50) -> list[Kept]:
-        """The newest letters first; `words` may stand in address, subject or body."""
+    def find(self, *, words: str = "", to: str = "", before: int | None = None, limit: int = 50) -> list[StoredLetter]:
+        """The newest letters first; `words` are searched in address, subject and body."""
         like = "%" + words.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
         rows = self._db.execute(
             "SELECT seq FROM accepted JOIN requests USING (message_id)"
@@ -124,10 +124,10 @@ class Store:
             " OR body LIKE :like ESCAPE '\\') ORDER BY seq DESC LIMIT :limit",
             {"before": before, "to": to.strip().lower(), "like": like, "limit": limit},
         )
-        return [kept for row in rows.fetchall() if (kept := self.letter(row["seq"]))]
+        return [stored for row in rows.fetchall() if (stored := self.letter(row["seq"]))]
 
-    def letter(self, seq: int) -> Kept | None:
-        """A letter by its number; None also for a forgotten one."""
+    def letter(self, seq: int) -> StoredLetter | None:
+        """The letter with this number; None if there is none, or it was forgotten."""
         row = self._db.execute(
             "SELECT seq, number, message_id, sg_message_id, at, real, answer, body"
             " FROM accepted JOIN requests USING (message_id) WHERE seq = ? AND body <> ''",
@@ -137,10 +137,12 @@ class Store:
             return None
         letter = list(letters(MailSend.model_validate_json(row["body"])))[row["number"]]
         at, real = datetime.fromisoformat(row["at"]), datetime.fromisoformat(row["real"])
-        return Kept(row["seq"], Stamp(row["message_id"], row["sg_message_id"]), at, real, row["answer"], letter)
+        return StoredLetter(
+            row["seq"], MessageIds(row["message_id"], row["sg_message_id"]), at, real, row["answer"], letter
+        )
 
     def number_of(self, name: str) -> int | None:
-        """The letter of this number, `sg_message_id`, `X-Message-Id` or touch; the last of several."""
+        """The number of the letter with this number, `sg_message_id`, `X-Message-Id` or touch; of several, the last."""
         row = self._db.execute(
             "SELECT max(seq) FROM accepted WHERE sg_message_id = :name OR message_id = :name"
             " OR (touch_id = :name AND touch_id <> '') OR seq = :number",
@@ -149,7 +151,7 @@ class Store:
         return None if row[0] is None else int(row[0])
 
     def happen(self, seq: int, bodies: Sequence[tuple[dict[str, Any], datetime]], *, told: bool) -> None:
-        """Commit events of a letter. `told` at once where no webhook is called."""
+        """Commit events of a letter, as `told` if there is no webhook to call."""
         with self._transaction():
             self._db.executemany(
                 "INSERT INTO events (letter, name, at, body, told) VALUES (?, ?, ?, ?, ?)",
@@ -157,10 +159,10 @@ class Store:
             )
 
     def forget(self, addresses: Sequence[str], touches: Sequence[str]) -> int:
-        """Empty every letter to these addresses, or to those that letters of these touches went to; how many.
+        """Empty every letter to these addresses, and to those that these touches were sent to; how many.
 
-        That they were accepted stays, with their times and touches. A request is emptied whole, whoever else it names.
-        Events that the webhook was not told yet go too.
+        The record that they were accepted stays, with times and touches. A request is emptied whole, whomever else it
+        names. Events that the webhook has yet to send are deleted too.
         """
         names = {"addresses": json.dumps([each.lower() for each in addresses]), "touches": json.dumps(list(touches))}
         with self._transaction():
@@ -177,21 +179,21 @@ class Store:
             self._db.executemany(
                 "UPDATE requests SET body = '' WHERE message_id = ?", [(row["message_id"],) for row in rows]
             )
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # what was written before is in that file too
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the write-ahead log still has the old text
         return len(rows)
 
-    def eventless(self) -> list[Kept]:
-        """Letters to which nothing happened yet: the mailbox was killed right after it accepted them."""
+    def eventless(self) -> list[StoredLetter]:
+        """Letters without an event: the mailbox was killed right after it accepted them."""
         rows = self._db.execute("SELECT seq FROM accepted WHERE seq NOT IN (SELECT letter FROM events) ORDER BY seq")
-        return [kept for row in rows.fetchall() if (kept := self.letter(row["seq"]))]
+        return [stored for row in rows.fetchall() if (stored := self.letter(row["seq"]))]
 
-    def events_of(self, seq: int) -> list[Happened]:
-        """A letter's events, as they came."""
+    def events_of(self, seq: int) -> list[LetterEvent]:
+        """A letter's events, in order."""
         rows = self._db.execute("SELECT * FROM events WHERE letter = ? ORDER BY seq", (seq,))
-        return [_happened(row) for row in rows]
+        return [_event_of(row) for row in rows]
 
     def last_events(self, seqs: Sequence[int]) -> dict[int, set[str]]:
-        """The names of the events that happened to each of these letters."""
+        """The names of each letter's events."""
         rows = self._db.execute(
             "SELECT letter, name FROM events WHERE letter IN (SELECT value FROM json_each(?))",
             (json.dumps(list(seqs)),),
@@ -202,7 +204,7 @@ class Store:
         return found
 
     def shuts_out(self, email: str) -> str | None:
-        """Why SendGrid drops mail to an address by its own lists; None if it does not."""
+        """Why SendGrid's own lists drop mail to an address; None if they do not."""
         rows = self._db.execute(
             "SELECT body FROM events JOIN accepted ON accepted.seq = events.letter"
             " WHERE email = ? AND name IN ('bounce', 'spamreport', 'unsubscribe') ORDER BY events.seq",
@@ -215,34 +217,34 @@ class Store:
                 return reason
         return None
 
-    def untold(self, now: float, limit: int) -> list[Happened]:
-        """Events that the webhook has yet to take and that are due (seconds of the real clock)."""
+    def untold(self, now: float, limit: int) -> list[LetterEvent]:
+        """Events that the webhook has yet to send, and that are due; `now` in seconds of the real clock."""
         rows = self._db.execute("SELECT * FROM events WHERE told = 0 AND due <= ? ORDER BY seq LIMIT ?", (now, limit))
-        return [_happened(row) for row in rows]
+        return [_event_of(row) for row in rows]
 
     def waiting(self) -> tuple[int, float | None]:
-        """How many events the webhook has yet to take, and when the first is due."""
+        """How many events the webhook has yet to send, and when the first is due."""
         row = self._db.execute("SELECT count(*), min(due) FROM events WHERE told = 0").fetchone()
         return int(row[0]), row[1]
 
     def told(self, seqs: Sequence[int]) -> None:
-        """The webhook took these."""
+        """Mark events as taken by the webhook's receiver."""
         with self._transaction():
             self._db.executemany("UPDATE events SET told = 1 WHERE seq = ?", [(seq,) for seq in seqs])
 
     def put_off(self, seqs: Sequence[int], due: float) -> None:
-        """The webhook did not take these; they are due again later."""
+        """Count a failed try of these events, and make them due at a later time."""
         with self._transaction():
             self._db.executemany(
                 "UPDATE events SET tries = tries + 1, due = ? WHERE seq = ?", [(due, seq) for seq in seqs]
             )
 
     def ask(self, seq: int, at: datetime, what: str) -> None:
-        """Note what a person did with a letter that is no event of SendGrid's."""
+        """Record what a person did with a letter that is no event of SendGrid's."""
         self._db.execute("INSERT INTO asked (letter, at, what) VALUES (?, ?, ?)", (seq, at.isoformat(), what))
 
     def asked_of(self, seq: int) -> list[tuple[datetime, str]]:
-        """What a person did with a letter, besides."""
+        """What a person did with a letter that is no event of SendGrid's, in order."""
         rows = self._db.execute("SELECT at, what FROM asked WHERE letter = ? ORDER BY seq", (seq,))
         return [(datetime.fromisoformat(row["at"]), row["what"]) for row in rows]
 
@@ -254,6 +256,6 @@ _DROPS = {
 }
 
 
-def _happened(row: sqlite3.Row) -> Happened:
+def _event_of(row: sqlite3.Row) -> LetterEvent:
     at = datetime.fromisoformat(row["at"])
-    return Happened(row["seq"], row["name"], at, json.loads(row["body"]), row["tries"], bool(row["told"]))
+    return LetterEvent(row["seq"], row["name"], at, json.loads(row["body"]), row["tries"], bool(row["told"]))

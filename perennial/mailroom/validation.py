@@ -39,7 +39,7 @@ HELP = "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html#messa
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
+class ErrorEntry:
     """One entry of SendGrid's `errors`."""
 
     message: str
@@ -51,17 +51,17 @@ class Complaint:
         return {"message": self.message, "field": self.field, "help": self.help}
 
 
-def read_mail_send(body: bytes, now: datetime) -> MailSend | list[Complaint]:
-    """The request, or why SendGrid would answer 400, at the given moment."""
+def read_mail_send(body: bytes, now: datetime) -> MailSend | list[ErrorEntry]:
+    """The request; or, if SendGrid would answer 400 at this moment, its errors."""
     try:
         given = from_json(body, allow_inf_nan=False)
     except ValueError:
-        return [Complaint("Bad Request")]
+        return [ErrorEntry("Bad Request")]
     try:
         mail = MailSend.model_validate(given)
     except ValidationError as error:
-        return [_complaint(each) for each in error.errors(include_url=False)]
-    return list(_complaints(mail, now)) or mail
+        return [_error_entry(each) for each in error.errors(include_url=False)]
+    return list(_rule_errors(mail, now)) or mail
 
 
 _INSTEAD = {
@@ -88,7 +88,7 @@ _TYPES = {
 _JSON = {str: "string", int: "integer", bool: "boolean", float: "number", list: "array", dict: "object"}
 
 
-def _complaint(error: ErrorDetails) -> Complaint:
+def _error_entry(error: ErrorDetails) -> ErrorEntry:
     field = ".".join(map(str, error["loc"]))
     last = str(error["loc"][-1]) if error["loc"] else ""
     match error["type"]:
@@ -111,7 +111,7 @@ def _complaint(error: ErrorDetails) -> Complaint:
             message = f"Invalid type. Expected: {_TYPES[kind]}, given: {given}."
         case _:
             message = error["msg"]
-    return Complaint(message, field or None, _help(field))
+    return ErrorEntry(message, field or None, _help(field))
 
 
 def _help(field: str) -> str | None:
@@ -119,26 +119,26 @@ def _help(field: str) -> str | None:
     return HELP + named if named else None
 
 
-def _complaints(mail: MailSend, now: datetime) -> Iterator[Complaint]:
+def _rule_errors(mail: MailSend, now: datetime) -> Iterator[ErrorEntry]:
     yield from _about_addresses(mail)
     yield from _about_content(mail)
     for field, headers in _each(mail, "headers"):
         for name in sorted(set(map(str.lower, headers)) & RESERVED_HEADERS):
-            yield Complaint(f"The header {name} is reserved and may not be overridden.", field, _help(field))
+            yield ErrorEntry(f"The header {name} is reserved and may not be overridden.", field, _help(field))
     arguments = dict(_each(mail, "custom_args"))
     for field, given in arguments.items():
         # A personalization's arguments join the message's own, and the sum counts.
         size = len(json.dumps({**mail.custom_args, **given}, ensure_ascii=False).encode())
         if size > LARGEST_ARGUMENTS:
-            said = (
+            message = (
                 f"Custom arguments must not exceed {LARGEST_ARGUMENTS} bytes in total. You have provided {size} bytes."
             )
-            yield Complaint(said, field, _help(field))
+            yield ErrorEntry(message, field, _help(field))
     if len(set(mail.categories)) < len(mail.categories):
-        yield Complaint("Categories must be unique.", "categories", _help("categories"))
+        yield ErrorEntry("Categories must be unique.", "categories", _help("categories"))
     for field, moment in _each(mail, "send_at"):
         if moment > (now + FURTHEST).timestamp():
-            yield Complaint("You can not schedule an email more than 72 hours in advance.", field, _help(field))
+            yield ErrorEntry("You can not schedule an email more than 72 hours in advance.", field, _help(field))
 
 
 def _each(mail: MailSend, name: str) -> Iterator[tuple[str, Any]]:
@@ -150,15 +150,15 @@ def _each(mail: MailSend, name: str) -> Iterator[tuple[str, Any]]:
             yield f"personalizations.{number}.{name}", value
 
 
-def _about_addresses(mail: MailSend) -> Iterator[Complaint]:
+def _about_addresses(mail: MailSend) -> Iterator[ErrorEntry]:
     if not _valid(mail.sender):
-        yield Complaint("The from email does not contain a valid address.", "from.email", _help("from"))
+        yield ErrorEntry("The from email does not contain a valid address.", "from.email", _help("from"))
     if mail.reply_to is not None and mail.reply_to_list:
-        said = "You may use either the reply_to parameter or the reply_to_list parameter, but not both."
-        yield Complaint(said, "reply_to", _help("reply_to"))
+        message = "You may use either the reply_to parameter or the reply_to_list parameter, but not both."
+        yield ErrorEntry(message, "reply_to", _help("reply_to"))
     replies: Sequence[Address] = [*([mail.reply_to] if mail.reply_to else []), *mail.reply_to_list]
     if not all(map(_valid, replies)):
-        yield Complaint("The reply_to email does not contain a valid address.", "reply_to.email", _help("reply_to"))
+        yield ErrorEntry("The reply_to email does not contain a valid address.", "reply_to.email", _help("reply_to"))
     total = 0
     for number, personalization in enumerate(mail.personalizations):
         seen: set[str] = set()
@@ -167,18 +167,18 @@ def _about_addresses(mail: MailSend) -> Iterator[Complaint]:
             field = f"personalizations.{number}.{place}"
             if not _valid(address):
                 where = f"{field}.email"
-                yield Complaint("Does not contain a valid address.", where, _help(where))
+                yield ErrorEntry("Does not contain a valid address.", where, _help(where))
             elif address.email.lower() in seen:
-                said = (
+                message = (
                     "Each email address in the personalization block should be unique between to, cc, and bcc. "
                     f"We found the first duplicate instance of [{address.email}] in the {field.rpartition('.')[0]} "
                     "field."
                 )
-                yield Complaint(said, f"personalizations.{number}", _help("personalizations"))
+                yield ErrorEntry(message, f"personalizations.{number}", _help("personalizations"))
             seen.add(address.email.lower())
     if total > MOST_RECIPIENTS:
-        said = f"There is a limit of {MOST_RECIPIENTS} total recipients (to + cc + bcc) per request."
-        yield Complaint(said, "personalizations", _help("personalizations"))
+        message = f"There is a limit of {MOST_RECIPIENTS} total recipients (to + cc + bcc) per request."
+        yield ErrorEntry(message, "personalizations", _help("personalizations"))
 
 
 def _valid(address: Address) -> bool:
@@ -188,31 +188,31 @@ def _valid(address: Address) -> bool:
     try:
         validate_email(address.email, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        # Names reserved for documentation are refused by that library, and are what a mailbox is for.
+        # The library refuses names reserved for documentation, which a mailbox is for.
         return bool(
             re.fullmatch(r"[^\s@,;<>()\[\]\"]+@([a-z0-9-]+\.)+(example|invalid|localhost)", address.email.lower())
         )
     return True
 
 
-def _about_content(mail: MailSend) -> Iterator[Complaint]:
+def _about_content(mail: MailSend) -> Iterator[ErrorEntry]:
     if mail.template_id is None and not (mail.subject or all(each.subject for each in mail.personalizations)):
-        said = (
+        message = (
             "The subject is required. You can get around this requirement if you use a template with a subject defined "
             "or if every personalization has a subject defined."
         )
-        yield Complaint(said, "subject", _help("subject"))
+        yield ErrorEntry(message, "subject", _help("subject"))
     if mail.template_id is None and not mail.content:
-        said = (
+        message = (
             "Unless a valid template_id is provided, the content parameter is required. There must be at least one "
             "defined content block. We typically suggest both text/plain and text/html blocks are included, but only "
             "one block is required."
         )
-        yield Complaint(said, "content", _help("content"))
+        yield ErrorEntry(message, "content", _help("content"))
     kinds = [part.type.lower().partition(";")[0].strip() for part in mail.content]
     if kinds != sorted(kinds, key=lambda kind: {"text/plain": 0, "text/html": 1}.get(kind, 2)):
-        said = "If present, text/plain must be first, followed by text/html, followed by any other content."
-        yield Complaint(said, "content", _help("content"))
+        message = "If present, text/plain must be first, followed by text/html, followed by any other content."
+        yield ErrorEntry(message, "content", _help("content"))
     for kind in ("text/plain", "text/html"):
         if kinds.count(kind) > 1:
-            yield Complaint(f"If present, {kind} may only be provided once.", "content", _help("content"))
+            yield ErrorEntry(f"If present, {kind} may only be provided once.", "content", _help("content"))
