@@ -66,7 +66,7 @@ class Mailbox:
         self.happen(stored, *acts)
 
     def happen(self, stored: StoredLetter, *acts: Act) -> list[dict[str, Any]]:
-        """Let things happen to a letter: store their events, wake the webhook. Raises InputError for an unknown link."""
+        """Let things happen to a letter: store their events, wake the webhook. InputError for an unknown link."""
         bodies = []
         for act in acts:
             at = act.at or self.time_of(stored)
