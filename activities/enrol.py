@@ -35,7 +35,7 @@ class EnrolActivity:
                 ours = await session.scalar(
                     select(Enrolment.id).where(
                         Enrolment.lead_id == order.lead_id,
-                        Enrolment.track == step.track,
+                        Enrolment.track.in_(self.enroller.tracks[step.track].names),
                         Enrolment.cause == cause,
                         Enrolment.started_at >= order.now,
                     )

@@ -64,6 +64,11 @@ class Track:
         """The function's docstring: what the track does, in one paragraph."""
         return inspect.getdoc(self.function) or ""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name, and those it had before it was renamed."""
+        return (self.name,)
+
 
 def track(
     name: str,
@@ -145,10 +150,6 @@ class Registry(Mapping[str, Track]):
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(self._tracks) or 'none'}"
             raise NotFoundError(f"no track called {name!r}{hint}") from None
 
-    def names_of(self, name: str) -> tuple[str, ...]:
-        """All names of a track, the present one first, by any of them. Raises NotFoundError."""
-        return (self[name].name,)
-
     def __contains__(self, name: object) -> bool:
         return name in self._tracks
 
@@ -157,6 +158,10 @@ class Registry(Mapping[str, Track]):
 
     def __len__(self) -> int:
         return len(self._tracks)
+
+    def current(self, name: str) -> str:
+        """The present name of a track, by one that it has or had; one that no track has or had, as it is."""
+        return self[name].name if name in self else name
 
 
 def load_tracks(package: str) -> Registry:

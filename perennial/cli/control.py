@@ -137,7 +137,7 @@ async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str
 
 async def _journeys(inst: ConnectedInstallation, lead: str | None, track: str | None) -> list[RunningJourney]:
     """The running journeys that are meant. Raises RefusedError if the lead has none."""
-    tracks = () if track is None else (inst.tracks[track].name,)
+    tracks = () if track is None else inst.tracks[track].names
     async with inst.database.reading() as session:
         lead_id = None if lead is None else (await require_lead(session, lead)).id
         found = await running_journeys(session, lead_id=lead_id, tracks=tracks)

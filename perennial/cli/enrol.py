@@ -63,9 +63,9 @@ async def _enrol_one(track: str, name: str) -> str:
 
 async def _enrol_many(track: str, where: str | None, rate: float | None) -> Counter[str]:
     async with connected() as inst:
-        name = inst.tracks[track].name
+        name, names = inst.tracks[track].name, inst.tracks[track].names
         async with inst.database.reading() as session:
-            left = [each.lead_id for each in await inst.enroller.unfinished(session) if each.track == name]
+            left = [each.lead_id for each in await inst.enroller.unfinished(session) if each.track in names]
             found = await select_leads(session, where)
         before = set(left)
 

@@ -177,7 +177,9 @@ async def _merge(keep: str, lose: str) -> Merged:
         async with inst.database.reading() as session:
             kept_id, lost_id = (await require_lead(session, keep)).id, await _own_id(session, lose)
         at: datetime = inst.now()
-        return await merge_and_tell(inst.database, inst.client, kept_id, lost_id, at=at, model=inst.scoring)
+        return await merge_and_tell(
+            inst.database, inst.client, kept_id, lost_id, at=at, model=inst.scoring, tracks=inst.tracks
+        )
 
 
 async def _own_id(session: AsyncSession, name: str) -> str:

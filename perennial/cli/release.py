@@ -95,7 +95,7 @@ async def _found(
     inst: ConnectedInstallation, lead: str | None, track: str | None, place: str | None
 ) -> Sequence[HeldJourney]:
     """The held journeys that are meant: one of the lead, or all of the track that stood at one place."""
-    names = () if track is None else inst.tracks.names_of(track)
+    names = () if track is None else inst.tracks[track].names
     async with inst.database.reading() as session:
         lead_id = None if lead is None else (await require_lead(session, lead)).id
         found = await held_journeys(session, tracks=names, lead_id=lead_id)

@@ -126,7 +126,7 @@ async def _from_installation(name: str, track: str | None, programme: Programme)
         async with inst.database.reading() as session:
             lead = await require_lead(session, name)
             stays = await enrolments_of(session, lead.id)
-            stay = next((each for each in stays if wanted in {None, each.track}), None)
+            stay = next((each for each in stays if wanted in {None, tracks.current(each.track)}), None)
             if stay is None:
                 was = ", ".join(sorted({each.track for each in stays})) or "no track"
                 raise NotFoundError(f"{name} has no journey{f' on {wanted}' if wanted else ''}; it has been on {was}")
@@ -145,7 +145,7 @@ async def _from_installation(name: str, track: str | None, programme: Programme)
     else:
         raise NotFoundError(f"{name} has no journal on {stay.track} yet: it waits for a worker (`starter.py worker`)")
     return Source(
-        track=stay.track,
+        track=tracks.current(stay.track),
         origin=origin,
         journal=journal,
         retraced=retrace(tracks[stay.track], decisions, catalogue),

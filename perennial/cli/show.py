@@ -1,5 +1,6 @@
 """`show`: a lead's whole story, from the database, so Temporal may be away."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -10,6 +11,7 @@ from rich.markup import escape
 
 from nurture.bench.what_if import Upcoming, upcoming
 from nurture.journey.journal import Journal
+from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run
@@ -120,7 +122,7 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
         async with inst.database.reading() as session:
             lead = await require_lead(session, name)
             now = inst.now()
-            story = await story_of(session, lead, DEFAULT_MODEL, now)
+            story = _with_present_names(await story_of(session, lead, DEFAULT_MODEL, now), registry)
             coming: dict[str, Upcoming] = {}
             for standing in story.standings:
                 if standing.status != "active" or standing.track not in registry:
@@ -131,6 +133,15 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
                     steps = upcoming(registry[standing.track], journal, max(now, journal.last_at), catalogue, most=1)
                     coming.update((standing.enrolment_id, step) for step in steps)
             return story, coming
+
+
+def _with_present_names(story: LeadStory, registry: Registry) -> LeadStory:
+    """The story with each renamed track under the name that it has now."""
+    return replace(
+        story,
+        standings=tuple(replace(each, track=registry.current(each.track)) for each in story.standings),
+        lines=tuple(replace(each, track=registry.current(each.track)) for each in story.lines),
+    )
 
 
 def time_in(moment: datetime, zone: tzinfo) -> str:

@@ -1,6 +1,7 @@
 """Who is where and why: `tracks` and `why`. They read the database, so Temporal may be away."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -62,8 +63,8 @@ async def _places(registry: Registry) -> dict[str, dict[str, Any]]:
     async with opened_database() as inst, inst.database.reading() as session:
         rows = (await session.execute(select(*columns, func.count()).group_by(*columns))).all()
     found: dict[str, dict[str, Any]] = {}
-    for name in sorted({*registry, *(row.track for row in rows)}):
-        ours = [row for row in rows if row.track == name]
+    for name in sorted({*registry, *(registry.current(row.track) for row in rows)}):
+        ours = [row for row in rows if registry.current(row.track) == name]
         journeys: Counter[str] = Counter()
         standing: Counter[str] = Counter()
         ended: Counter[str] = Counter()
@@ -91,7 +92,9 @@ def why(
 
     The answer is the decision as it was recorded, and every fact it rests on.
     """
-    zone, decisions = run(_decisions(lead, step, track))
+    registry = programme_of(load_settings()).tracks
+    zone, found = run(_decisions(lead, step, track, registry))
+    decisions = [replace(decision, track=registry.current(decision.track)) for decision in found]
     if as_json:
         print_json(decisions)
         return
@@ -107,15 +110,16 @@ def why(
             console.print(f"  the track was edited: {escape(difference)}")
 
 
-async def _decisions(name: str, step: str | None, track: str | None) -> tuple[tzinfo, list[StepDecision]]:
-    wanted = None if track is None else programme_of(load_settings()).tracks[track].name
+async def _decisions(
+    name: str, step: str | None, track: str | None, registry: Registry
+) -> tuple[tzinfo, list[StepDecision]]:
+    names = None if track is None else registry[track].names
     async with opened_database() as inst, inst.database.reading() as session:
         lead = await require_lead(session, name)
-        enrolments = [
-            enrolment for enrolment in await enrolments_of(session, lead.id) if wanted in {None, enrolment.track}
-        ]
+        every = await enrolments_of(session, lead.id)
+        enrolments = [enrolment for enrolment in every if names is None or enrolment.track in names]
         if not enrolments:
-            raise NotFoundError(f"{name} has never been on {wanted or 'a track'}")
+            raise NotFoundError(f"{name} has never been on {track or 'a track'}")
         zone = ZoneInfo(lead.time_zone)
         if step is None:
             running = [enrolment for enrolment in enrolments if enrolment.status != "finished"]

@@ -169,7 +169,7 @@ class Listener:
         return tuple(
             track.name
             for track in self.enroller.tracks.values()
-            if track.name not in taken and track.enters_on.matches(report.name, report.subject)
+            if taken.isdisjoint(track.names) and track.enters_on.matches(report.name, report.subject)
         )
 
     async def _signal(self, workflow: str, burst: Sequence[Behaviour]) -> None:

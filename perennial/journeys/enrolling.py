@@ -21,6 +21,7 @@ from nurture.errors import NotFoundError, RefusedError
 from nurture.journey.facts import Enrolled
 from nurture.journey.track import Registry, Track
 from nurture.timing.clock import Clock
+from perennial.journeys.handles import workflow_of
 from perennial.leads.lock import lock_lead
 from perennial.leads.suppression import suppressions
 from perennial.platform.database import Database
@@ -77,10 +78,10 @@ class Enroller:
         track = self.tracks[track_name]
         request = Request(reason=reason)
         async with self.database.reading() as session:
-            last = await _last_enrolment(session, track.name, lead_id)
+            last = await _last_enrolment(session, track, lead_id)
         if last is not None and last.status in {"active", "paused", "held"}:
             try:
-                await self.client.get_workflow_handle(workflow_id(track.name, lead_id)).signal("refresh", request)
+                await self.client.get_workflow_handle(workflow_of(last.id)).signal("refresh", request)
             except RPCError as error:
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
@@ -101,7 +102,7 @@ class Enroller:
             raise RefusedError("the lead has been erased")
         if reasons := await suppressions(session, lead_id):
             raise RefusedError(f"the lead is suppressed ({reasons[0]})")
-        last = await _last_enrolment(session, track.name, lead_id)
+        last = await _last_enrolment(session, track, lead_id)
         if last is None or last.status != "starting":
             self._refuse_re_entry(track, last, at)
         if last is not None and last.status == "starting":
@@ -190,11 +191,12 @@ class Enroller:
         return found.all()
 
 
-async def _last_enrolment(session: AsyncSession, track: str, lead_id: str) -> Enrolment | None:
+async def _last_enrolment(session: AsyncSession, track: Track, lead_id: str) -> Enrolment | None:
+    """The lead's latest enrolment on a track, under any of the track's names; a running one before all others."""
     found: Enrolment | None = await session.scalar(
         select(Enrolment)
-        .where(Enrolment.lead_id == lead_id, Enrolment.track == track)
-        .order_by(Enrolment.number.desc())
+        .where(Enrolment.lead_id == lead_id, Enrolment.track.in_(track.names))
+        .order_by(Enrolment.status == "finished", Enrolment.number.desc(), Enrolment.started_at.desc())
         .limit(1)
     )
     return found

@@ -13,7 +13,7 @@ from models.messages import JournalView, Release
 from nurture.bench.steps import steps_of
 from nurture.content.catalogue import Catalogue
 from nurture.errors import InputError, RefusedError
-from nurture.journey.decision import AnyNext, Park, Send
+from nurture.journey.decision import Finish, Park
 from nurture.journey.facts import Done, Released
 from nurture.journey.journal import Journal
 from nurture.journey.keys import Key
@@ -33,14 +33,6 @@ class HeldJourney:
     lead_id: str
     track: str
     place: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What comes next for a lead that is released; `again`: it is a piece that this journey has sent before."""
-
-    next: AnyNext
-    again: bool = False
 
 
 async def held_by_track(session: AsyncSession) -> dict[str, int]:
@@ -86,8 +78,8 @@ def step_named(name: str, track: Track, catalogue: Catalogue) -> str:
             raise InputError(f"{track.name} has several steps {name!r}; say which of {', '.join(found)}")
 
 
-def outlook(track: Track, view: JournalView, release: Release, now: datetime, catalogue: Catalogue) -> Outlook:
-    """What would come next for a held lead, were it released so.
+def try_release(track: Track, view: JournalView, release: Release, now: datetime, catalogue: Catalogue) -> str:
+    """Release a held lead in memory only; what would come next for it, in words.
 
     Raises RefusedError if it is not held, or would still have no place.
     """
@@ -100,8 +92,9 @@ def outlook(track: Track, view: JournalView, release: Release, now: datetime, ca
     if isinstance(following, Park) and following.why == "held":
         why = "; ".join(decision.because)
         raise RefusedError(f"the track leads this lead to no {say_key(release.step)}: {why}")
-    sent = {Key.parse(fact.key).subject for fact in view.facts if isinstance(fact, Done) and fact}
-    return Outlook(following, again=isinstance(following, Send) and following.piece in sent)
+    done = {Key.parse(fact.key).name for fact in view.facts if isinstance(fact, Done) and fact}
+    again = not isinstance(following, Park | Finish) and Key.parse(following.key).name in done
+    return say_next(following) + (", which this lead has had already" if again else "")
 
 
 async def release_lead(  # noqa: PLR0917 - whom, how, and by which programme
@@ -118,6 +111,5 @@ async def release_lead(  # noqa: PLR0917 - whom, how, and by which programme
 
     Raises RefusedError if it is not held, or would have no place there, and SettingsError if no worker answers.
     """
-    expected = outlook(track, await view_journey(client, journey.id), release, now, catalogue)
-    said = say_next(expected.next) + (", which it has had" if expected.again else "")
-    return said if dry_run else await update_journey(client, journey.id, "release", release)
+    expected = try_release(track, await view_journey(client, journey.id), release, now, catalogue)
+    return expected if dry_run else await update_journey(client, journey.id, "release", release)

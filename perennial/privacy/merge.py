@@ -24,6 +24,7 @@ from models.journeys import Alert, Enrolment, HandOffRow
 from models.leads import BehaviourRow, Identity, LeadRow
 from models.touches import Message, Touch
 from nurture.errors import InputError, NotFoundError, RefusedError
+from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from perennial.journeys.handles import exit_journeys
 from perennial.leads import consent
@@ -40,6 +41,8 @@ MOVED: tuple[type[Base], ...] = (BehaviourRow, Touch, Message, HandOffRow, Alert
 _FILLED = ("first_name", "last_name", "company", "country")
 _ASIDE = 1_000_000
 """Enrolments get numbers from here on while they are renumbered, as the numbers are unique."""
+
+NO_TRACKS = Registry(())
 
 _NO_SYNC = {"synchronize_session": False}
 
@@ -58,12 +61,18 @@ class Merged:
 
 
 async def merge(
-    session: AsyncSession, keep: str, lose: str, *, at: datetime, model: ScoringModel = DEFAULT_MODEL
+    session: AsyncSession,
+    keep: str,
+    lose: str,
+    *,
+    at: datetime,
+    model: ScoringModel = DEFAULT_MODEL,
+    tracks: Registry = NO_TRACKS,
 ) -> Merged:
     """Make `lose` the same lead as `keep`. After the commit, signal `exiting`; merging again changes nothing.
 
-    Raises NotFoundError for an unknown lead, InputError for a lead and itself, RefusedError for an erased lead and for
-    one that was merged into a third.
+    `tracks` knows the former names of renamed tracks. Raises NotFoundError for an unknown lead, InputError for a lead
+    and itself, RefusedError for an erased lead and for one that was merged into a third.
     """
     if keep == lose:
         raise InputError("a lead cannot be merged with itself")
@@ -76,7 +85,7 @@ async def merge(
         raise RefusedError("an erased lead cannot be merged")
     target = await current_lead(session, lose)
     if target is current:
-        return Merged(current.id, await _doubled(session, current.id))
+        return Merged(current.id, await _doubled(session, current.id, tracks))
     if gone.merged_into is not None:
         raise RefusedError(f"{lose} was merged into {gone.merged_into}; merge that one")
     gone.merged_into = current.id
@@ -87,15 +96,22 @@ async def merge(
         await session.execute(moved, execution_options=_NO_SYNC)
     await _journeys(session, current.id, gone.id)
     await _score(session, current, gone, at, model)
-    return Merged(current.id, await _doubled(session, current.id))
+    return Merged(current.id, await _doubled(session, current.id, tracks))
 
 
 async def merge_and_tell(
-    database: Database, client: Client, keep: str, lose: str, *, at: datetime, model: ScoringModel = DEFAULT_MODEL
+    database: Database,
+    client: Client,
+    keep: str,
+    lose: str,
+    *,
+    at: datetime,
+    model: ScoringModel = DEFAULT_MODEL,
+    tracks: Registry = NO_TRACKS,
 ) -> Merged:
     """Merge two leads, then end the journeys that are double now. Safe to repeat after a crash anywhere."""
     async with database.writing() as session:
-        merged = await merge(session, keep, lose, at=at, model=model)
+        merged = await merge(session, keep, lose, at=at, model=model, tracks=tracks)
     await exit_journeys(client, merged.exiting, merged.reason)
     return merged
 
@@ -141,16 +157,17 @@ async def _journeys(session: AsyncSession, keep: str, gone: str) -> None:
         await session.flush()
 
 
-async def _doubled(session: AsyncSession, keep: str) -> tuple[str, ...]:
+async def _doubled(session: AsyncSession, keep: str, tracks: Registry) -> tuple[str, ...]:
     """Running journeys on a track where another of the lead's journeys goes on."""
     rows = await session.execute(
         select(Enrolment.track, Enrolment.id)
         .where(Enrolment.lead_id == keep, Enrolment.status != "finished")
-        .order_by(Enrolment.number)
+        .order_by(Enrolment.number, Enrolment.started_at)
     )
     last: dict[str, str] = {}
     over: list[str] = []
-    for track, enrolment_id in rows:
+    for name, enrolment_id in rows:
+        track = tracks.current(name)
         if track in last:
             over.append(last[track])
         last[track] = enrolment_id
