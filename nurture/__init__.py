@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nurture.bench.rehearsal import Rehearsal as Rehearsal
+    from nurture.content.folder import load_catalogue as load_catalogue
     from nurture.gate import Caps as Caps
     from nurture.journey.lead import Lead as Lead
     from nurture.journey.matchers import Matcher as Matcher
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 _BY_MODULE = {
     "nurture.bench.rehearsal": ("Rehearsal",),
+    "nurture.content.folder": ("load_catalogue",),
     "nurture.gate": ("Caps",),
     "nurture.journey.lead": ("Lead",),
     "nurture.journey.matchers": (
