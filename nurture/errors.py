@@ -10,6 +10,9 @@ PerennialError
 └── SettingsError         fix the settings or the surroundings: address, port, database, disk
 """
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class PerennialError(Exception):
     """Base of every error that Perennial raises for its user; the text says what, where and what to do."""
@@ -41,3 +44,9 @@ class RefusedError(PerennialError):
 
 class SettingsError(PerennialError):
     """The settings or the surroundings are wrong: address, port, database, disk."""
+
+
+def close_names(name: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """The known names that `name` may be a misspelling of, whatever its case: at most `most`, the closest first."""
+    lowered = {each.lower(): each for each in known}
+    return [lowered[each] for each in get_close_matches(name.lower(), lowered, n=most)]

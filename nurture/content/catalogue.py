@@ -4,7 +4,6 @@ A piece is one e-mail: YAML front matter over a Markdown body. `nurture.content.
 `perennial.channels.render` makes mails of them.
 """
 
-import difflib
 import hashlib
 import json
 import re
@@ -17,7 +16,7 @@ import frontmatter
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 
-from nurture.errors import ContentError
+from nurture.errors import ContentError, close_names
 
 Stage = Literal["awareness", "consideration", "decision"]
 Format = Literal[
@@ -146,7 +145,7 @@ def _is_line(value: object) -> bool:
 
 
 def _did_you_mean(word: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
+    close = close_names(word, known, most=3)
     return f" (did you mean {' or '.join(close)}?)" if close else ""
 
 

@@ -4,13 +4,12 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
 from typing import Literal, get_args
 
-from nurture.errors import NotFoundError, TrackError
+from nurture.errors import NotFoundError, TrackError, close_names
 from nurture.gate import Caps, GateRules
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import Matcher
@@ -146,7 +145,7 @@ class Registry(Mapping[str, Track]):
         try:
             return self._tracks[name]
         except KeyError:
-            near = get_close_matches(name, self._tracks, n=1)
+            near = close_names(name, self._tracks)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(self._tracks) or 'none'}"
             raise NotFoundError(f"no track called {name!r}{hint}") from None
 

@@ -15,7 +15,8 @@ from perennial.cli.printing import out, print_json
 from perennial.dev.engine_lock import engine_address
 from perennial.journeys.handles import exit_journeys, running
 from perennial.leads.importing.importer import ImportReport, import_leads
-from perennial.leads.importing.leads_file import check_file, read_leads, read_mapping, rejects_file, rejects_path
+from perennial.leads.importing.leads_file import check_file, read_leads, rejects_file, rejects_path
+from perennial.leads.importing.mapping import read_mapping
 from perennial.platform.installation import Installation
 from perennial.platform.secrets import secret_of
 from perennial.platform.temporal import connect

@@ -11,7 +11,7 @@ from importlib.resources import files
 from nurture.errors import InputError, SettingsError
 from nurture.timing.calendar import zone
 
-# How people write countries that the table spells otherwise; its own spellings need no entry.
+# How people write countries, where the table spells them otherwise.
 _ALSO = {
     "AE": "uae",
     "BN": "brunei darussalam",
@@ -49,7 +49,7 @@ _ALSO = {
     "WS": "samoa",
 }
 
-# zone.tab goes from east to west; where its first zone is not the one most people live in, this is.
+# The zone most people live in, where it is not the country's first in zone.tab, which goes from east to west.
 _MOST_PEOPLE = {
     "AU": "Australia/Sydney",
     "BR": "America/Sao_Paulo",
@@ -68,9 +68,9 @@ def country_code(name_or_code: str) -> str | None:
 
 
 def time_zone_for(code: str, city: str | None = None) -> str:
-    """The IANA zone of a country, given by its alpha-2 code.
+    """The IANA time zone of a country, given by its alpha-2 code.
 
-    The city's if one is named for it, else the one most people live in, else `UTC`.
+    The zone named after the city if there is one, else the zone most people live in, else `UTC`.
     Raises InputError for an unknown code.
     """
     code = code.strip().upper()
@@ -83,7 +83,7 @@ def time_zone_for(code: str, city: str | None = None) -> str:
 
 
 def valid_time_zone(name: str) -> str:
-    """The trimmed name, if it is an IANA time zone; else raises InputError that says how one is written."""
+    """The trimmed name of an IANA time zone; raises InputError that says how one is written."""
     return zone(name.strip()).key
 
 
@@ -127,7 +127,7 @@ def _table(name: str) -> list[list[str]]:
 
 @cache
 def _folded(name: str) -> str:
-    """Without case, accents, punctuation and a leading article; `&` is `and`, `Saint` is `St`."""
+    """The name without case, accents, punctuation and leading article; `&` becomes `and`, `Saint` becomes `St`."""
     plain = unicodedata.normalize("NFKD", name.replace("&", " and ").replace("'", "").replace("’", ""))
     letters = "".join(char for char in plain if not unicodedata.combining(char)).casefold().replace(".", "")
     words = re.sub(r"\W+|_+", " ", letters).split()

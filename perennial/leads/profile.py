@@ -1,4 +1,4 @@
-"""What an identify event says about a person, in the words of a lead's profile."""
+"""Read what an identify event says about a person into the fields of a lead's profile."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any
 
 from nurture.errors import InputError
 from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
-from perennial.leads.importing.mapping import slug
+from perennial.leads.slugs import slug
 
 # Segment's reserved traits are in camel case; many senders use snake case.
 _TRAITS = {
@@ -24,7 +24,7 @@ _LONGEST_SLUG = 64
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Names and places as given, traits as slugs; None and missing for what was not said."""
+    """Names and country as given, traits as slugs; None or missing for what was not given."""
 
     first_name: str | None = None
     last_name: str | None = None
@@ -34,7 +34,7 @@ class Profile:
     traits: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> dict[str, str | None]:
-        """The columns of a lead that say who and where a person is."""
+        """The columns of a lead that hold its names, company and country."""
         return {
             "first_name": self.first_name,
             "last_name": self.last_name,
@@ -44,16 +44,16 @@ class Profile:
 
 
 def profile_of(traits: Mapping[str, Any]) -> Profile:
-    """Read Segment's traits (https://segment.com/docs/connections/spec/identify); what is not usable is left out."""
+    """Read Segment's traits (https://segment.com/docs/connections/spec/identify); leave out what is not usable."""
     address = traits.get("address")
-    place = address if isinstance(address, Mapping) else {}
+    where = address if isinstance(address, Mapping) else {}
     company = traits.get("company")
     first, last = _text(traits, 128, "firstName", "first_name"), _text(traits, 128, "lastName", "last_name")
     whole = _text(traits, 256, "name")
     if whole and not (first or last):
         first, _, last = (part[:128] for part in whole.partition(" "))
-    country = country_code(_text(traits, 64, "country") or _text(place, 64, "country") or "")
-    slugs = {ours: slug(str(traits[theirs])) for theirs, ours in _TRAITS.items() if _sayable(traits.get(theirs))}
+    country = country_code(_text(traits, 64, "country") or _text(where, 64, "country") or "")
+    slugs = {ours: slug(str(traits[theirs])) for theirs, ours in _TRAITS.items() if _is_word(traits.get(theirs))}
     return Profile(
         first_name=first or None,
         last_name=last or None,
@@ -72,7 +72,7 @@ def _text(said: Mapping[str, Any], longest: int, *names: str) -> str | None:
     return None
 
 
-def _sayable(value: Any) -> bool:
+def _is_word(value: Any) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 

@@ -1,7 +1,7 @@
-"""`--where` filters: `industry=retail score>=40`, read into conditions and put to the database.
+"""`--where` filters such as `industry=retail score>=40`: read the conditions, and make SQL of them.
 
-A condition is NAME=VALUE, NAME!=VALUE, or for numbers and dates also NAME>=VALUE, <=, >, <; several are joined by
-spaces or AND, and all must hold. A name is a column of the leads, one of their traits, or one of their segment.
+A condition is NAME=VALUE, NAME!=VALUE, or for numbers and dates also NAME>=VALUE, <=, >, <. Several are joined by
+spaces or AND, and all must hold. A name is a column of the leads, one of their traits, or a column of their segment.
 """
 
 import operator
@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, true
@@ -17,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.leads import LeadRow
-from nurture.errors import InputError
+from nurture.errors import InputError, close_names
 
 TEXTS: dict[str, InstrumentedAttribute[Any]] = {
     "id": LeadRow.id,
@@ -48,7 +47,7 @@ _CONDITION = re.compile(rf"(?P<name>{_QUOTED}|[\w-]+)\s*(?P<op>!=|>=|<=|=|>|<)\s
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition: a name, an operator and a value, as they were written (without quotation marks)."""
+    """One condition: a name, an operator and a value as they were written, without quotation marks."""
 
     name: str
     op: str
@@ -79,7 +78,7 @@ def parse_where(text: str) -> tuple[Condition, ...]:
 
 
 async def where_clause(session: AsyncSession, conditions: tuple[Condition, ...]) -> ColumnElement[bool]:
-    """The conditions as SQL over `LeadRow`, erased and merged leads left out; InputError lists the names there are."""
+    """The conditions as SQL over `LeadRow`, without erased and merged leads. Raises InputError that lists the names."""
     clauses: list[ColumnElement[bool]] = [LeadRow.erased_at.is_(None), LeadRow.merged_into.is_(None)]
     clauses += [await _clause(session, condition) for condition in conditions]
     return and_(true(), *clauses)
@@ -104,7 +103,7 @@ async def _clause(session: AsyncSession, condition: Condition) -> ColumnElement[
 
 
 async def _stored_name(session: AsyncSession, name: str) -> str:
-    """A trait's or segment's name as it is stored, whatever its case."""
+    """A trait's or segment column's name as it is stored, whatever its case."""
     exact = or_(*(part[name].as_string().is_not(None) for part in (LeadRow.traits, LeadRow.segment)))
     if await session.scalar(select(LeadRow.id).where(exact).limit(1)):
         return name
@@ -113,9 +112,9 @@ async def _stored_name(session: AsyncSession, name: str) -> str:
         if each.lower() == name.lower():
             return each
     everything = [*TEXTS, *ORDERED, *known]
-    close = get_close_matches(name.lower(), everything, n=1)
+    close = close_names(name, everything)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(_quoted, everything))}"
-    raise InputError(f"--where {name}: leads have nothing of that name; {hint}")
+    raise InputError(f"--where {name}: no lead has a column or trait of that name; {hint}")
 
 
 async def names_of(session: AsyncSession) -> list[str]:

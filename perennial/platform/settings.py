@@ -1,7 +1,6 @@
 """Perennial's own settings, from `PERENNIAL_*` variables and `.env`; Temporal's: `perennial.platform.temporal`."""
 
 import base64
-import difflib
 import os
 import re
 from collections.abc import Iterable
@@ -20,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from nurture.errors import SettingsError
+from nurture.errors import SettingsError, close_names
 from perennial.platform.paths import CONTENT
 
 PREFIX = "PERENNIAL_"
@@ -280,6 +279,6 @@ def _explain(problem: ErrorDetails) -> str:
 def _refuse_unknown(names: Iterable[str]) -> None:
     known = {variable(field) for field in Settings.model_fields}
     for name in sorted({name.upper() for name in names if name.upper().startswith(PREFIX)} - known):
-        close = difflib.get_close_matches(name, known, n=1)
+        close = close_names(name, known)
         remedy = f"did you mean {close[0]}?" if close else f"the settings are {', '.join(sorted(known))}"
         raise SettingsError(f"{name} is no setting of Perennial; {remedy}")

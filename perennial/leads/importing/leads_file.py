@@ -1,7 +1,7 @@
 """Leads read from a CSV file by a mapping: each row is a record, or a reject with its reason.
 
-Rows are numbered as a spreadsheet shows them: the header is row 1. A file is read through once before its
-first record is given, so that one that cannot be read to its end is refused before anything is imported.
+Rows are numbered as a spreadsheet shows them: the header is row 1. The file is read through once before its first
+record is given, so that a file that cannot be read to its end is refused before anything is imported.
 """
 
 import csv
@@ -16,20 +16,7 @@ from nurture.errors import ImportFileError, InputError
 from nurture.people.addresses import normalise
 from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
 from perennial.leads.importing.csv_rows import csv_rows
-from perennial.leads.importing.mapping import Behaviour, LeadMapping, Reason, close, read_mapping
-
-__all__ = [
-    "ImportedBehaviour",
-    "LeadMapping",
-    "LeadRecord",
-    "LeadsFile",
-    "Reject",
-    "check_file",
-    "read_leads",
-    "read_mapping",
-    "rejects_file",
-    "rejects_path",
-]
+from perennial.leads.importing.mapping import BehaviourColumn, ImportedReason, LeadMapping, hint_at
 
 _LONGEST = {"external_id": 128, "first_name": 128, "last_name": 128, "company": 200}
 
@@ -46,7 +33,7 @@ class ImportedBehaviour:
 
 @dataclass(frozen=True, slots=True)
 class LeadRecord:
-    """One good row. A field that was not given is None, and no key of `traits` or `segment`."""
+    """One good row. A field that was not given is None, and missing from `traits` and `segment`."""
 
     row: int
     values: tuple[str, ...]
@@ -63,13 +50,13 @@ class LeadRecord:
     segment: dict[str, str]
     source: str
     basis: str
-    suppress: tuple[Reason, ...]
+    suppress: tuple[ImportedReason, ...]
     behaviours: tuple[ImportedBehaviour, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One row that is left out, its own values, and why."""
+    """One row that is left out: why, and its own values."""
 
     row: int
     reason: str
@@ -85,14 +72,14 @@ class LeadsFile:
 
 
 def check_file(path: Path, mapping: LeadMapping) -> LeadsFile:
-    """Read the file through; raises ImportFileError for what cannot be a file of leads by this mapping."""
+    """Read the file through; raises ImportFileError if it cannot be read as leads by this mapping."""
     rows = csv_rows(path, mapping.delimiter)
     columns = tuple(column.strip() for column in next(rows, []))
     if not columns:
         raise ImportFileError(f"{path}: the first row is empty: it must name the columns")
     wanted = mapping.columns()
     if missing := [column for column in wanted if column not in columns]:
-        hint = _separator(columns, mapping.delimiter) or close(missing[0], list(columns))
+        hint = _separator(columns, mapping.delimiter) or hint_at(missing[0], list(columns))
         more = f"; also missing: {', '.join(map(repr, missing[1:]))}" if len(missing) > 1 else ""
         raise ImportFileError(f"{path}: no column {missing[0]!r} (mapping: {wanted[missing[0]]}){hint}{more}")
     if twice := next((column for column in wanted if columns.count(column) > 1), None):
@@ -101,7 +88,7 @@ def check_file(path: Path, mapping: LeadMapping) -> LeadsFile:
 
 
 def read_leads(path: Path, mapping: LeadMapping) -> Iterator[LeadRecord | Reject]:
-    """The rows of a `.csv` or `.csv.gz` file in UTF-8, in order; empty lines are passed over.
+    """The rows of a `.csv` or `.csv.gz` file in UTF-8, in order; empty lines are skipped.
 
     Raises ImportFileError, before the first row is given, as `check_file` does.
     """
@@ -131,7 +118,7 @@ def _read(path: Path, mapping: LeadMapping, columns: tuple[str, ...]) -> Iterato
 def _record(
     row: int, values: tuple[str, ...], columns: tuple[str, ...], mapping: LeadMapping, not_given: set[str]
 ) -> LeadRecord:
-    """The record of a row; raises InputError with the reason why there is none."""
+    """The record of a row; raises InputError that says what is wrong with the row."""
     if len(values) != len(columns):
         raise InputError(f"has {len(values)} fields, the header has {len(columns)}")
     if any("\0" in value for value in values):
@@ -149,7 +136,7 @@ def _record(
         raise InputError(f"{lead.external_id} is empty")
     email = lead.address(given)
     key = normalise(email)
-    country, zone = _place(given, mapping)
+    country, zone = _country_and_zone(given, mapping)
     traits = {name: trait.read(given[trait.column]) for name, trait in mapping.traits.items()}
     return LeadRecord(
         row=row,
@@ -172,7 +159,7 @@ def _record(
     )
 
 
-def _place(given: dict[str, str], mapping: LeadMapping) -> tuple[str | None, str | None]:
+def _country_and_zone(given: dict[str, str], mapping: LeadMapping) -> tuple[str | None, str | None]:
     """(country code, time zone) of a row; a zone that is not given is the country's."""
     lead = mapping.lead
     written = given[lead.country] if lead.country else ""
@@ -187,7 +174,7 @@ def _place(given: dict[str, str], mapping: LeadMapping) -> tuple[str | None, str
 
 def _suppressions(
     values: tuple[str, ...], columns: tuple[str, ...], given: dict[str, str], mapping: LeadMapping
-) -> list[Reason]:
+) -> list[ImportedReason]:
     return [
         rule.reason
         for rule in mapping.suppress
@@ -196,7 +183,7 @@ def _suppressions(
     ]
 
 
-def _behaviours(given: dict[str, str], rules: Iterable[Behaviour]) -> Iterator[ImportedBehaviour]:
+def _behaviours(given: dict[str, str], rules: Iterable[BehaviourColumn]) -> Iterator[ImportedBehaviour]:
     for rule in rules:
         name = rule.values.get(given[rule.column])
         text = given[rule.time] if rule.time else ""
@@ -220,13 +207,13 @@ def rejects_path(path: Path) -> Path:
 
 @contextmanager
 def rejects_file(path: Path, columns: tuple[str, ...]) -> Iterator[Callable[[Reject], None]]:
-    """Give a function that keeps rejects in `path`: row, reason and the row's own columns.
+    """Give a function that writes rejects to `path`: row, reason and the row's own columns.
 
-    The file appears, readable by its owner only, when the block ends well; with no rejects one of an earlier
-    import goes. Raises ImportFileError if it cannot be written.
+    The file appears, readable by its owner only, when the block ends well. Without rejects, the file of an earlier
+    import is deleted. Raises ImportFileError if it cannot be written.
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
-    kept = 0
+    written = 0
     try:
         with _writing(path):
             descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -234,17 +221,17 @@ def rejects_file(path: Path, columns: tuple[str, ...]) -> Iterator[Callable[[Rej
             writer = csv.writer(file)
             writer.writerow(["row", "reason", *columns])
 
-            def keep(reject: Reject) -> None:
-                nonlocal kept
-                kept += 1
+            def write(reject: Reject) -> None:
+                nonlocal written
+                written += 1
                 with _writing(path):
                     writer.writerow([reject.row, reject.reason, *reject.values])
 
-            yield keep
+            yield write
             with _writing(path):
                 file.flush()
         with _writing(path):
-            if kept:
+            if written:
                 unfinished.replace(path)
             else:
                 path.unlink(missing_ok=True)

@@ -2,27 +2,20 @@
 
 import re
 import tomllib
-import unicodedata
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from nurture.errors import ImportFileError, InputError
+from nurture.errors import ImportFileError, InputError, close_names
 from nurture.people.behaviours import behaviour_kind
 from perennial.leads.countries import valid_time_zone
+from perennial.leads.slugs import slug
 
-Reason: TypeAlias = Literal["opt-out", "complaint", "hard-bounce", "invalid-address"]
+ImportedReason: TypeAlias = Literal["opt-out", "complaint", "hard-bounce", "invalid-address"]
 
-_PLACE = re.compile(r"\{([^{}]+)\}")
-
-
-def slug(text: str) -> str:
-    """Lower case, ASCII, words joined by `-`: `Banking, Investment` becomes `banking-investment`."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return "-".join(re.findall(r"[a-z0-9]+", plain.lower()))
+_IN_BRACES = re.compile(r"\{([^{}]+)\}")
 
 
 def _zone(name: str) -> str:
@@ -43,8 +36,8 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Person(_Part):
-    """Which column is which field; `email` is a column, or a template with columns in braces."""
+class PersonColumns(_Part):
+    """The columns of a lead's own fields; `email` is a column, or a template with columns in braces."""
 
     email: str
     external_id: str | None = None
@@ -57,23 +50,23 @@ class Person(_Part):
     default_time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
 
     def address(self, row: dict[str, str]) -> str:
-        """The address of a row, empty if a column that makes it is."""
+        """The address of a row; empty if a column of the template is."""
         if "{" not in self.email:
             return row[self.email]
-        if not all(row[column] for column in _PLACE.findall(self.email)):
+        if not all(row[column] for column in _IN_BRACES.findall(self.email)):
             return ""
-        return _PLACE.sub(lambda place: row[place[1]], self.email)
+        return _IN_BRACES.sub(lambda column: row[column[1]], self.email)
 
 
-class Trait(_Part):
-    """A slug of the profile: the column's text by the `values` table, other texts slugged or dropped."""
+class TraitColumn(_Part):
+    """A column that becomes a trait: its text by the `values` table, other texts made slugs or dropped."""
 
     column: str
     values: dict[str, str] = Field(default_factory=dict)
     others: Literal["slug", "drop"] = "slug"
 
     @model_validator(mode="after")
-    def _holds_slugs(self) -> "Trait":
+    def _holds_slugs(self) -> "TraitColumn":
         if wrong := [value for value in self.values.values() if value != slug(value)]:
             raise ValueError(f"a trait is a slug: write {slug(wrong[0])!r}, not {wrong[0]!r}")
         return self
@@ -85,15 +78,15 @@ class Trait(_Part):
         return slug(text) if self.others == "slug" else ""
 
 
-class Suppress(_Part):
-    """The texts of a column that mean, in any case: never mail this lead, for `reason`.
+class SuppressionColumn(_Part):
+    """A column with texts, in upper or lower case, that mean: never mail this lead, for `reason`.
 
-    With `harmless`, a text that is in neither list is an error: a misspelt "yes" must not be mailed.
+    With `harmless`, a text in neither list is an error: a misspelt "yes" must not be mailed.
     """
 
     column: str
     values: tuple[str, ...] = Field(min_length=1)
-    reason: Reason = "opt-out"
+    reason: ImportedReason = "opt-out"
     harmless: tuple[str, ...] | None = None
 
     def applies(self, text: str, *, given: bool) -> bool:
@@ -106,8 +99,8 @@ class Suppress(_Part):
         return False
 
 
-class Behaviour(_Part):
-    """A column that tells what a lead did before the import: its text, the behaviour, and when that was."""
+class BehaviourColumn(_Part):
+    """A column that says what a lead did before the import: each text's behaviour, and when it happened."""
 
     column: str
     values: dict[str, Annotated[str, AfterValidator(_behaviour)]] = Field(min_length=1)
@@ -117,7 +110,7 @@ class Behaviour(_Part):
     days_before: float | None = Field(default=None, ge=0, le=36_500)
 
     @model_validator(mode="after")
-    def _has_a_time(self) -> "Behaviour":
+    def _has_a_time(self) -> "BehaviourColumn":
         if self.time is None and self.days_before is None:
             raise ValueError("say when: `time` (a column) or `days_before` (days before the import)")
         return self
@@ -137,21 +130,21 @@ class Behaviour(_Part):
 
 
 class LeadMapping(_Part):
-    """The whole mapping; `source` and `basis` go into the consent ledger."""
+    """A mapping; `source` and `basis` go into the consent ledger."""
 
     source: str = Field(min_length=1, max_length=64)
     basis: Literal["consent", "legitimate-interest", "contract"]
-    lead: Person
+    lead: PersonColumns
     not_given: tuple[str, ...] = ("",)
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     segment: tuple[str, ...] = ()
-    traits: dict[str, Trait] = Field(default_factory=dict)
-    suppress: tuple[Suppress, ...] = ()
-    behaviours: tuple[Behaviour, ...] = ()
+    traits: dict[str, TraitColumn] = Field(default_factory=dict)
+    suppress: tuple[SuppressionColumn, ...] = ()
+    behaviours: tuple[BehaviourColumn, ...] = ()
 
     def columns(self) -> dict[str, str]:
         """Every column that is read, and the key of the mapping that names it."""
-        email = _PLACE.findall(self.lead.email) or [self.lead.email]
+        email = _IN_BRACES.findall(self.lead.email) or [self.lead.email]
         fields = ("external_id", "first_name", "last_name", "company", "country", "city", "time_zone")
         named = [(column, "lead.email") for column in email]
         named += [(column, f"lead.{field}") for field in fields if (column := getattr(self.lead, field))]
@@ -182,13 +175,13 @@ def read_mapping(path: Path) -> LeadMapping:
 
 
 def _first(error: ValidationError) -> str:
-    """The first thing that is wrong, and how many more are."""
+    """The first thing that is wrong, and how many more there are."""
     wrong = error.errors(include_url=False)
     at = ".".join(str(part) for part in wrong[0]["loc"])
     said = wrong[0]["msg"].removeprefix("Value error, ")
     match wrong[0]["type"]:
         case "extra_forbidden":
-            said = "unknown key" + close(str(wrong[0]["loc"][-1]), _keys(wrong[0]["loc"]))
+            said = "unknown key" + hint_at(str(wrong[0]["loc"][-1]), _keys(wrong[0]["loc"]))
         case "missing":
             said = "is missing; sample/mapping.toml shows how it is written"
         case _:
@@ -199,18 +192,17 @@ def _first(error: ValidationError) -> str:
 
 def _keys(loc: tuple[int | str, ...]) -> list[str]:
     parts: dict[str, type[BaseModel]] = {
-        "lead": Person,
-        "traits": Trait,
-        "suppress": Suppress,
-        "behaviours": Behaviour,
+        "lead": PersonColumns,
+        "traits": TraitColumn,
+        "suppress": SuppressionColumn,
+        "behaviours": BehaviourColumn,
     }
     part = parts.get(str(loc[0])) if len(loc) > 1 else None
     return list((part or LeadMapping).model_fields)
 
 
-def close(name: str, known: list[str]) -> str:
-    """`; did you mean 'Email'?`, or what there is."""
-    lowered = {each.lower(): each for each in known}
-    if near := get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.6):
-        return f"; did you mean {lowered[near[0]]!r}?"
+def hint_at(name: str, known: list[str]) -> str:
+    """`; did you mean 'Email'?`, or else a list of what there is."""
+    if near := close_names(name, known):
+        return f"; did you mean {near[0]!r}?"
     return "; there are " + ", ".join(map(repr, known[:40])) + (", ..." if len(known) > 40 else "")

@@ -18,7 +18,8 @@ from models.base import Base
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from perennial.leads.identity import new_lead_id
 from perennial.leads.importing.importer import BATCH, ImportReport, import_leads
-from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject, read_leads, read_mapping
+from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject, read_leads
+from perennial.leads.importing.mapping import read_mapping
 from perennial.platform.database import Database
 from tests.paths import SAMPLE
 

@@ -12,17 +12,9 @@ from pathlib import Path
 import pytest
 
 from nurture.errors import ImportFileError
-from perennial.leads.importing.leads_file import (
-    LeadMapping,
-    LeadRecord,
-    Reject,
-    check_file,
-    read_leads,
-    read_mapping,
-    rejects_file,
-    rejects_path,
-)
-from perennial.leads.importing.mapping import slug
+from perennial.leads.importing.leads_file import LeadRecord, Reject, check_file, read_leads, rejects_file, rejects_path
+from perennial.leads.importing.mapping import LeadMapping, read_mapping
+from perennial.leads.slugs import slug
 from tests.paths import SAMPLE
 
 PLAIN = LeadMapping.model_validate(
