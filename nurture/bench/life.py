@@ -150,7 +150,8 @@ class Life:
 
     def advance(self, to: datetime) -> None:
         """Let time pass up to a moment, in which nothing happens."""
-        self.now = max(self.now, to)
+        if to > self.now:  # noqa: PLR1730 - a call to max costs more, and every fact comes through here
+            self.now = to
 
     def decide(self) -> Turn:
         """Take one decision and record what it derived."""
@@ -166,15 +167,18 @@ class Life:
 
     def record(self, *facts: AnyFact) -> None:
         """Append facts that call for a decision; time goes on to the latest of them."""
-        self.journal = self.journal.extended(facts)
-        self.advance(max((fact.at for fact in facts), default=self.now))
+        if facts:
+            self.journal = self.journal.extended(facts)
+        for fact in facts:
+            self.advance(fact.at)
         self._due = True
 
     def note(self, *facts: AnyFact) -> None:
         """Append facts that end no rest: no rule that interrupts looks at them again."""
         if facts:
             self.journal = self.journal.after(facts)
-            self.advance(max(fact.at for fact in facts))
+            for fact in facts:
+                self.advance(fact.at)
 
     def hear(self, event: Event) -> None:
         """Take in an event: recorded if it ends the present rest, else noted; ignored after the journey's end."""
@@ -184,8 +188,7 @@ class Life:
             case Park() as park if not self._due and not self._ends_rest(event, park):
                 self.note(event)
             case _:
-                self.record(event)
-                self._rescore()
+                self._record_news(event)
 
     def _rest(self, until: datetime | None) -> bool:
         """Let time pass where the lead rests; whether something ended the rest by `until`."""
@@ -197,16 +200,14 @@ class Life:
         while (event := self.world.next_event(park, self.now, end)) is not None:
             if self._ends_rest(event, park):
                 self.note(*unheard)
-                self.record(event)
-                self._rescore()
+                self._record_news(event)
                 return True
             unheard.append(event)
         self.note(*unheard)
         if park.until is None or end != park.until:
             return False
         self.advance(park.until)
-        self._rescore()
-        self._due = True
+        self._record_news()
         return True
 
     def _ends_rest(self, event: Event, park: Park) -> bool:
@@ -217,12 +218,15 @@ class Life:
         score = self.world.score(max(self.now, event.at))
         return score is not None and score.score >= park.wakes_at_score
 
-    def _rescore(self) -> None:
-        """Take the score again, as before each decision that follows a rest."""
+    def _record_news(self, *events: Event) -> None:
+        """Record what ended a rest, and the score if it has changed: it is taken again before such a decision."""
+        for event in events:
+            self.advance(event.at)
         score = self.world.score(self.now)
         if score is None:
+            self.record(*events)
             return
         last = self.journal.facts[self.journal.scores[-1]]
         assert isinstance(last, Scored | Enrolled)
-        if (score.score, score.stage) != (last.score, last.stage):
-            self.record(score)
+        changed = (score.score, score.stage) != (last.score, last.stage)
+        self.record(*events, *((score,) if changed else ()))
