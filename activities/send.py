@@ -111,7 +111,9 @@ class SendActivity:
             await self._put_off(touch.id, said := error.said("the provider asks to try again later"), str(error))
             raise ApplicationError(said, type="TryLater", next_retry_delay=error.after) from None
         except SendingStoppedError as error:
-            await self._put_off(touch.id, said := error.said("the provider refuses us, not the lead"), str(error))
+            await self._put_off(
+                touch.id, said := error.said("the provider refuses the sender, not the lead"), str(error)
+            )
             raise ApplicationError(said, type="SendingStopped", next_retry_delay=STOPPED_FOR) from None
         return await self._close(order, touch.id, "accepted", provider_id=provider_id)
 

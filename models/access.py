@@ -12,7 +12,7 @@ from models.base import Base
 
 
 class ApiKey(Base):
-    """A key of the web service: only its hash is kept."""
+    """A key of the web service; only its hash is stored."""
 
     __tablename__ = "api_keys"
 

@@ -1,4 +1,4 @@
-"""What came in from the world, and the outbox of the relay."""
+"""Events as they came in; the table is also the outbox of the relay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.types import BIG_ID
 
 
 class Event(Base):
-    """One event as it came in, and the outbox of the relay: `new` until the journeys it concerns have heard of it.
+    """One event as it came in. It is `new`, and in the relay's outbox, until the journeys it concerns were told.
 
     Deduplicated by `event_id` within its source, and by `fingerprint`, because a provider may change or omit the id.
     """

@@ -1,4 +1,4 @@
-"""The read model of the journeys: enrolments, facts, decisions; and what people are told of them."""
+"""The read model of the journeys: enrolments, facts and decisions; hand-offs and alerts for people."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _HELD = text("status = 'held'")
 
 
 class Enrolment(Base):
-    """One stay of one lead on one track; the head of its journal in the read model."""
+    """One enrolment of one lead on one track; the head of its journal in the read model."""
 
     __tablename__ = "enrolments"
     __table_args__ = (
@@ -55,7 +55,7 @@ class FactRow(Base):
 
 
 class DecisionRow(Base):
-    """One decision: after how many facts it was taken, what comes next, and why."""
+    """One decision: how many facts it was taken after, what comes next, and why."""
 
     __tablename__ = "decisions"
 
@@ -68,7 +68,7 @@ class DecisionRow(Base):
 
 
 class HandOffRow(Base):
-    """A lead offered to sales, once a step; sales' answer arrives as a behaviour."""
+    """An offer of a lead to sales, one a step; sales' answer arrives as a behaviour."""
 
     __tablename__ = "hand_offs"
     __table_args__ = (UniqueConstraint("enrolment_id", "step_key"),)
@@ -84,7 +84,7 @@ class HandOffRow(Base):
 
 
 class Alert(Base):
-    """Something a person should look at; `step_key` keeps a retried activity from saying it twice."""
+    """Something a person should look at; `step_key` keeps a retried activity from raising it twice."""
 
     __tablename__ = "alerts"
     __table_args__ = (UniqueConstraint("enrolment_id", "step_key"),)

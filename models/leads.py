@@ -1,4 +1,4 @@
-"""Facts about leads: profile, names they are known by, consent, suppression, wishes, behaviour, score."""
+"""Facts about leads: profile, identities, consent, suppressions, preferences, behaviours, scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from models.types import BIG_ID
 
 
 class LeadRow(Base):
-    """A person a company keeps in touch with. Names and addresses are here and in messages only."""
+    """A person a company keeps in touch with. Only this table and messages hold names and addresses."""
 
     __tablename__ = "leads"
 
@@ -39,7 +39,7 @@ class LeadRow(Base):
 
 
 class Consent(Base):
-    """Append-only: each time a lead gave or withdrew consent, where and on which basis."""
+    """Append-only: each time a lead granted or withdrew consent, where and on which basis."""
 
     __tablename__ = "consents"
 
@@ -79,13 +79,13 @@ class BehaviourRow(Base):
     touch_id: Mapped[str | None] = mapped_column(String(32), index=True)  # the mail it is about
     bot: Mapped[bool] = mapped_column(
         default=False, server_default=false()
-    )  # a machine's: scores nothing, wakes nobody
+    )  # by a machine: scores nothing, wakes nobody
     at: Mapped[datetime]
     received_at: Mapped[datetime]
 
 
 class ScoreEntry(Base):
-    """One line of the score ledger: points, why, and the behaviour they come from (none for a fit rule)."""
+    """One line of the score ledger: points, the reason, and the behaviour they come from (none for a fit rule)."""
 
     __tablename__ = "score_entries"
     __table_args__ = (UniqueConstraint("lead_id", "rule", "behaviour_id"),)
@@ -100,7 +100,7 @@ class ScoreEntry(Base):
 
 
 class Identity(Base):
-    """A name by which the world knows a lead: an anonymous id of a browser, a user id of a product, a CRM id."""
+    """An id by which others know a lead: a browser's anonymous id, a product's user id, a CRM's id."""
 
     __tablename__ = "identities"
 
@@ -111,7 +111,7 @@ class Identity(Base):
 
 
 class Preference(Base):
-    """Whether a lead wants a topic; no row means yes."""
+    """Whether a lead wants a topic; without a row it does."""
 
     __tablename__ = "preferences"
 
@@ -122,7 +122,7 @@ class Preference(Base):
 
 
 class SuppressedAddress(Base):
-    """A keyed hash of an address that must never be mailed again; all that is left of an erased lead."""
+    """The keyed hash of an address that must never be mailed again; of an erased lead nothing else is left."""
 
     __tablename__ = "suppressed_addresses"
 

@@ -1,4 +1,4 @@
-"""What travels between workflow, activities and the people who signal: pydantic models, one in and one out.
+"""Messages between workflow, activities and whoever signals: pydantic models, one in and one out.
 
 Fields are added with defaults, never removed or re-typed: histories of months hold them. None carries personal data.
 """
@@ -16,13 +16,13 @@ Step = Annotated[Send | HandOff | AlertStep | Enrol | Do, Field(discriminator="k
 
 
 class MessageModel(BaseModel):
-    """Base of the messages: frozen, and unset fields are left out of the JSON where a default says the same."""
+    """Base of the messages: frozen; fields at their defaults may be missing from the JSON."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Behaviour(MessageModel):
-    """Signal `behaviour`: what a lead, or sales about it, did. `score` is the lead's score with it, if known."""
+    """Signal `behaviour`: what a lead did, or sales did about it. `score` is the lead's score after it, if known."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ class Behaviour(MessageModel):
 
 
 class Behaviours(MessageModel):
-    """Signal `behaviours`: a burst, in order, in one signal."""
+    """Signal `behaviours`: several behaviours in order, in one signal."""
 
     items: tuple[Behaviour, ...]
 
@@ -40,7 +40,7 @@ class Behaviours(MessageModel):
 class Control(MessageModel):
     """What the signals `pause`, `resume`, `refresh`, `exit` and the updates leave in the inbox.
 
-    `step` and `end` are a release's.
+    Only a release sets `step` and `end`.
     """
 
     verb: Literal["pause", "resume", "refresh", "exit", "override", "release"]
@@ -70,7 +70,7 @@ class Journey(MessageModel):
     """A workflow's input: where the journey stands. A new one holds one fact, `Enrolled`.
 
     `saved` of `total` facts so far are in the database; `facts` may be fewer than `total` once compacted. `now` is the
-    journey's time when the run before ended.
+    journey's time when the previous run ended.
     """
 
     enrolment_id: str
@@ -87,7 +87,7 @@ class Journey(MessageModel):
 
 
 class Deciding(MessageModel):
-    """Input of `decide`: the journal, of whose `total` facts all but `saved` are still to be written down."""
+    """Input of `decide`: the journal. `saved` of its `total` facts are in the database, the rest is to be written."""
 
     enrolment_id: str
     lead_id: str
@@ -101,9 +101,9 @@ class Deciding(MessageModel):
 
 
 class Decided(MessageModel):
-    """What `decide` answers: the facts to append (a new score first), what comes next, and why.
+    """Answer of `decide`: the facts to append (a new score first), what comes next, and why.
 
-    `shown` are the search attributes of the lead where it rests, be that `next` or what `then` foresees.
+    `shown` are the search attributes of where the lead comes to rest: `next`, or what `then` foresees.
     """
 
     facts: tuple[Fact, ...]
@@ -127,7 +127,7 @@ class StepOrder(MessageModel):
 
 
 class StepOutcome(MessageModel):
-    """What a step's activity answers. With `until`, the step was put off and is still to do."""
+    """Answer of a step's activity. With `until`, the step was put off and is still to do."""
 
     at: datetime
     result: str = "done"

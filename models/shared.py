@@ -1,4 +1,4 @@
-"""What the processes of one installation share: the clock, and who holds an exclusive job."""
+"""What the processes of one installation share: the clock, and leases on exclusive jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ClockRow(Base):
 
 
 class Lease(Base):
-    """Who does a thing that only one process may do at a time, and until when."""
+    """Which process holds an exclusive job, and until when."""
 
     __tablename__ = "leases"
 

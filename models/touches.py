@@ -1,4 +1,4 @@
-"""The ledger of touches, and the messages that the local provider took."""
+"""The ledger of touches, and the messages that the database provider took."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.base import Base, refers_to
 
 
 class Touch(Base):
-    """The send ledger: one row a step and enrolment, committed before the provider is asked."""
+    """The send ledger: one row for each step of an enrolment, committed before the provider is called."""
 
     __tablename__ = "touches"
     __table_args__ = (
@@ -37,7 +37,7 @@ class Touch(Base):
 
 
 class Message(Base):
-    """The local mailbox: what the mailbox provider accepted, one row a touch."""
+    """Mail that the database provider accepted, one row a touch."""
 
     __tablename__ = "messages"
 

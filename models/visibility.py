@@ -24,7 +24,7 @@ HOW_TO_RELEASE = "- mend the track, or `starter.py release LEAD --track TRACK --
 
 _KEYWORDS = {key.name: key for key in (STAGE, SCORE_BAND, STEP, OUTCOME)}
 SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[str] | SearchAttributeKey[bool], ...] = (*_KEYWORDS.values(), PAUSED)
-"""Every search attribute of a journey: the namespace needs them all."""
+"""Every search attribute of a journey; the namespace must have them all."""
 
 
 def at_start(stage: str, score: int) -> TypedSearchAttributes:
@@ -42,7 +42,7 @@ def at_start(stage: str, score: int) -> TypedSearchAttributes:
 def attributes(journal: Journal, following: AnyNext, scoring: ScoringModel) -> dict[str, str | bool]:
     """The search attributes of a journey that stands at `following`.
 
-    For `decide`, which records them: worked out in the workflow, a new band would break the replay of each journey.
+    `decide` calls it and records them: worked out in the workflow, a new band would break every journey's replay.
     """
     scored = journal.facts[journal.scores[-1]]
     score = scored.score if isinstance(scored, Scored) else journal.enrolled.score

@@ -14,8 +14,7 @@ LONGEST_SUBJECT = 78
 def check_catalogue(catalogue: Catalogue, *, folder: Path) -> list[str]:
     """Every problem that rendering could meet, one line each: `piece: field: what; remedy`.
 
-    Each piece is rendered with each of its subjects, for a reader of whom all is known and for one of whom
-    nothing is.
+    Each piece is rendered with each of its subjects, for a reader with a full profile and for one with none.
     """
     problems: dict[str, None] = {}
     known = Reader("Alexandra", "Contoso Industries", "data-governance", "manufacturing")

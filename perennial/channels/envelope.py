@@ -1,4 +1,4 @@
-"""From a touch and its lead to the message that a provider gets."""
+"""Make the message that a provider gets, from a touch and its recipient."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from perennial.platform.tokens import Tokens
 
 @dataclass(frozen=True)
 class From:
-    """Who a message is from, and what every message must carry."""
+    """The sender of every message, and what every message must carry."""
 
     name: str
     address: str
@@ -28,7 +28,7 @@ class From:
 def envelope_of(
     touch: LedgerEntry, track: str, lead: Recipient, piece: Piece, variant: int, *, sender: From, tokens: Tokens
 ) -> Envelope:
-    """The message. Raises ApplicationError, which names the piece and not the lead, if it does not render."""
+    """The message. Raises ApplicationError, which names the piece and not the lead, if the piece does not render."""
     traits = lead.traits
     reader = Reader(lead.first_name, lead.company, traits.get("topic"), traits.get("industry"))
     public_url = sender.public_url.rstrip("/")
@@ -43,7 +43,7 @@ def envelope_of(
             hidden_url=f"{public_url}{HIDDEN_LINK}{touch.id}",
         )
     except ContentError:
-        # Its text may quote what the template made of the profile.
+        # The text of the error may quote the lead's profile, and would enter the journey's history.
         raise ApplicationError(f"{piece.id} does not render for this lead", type="ContentError") from None
     return Envelope(
         touch_id=touch.id,

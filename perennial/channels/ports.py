@@ -1,10 +1,10 @@
-"""What a mail provider is to us: a protocol, the message it gets, and the ways it can fail.
+"""The port of a mail provider: a protocol, the message it gets, and how it can fail.
 
 SendError
-├── NotSentError      surely not sent (connection refused, 4xx): the send is settled as refused
-├── TryLaterError     surely not sent, and worth another try; `after` is the provider's own time, if it named one
-├── UnknownFateError  perhaps sent (time-out, reset, 5xx after the body went): never sent again blindly
-└── SendingStoppedError  quota or credentials: pauses sending and alerts; no lead's fault
+├── NotSentError         surely not sent (connection refused, 4xx): the send is settled as refused
+├── TryLaterError        surely not sent, and worth another try; `after` is the provider's own time, if it named one
+├── UnknownFateError     perhaps sent (time-out, reset, 5xx after the body went): never sent again blindly
+└── SendingStoppedError  surely not sent: quota or credentials, so the fault is the sender's and not the lead's
 """
 
 import re
@@ -16,10 +16,10 @@ from nurture.errors import PerennialError
 
 
 class SendError(PerennialError):
-    """A provider did not answer with an acceptance.
+    """A provider did not accept a message.
 
-    The text may quote the provider, so it stays in our database; `code` (a status, a slug: `400`, `quota`) is what may
-    enter a journey's history, which holds no personal data.
+    The text may quote the provider, so it stays in our database. Only `code` (a status or a slug: `400`, `quota`)
+    enters a journey's history, which holds no personal data.
     """
 
     def __init__(self, message: str = "", *, code: str = "") -> None:
@@ -27,12 +27,12 @@ class SendError(PerennialError):
         self.code = code if re.fullmatch(r"[A-Za-z0-9_-]{0,32}", code) else ""
 
     def said(self, what: str) -> str:
-        """`what` happened, with the code."""
+        """`what` happened, followed by the code."""
         return f"{what} ({self.code})" if self.code else what
 
 
 class NotSentError(SendError):
-    """Surely not sent, and another try would end the same."""
+    """Surely not sent, and another try would end the same way."""
 
 
 class TryLaterError(SendError):
@@ -48,12 +48,12 @@ class UnknownFateError(SendError):
 
 
 class SendingStoppedError(SendError):
-    """The provider refuses us, not the lead."""
+    """Surely not sent: the provider refuses the sender, not the lead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """One message for one lead. `touch_id` is opaque and all that a provider may hand back about it."""
+    """One message for one lead. `touch_id` is opaque; a provider hands it back in its events."""
 
     touch_id: str
     lead_id: str
@@ -76,9 +76,9 @@ class Provider(Protocol):
     """Sends a message once; raises a SendError otherwise. A new provider is one file with one such class."""
 
     async def send(self, envelope: Envelope) -> str:
-        """Send; the provider's own id of the message."""
+        """Send the message; the provider's own id of it."""
         ...
 
     async def fate(self, touch_id: str) -> Fate:
-        """What became of a message of which we know only that we were about to send it; `absent` if surely nothing."""
+        """Whether the provider took a message that we were about to send; `absent` if it surely did not."""
         ...

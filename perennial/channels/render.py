@@ -1,4 +1,4 @@
-"""From a content piece and a reader to a mail: subject, preheader, plain text and HTML.
+"""Render a content piece for a reader: subject, preheader, plain text and HTML.
 
 The templates are made once for each piece (`perennial.channels.templates`). Here a profile's values are made inert
 and put into them.
@@ -24,7 +24,7 @@ _ADDRESS_LIKE = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """What a piece may know of the person who reads it; None is unknown, `topic` and `industry` are slugs."""
+    """What a piece may say about its reader; None is unknown, `topic` and `industry` are slugs."""
 
     first_name: str | None = None
     company: str | None = None

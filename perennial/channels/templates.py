@@ -1,4 +1,4 @@
-"""Templates: a content piece compiled once, and the layouts around it.
+"""Compile a content piece once into templates, and load the layouts around it.
 
 A piece's Jinja tags are set aside, its Markdown becomes sanitised HTML and plain text, and the tags return.
 A profile's values meet only the finished templates, so they are never read as Markdown, Jinja or HTML.
@@ -33,7 +33,7 @@ VARIABLES = ("first_name", "company", "topic", "industry")
 
 _HELD = re.compile("\ue000(\\d+)\ue001")
 
-# No filter that can mark a profile's value as safe HTML.
+# None of these filters can mark a profile's value as safe HTML.
 _FILTERS = ("capitalize", "default", "length", "lower", "replace", "title", "trim", "truncate", "upper")
 _SCHEMES = {"http", "https", "mailto"}
 _STYLES = {

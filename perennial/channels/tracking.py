@@ -1,4 +1,4 @@
-"""Links and opens that we track ourselves, for providers that do not: each link goes through our signed redirect."""
+"""Track links and opens ourselves, for providers that do not: each link goes through our signed redirect."""
 
 import re
 from html import unescape
@@ -9,9 +9,9 @@ _HREF = re.compile(r'(<a\b[^>]*?\bhref=")(https?://[^"]+)(")', re.IGNORECASE)
 
 
 def track_links(html: str, *, touch_id: str, tokens: Tokens, public_url: str) -> str:
-    """The HTML with each link, but those to our own pages, through `/c/{token}`, and an open pixel at its end.
+    """The HTML with its links, except those to our own pages, through `/c/{token}`, and an open pixel at its end.
 
-    The plain text keeps its links as they are: a person reads those addresses.
+    The plain text keeps its links: people read those addresses.
     """
     ours = public_url.rstrip("/")
 

@@ -31,7 +31,7 @@ from perennial.platform.secrets import secret_of
 from perennial.platform.settings import Settings
 from perennial.privacy.erase import Erased, Eraser
 from perennial.privacy.export import export_lead
-from perennial.privacy.merge import Merged, merge_and_tell
+from perennial.privacy.merge import Merged, merge_leads
 from perennial.privacy.suppressor import Suppressor
 
 Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
@@ -177,7 +177,7 @@ async def _merge(keep: str, lose: str) -> Merged:
         async with inst.database.reading() as session:
             kept_id, lost_id = (await require_lead(session, keep)).id, await _own_id(session, lose)
         at: datetime = inst.now()
-        return await merge_and_tell(
+        return await merge_leads(
             inst.database, inst.client, kept_id, lost_id, at=at, model=inst.scoring, tracks=inst.tracks
         )
 

@@ -60,7 +60,7 @@ class Merged:
         return f"merged into {self.current}"
 
 
-async def merge(
+async def merge_rows(
     session: AsyncSession,
     keep: str,
     lose: str,
@@ -99,7 +99,7 @@ async def merge(
     return Merged(current.id, await _doubled(session, current.id, tracks))
 
 
-async def merge_and_tell(
+async def merge_leads(
     database: Database,
     client: Client,
     keep: str,
@@ -111,7 +111,7 @@ async def merge_and_tell(
 ) -> Merged:
     """Merge two leads, then end the journeys that are double now. Safe to repeat after a crash anywhere."""
     async with database.writing() as session:
-        merged = await merge(session, keep, lose, at=at, model=model, tracks=tracks)
+        merged = await merge_rows(session, keep, lose, at=at, model=model, tracks=tracks)
     await exit_journeys(client, merged.exiting, merged.reason)
     return merged
 

@@ -24,7 +24,7 @@ from perennial.leads.suppressed_addresses import address_hash, suppressed_addres
 from perennial.platform.database import Database
 from perennial.privacy.erase import erase_rows, scrubbed
 from perennial.privacy.export import BY_ENROLMENT, BY_ITSELF, BY_LEAD, NOT_ABOUT_LEADS, export_lead
-from perennial.privacy.merge import merge
+from perennial.privacy.merge import merge_rows
 from tests.builders import store
 from tests.people import NOON, SECRET, consent_of, does, granted, one, person, rows, settle
 
@@ -287,7 +287,7 @@ async def test_an_event_that_is_sent_again_after_the_erasure_is_known(zeb: Datab
 async def test_those_that_were_merged_into_it_go_with_it(zeb: Database) -> None:
     """One person, whatever it was called; and whichever of its names is given."""
     await settle(zeb, person("new", first_name="Zebulon", email="z2@quixotic.example", email_key="z2@quixotic.example"))
-    await does(zeb, lambda s: merge(s, "new", "zeb", at=NOON))
+    await does(zeb, lambda s: merge_rows(s, "new", "zeb", at=NOON))
     await erased(zeb, "zeb")
     assert found_in(await dumped(zeb)) == []
     keys = ["zebulon@quixotic.example", "z2@quixotic.example"]

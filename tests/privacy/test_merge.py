@@ -21,7 +21,7 @@ from perennial.leads.lookup import find_lead
 from perennial.leads.preferences import Preferences, preferences_of, set_break, set_topics
 from perennial.leads.suppression import suppress, suppressions
 from perennial.platform.database import Database
-from perennial.privacy.merge import Merged, merge, merged_leads
+from perennial.privacy.merge import Merged, merge_rows, merged_leads
 from tests.builders import store
 from tests.people import NOON, consent_of, does, one, person, rows, settle
 
@@ -54,7 +54,7 @@ def sent(lead: str, track: str, step: str = "send:welcome", number: int = 1) -> 
 
 
 async def merged(database: Database, keep: str = "keep", lose: str = "lose") -> Merged:
-    return await does(database, lambda session: merge(session, keep, lose, at=NOON))
+    return await does(database, lambda session: merge_rows(session, keep, lose, at=NOON))
 
 
 @pytest.fixture

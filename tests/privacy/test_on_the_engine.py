@@ -18,7 +18,7 @@ from perennial.leads.preferences import set_break, set_topics
 from perennial.leads.suppression import REASONS, Reason, suppressions
 from perennial.privacy.erase import Eraser
 from perennial.privacy.export import export_lead
-from perennial.privacy.merge import merge_and_tell
+from perennial.privacy.merge import merge_leads
 from perennial.privacy.suppressor import Suppressor
 from tests.engine.rig import MONDAY, Rig, decoded, eventually, finished, kinds, parked
 from tests.people import SECRET
@@ -108,10 +108,10 @@ async def test_a_merge_mid_journey_keeps_both_stories_and_lets_one_go_on(still_r
         for lead in ("keep", "lose"):
             await parked(rig.journey("new-lead", lead), WAIT)
         now = rig.inst.now()
-        merged = await merge_and_tell(rig.database, rig.inst.client, keep, lose, at=now)
+        merged = await merge_leads(rig.database, rig.inst.client, keep, lose, at=now)
         assert await finished(rig.journey("new-lead", "lose")) == f"exited: merged into {keep}"
         await parked(rig.journey("new-lead", "keep"), WAIT)
-        again = await merge_and_tell(rig.database, rig.inst.client, keep, lose, at=now)
+        again = await merge_leads(rig.database, rig.inst.client, keep, lose, at=now)
     assert (merged.exiting, again.exiting) == ((f"new-lead/{lose}/1",), ())
     for lead in ("keep", "lose"):
         assert "done send:welcome" in kinds(await rig.facts("new-lead", lead))
@@ -134,7 +134,7 @@ async def test_a_merged_leads_own_journey_goes_on_for_the_one_that_is_kept(still
         lose = await met(rig, "new-lead", lead="lose")
         journey = rig.journey("new-lead", "lose")
         await parked(journey, WAIT)
-        await merge_and_tell(rig.database, rig.inst.client, keep, lose, at=rig.inst.now())
+        await merge_leads(rig.database, rig.inst.client, keep, lose, at=rig.inst.now())
         async with rig.database.writing() as session:
             await session.execute(update(Touch).values(at=MONDAY - timedelta(days=8)))
         for _ in range(2):

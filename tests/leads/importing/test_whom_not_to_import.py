@@ -8,7 +8,7 @@ from perennial.leads.importing.leads_file import LeadRecord, Reject
 from perennial.leads.suppressed_addresses import suppress_address
 from perennial.platform.database import Database
 from perennial.privacy.erase import ERASED, erase_rows
-from perennial.privacy.merge import merge
+from perennial.privacy.merge import merge_rows
 from tests.people import NOON, SECRET, does, person, rows, settle
 
 ADA = LeadRecord(
@@ -66,7 +66,7 @@ async def test_an_address_that_was_suppressed_by_hand_makes_no_lead(database: Da
 async def test_a_lead_that_became_another_is_not_changed_any_more(database: Database) -> None:
     """The row names the lead that goes on."""
     await settle(database, person("ada"), person("bo"))
-    await does(database, lambda session: merge(session, "ada", "bo", at=NOON))
+    await does(database, lambda session: merge_rows(session, "ada", "bo", at=NOON))
 
     (reject,) = await refused(database)
 
