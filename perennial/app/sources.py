@@ -9,7 +9,7 @@ from perennial.integrations.clicks import links as clicks
 from perennial.integrations.clicks.meanings import read_click
 from perennial.integrations.crm import webhook as crm
 from perennial.integrations.crm.meanings import read_crm
-from perennial.integrations.segment import api as segment
+from perennial.integrations.segment import calls as segment
 from perennial.integrations.segment.meanings import SegmentReader
 from perennial.integrations.sendgrid import events as sendgrid
 from perennial.integrations.sendgrid.meanings import read_sendgrid

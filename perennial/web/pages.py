@@ -1,6 +1,7 @@
 """Render the pages that leads see: no scripts, one stylesheet, nothing from other sites."""
 
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ class PageError(Exception):
         self.status = status
         self.title = title
         self.words = words
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A line above a page: what has just been done, or was refused."""
+
+    words: str
+    bad: bool = False
 
 
 class Pages:

@@ -15,7 +15,7 @@ from segment.analytics.client import Client as SegmentClient
 
 from nurture.timing.clock import Clock
 from perennial.intake.visitors import visitor_of
-from perennial.integrations.segment.api import KINDS, happened_at, incoming
+from perennial.integrations.segment.calls import KINDS, happened_at, incoming
 from tests.web.serving import Service
 from tests.web.stored import Store
 
