@@ -7,19 +7,16 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from nurture.errors import SettingsError
 from perennial.cli.many import progress
-from perennial.cli.opening import opened_database, run
+from perennial.cli.opening import client_if_up, opened_database, run
 from perennial.cli.options import Json
 from perennial.cli.printing import out, print_json
-from perennial.dev.engine_lock import engine_address
 from perennial.journeys.handles import exit_journeys, running
 from perennial.leads.importing.importer import ImportReport, import_leads
 from perennial.leads.importing.leads_file import check_file, read_leads, rejects_file, rejects_path
 from perennial.leads.importing.mapping import read_mapping
 from perennial.platform.installation import Installation
 from perennial.platform.secrets import secret_of
-from perennial.platform.temporal import connect
 
 
 def import_(
@@ -103,8 +100,5 @@ async def _end_journeys(inst: Installation, suppressed: Sequence[str]) -> int:
         left = await running(session, suppressed)
     if not left:
         return 0
-    try:
-        client = await connect(engine_address(inst.settings.data_dir))
-    except SettingsError:
-        return 0
-    return len(await exit_journeys(client, left, "suppressed by an import"))
+    client = await client_if_up(inst.settings)
+    return 0 if client is None else len(await exit_journeys(client, left, "suppressed by an import"))

@@ -1,30 +1,20 @@
-"""What people read: `mail`, the mailbox of development and demos, and `alerts`."""
+"""`mail`: what was sent, in the local inbox or kept in the database."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import func, select
 
-from models.leads import LeadRow
 from models.touches import Message
-from nurture.errors import InputError, NotFoundError
+from nurture.errors import InputError
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json
 from perennial.cli.printing import out, print_json
-from perennial.intake.rejections import sender_rejections
-from perennial.journeys.alerts import AlertLine, latest_alerts
+from perennial.dev.local_mail import list_mail, read_mail
 from perennial.leads.lookup import require_lead
-from perennial.mailroom.client import MailboxClient
-from perennial.mailroom.serve import running_mailbox
-
-LATELY = timedelta(days=30)
-"""For how long a rejection of our mail calls for attention."""
 
 
 def mail(
@@ -35,13 +25,13 @@ def mail(
     html: Annotated[Path | None, typer.Option(help="With --open: write its HTML to this file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Look into the mailbox of development and demos: what was sent, and its text."""
+    """Look into the local inbox: what was sent, and its text."""
     if html is not None and open_ is None:
         raise InputError("--html writes one message; name it with --open TOUCH")
     if open_ is not None:
         _read(open_, html, as_json=as_json)
         return
-    total, found = run(_mailbox(lead, last))
+    total, found = run(_list(lead, last))
     if as_json:
         print_json({"total": total, "messages": [_columns(each, "text", "html") for each in found]})
         return
@@ -72,82 +62,15 @@ def _read(touch_id: str, html: Path | None, *, as_json: bool) -> None:
         console.print(f"\nThe HTML is in {escape(str(html))}")
 
 
-async def _mailbox(name: str | None, last: int) -> tuple[int, Sequence[Message]]:
+async def _list(name: str | None, last: int) -> tuple[int, Sequence[Message]]:
     async with opened_database() as inst, inst.database.reading() as session:
         lead = None if name is None else await require_lead(session, name)
-        if (url := running_mailbox(inst.settings.data_dir)) is not None:
-            return _of_mailbox(MailboxClient(url), lead, last)
-        wanted = select(Message)
-        if lead is not None:
-            wanted = wanted.where(Message.lead_id == lead.id)
-        total = await session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
-        newest = await session.scalars(wanted.order_by(Message.at.desc(), Message.touch_id).limit(last))
-        return total, newest.all()[::-1]
-
-
-def _of_mailbox(mailbox: MailboxClient, lead: LeadRow | None, last: int) -> tuple[int, Sequence[Message]]:
-    """The mail of the mailbox that runs, as if it were in the database."""
-    found = mailbox.messages(limit=last) if lead is None else mailbox.messages(limit=last, to=lead.email)
-    total = mailbox.totals()["total"] if lead is None else len(found)
-    return total, [_kept(letter) for letter in reversed(found)]
-
-
-def _kept(letter: Mapping[str, Any]) -> Message:
-    return Message(
-        touch_id=letter["touch_id"],
-        to=letter["to"],
-        sender=letter["from"],
-        subject=letter["subject"],
-        text=letter.get("text", ""),
-        html=letter.get("html", ""),
-        categories=letter["categories"],
-        at=datetime.fromisoformat(letter["at"]),
-    )
+        return await list_mail(session, inst.settings.data_dir, lead, last)
 
 
 async def _message(touch_id: str) -> Message:
     async with opened_database() as inst, inst.database.reading() as session:
-        if (url := running_mailbox(inst.settings.data_dir)) is not None:
-            return _kept(MailboxClient(url).message(touch_id))
-        message = await session.get(Message, touch_id)
-    if message is None:
-        raise NotFoundError(f"no message {touch_id!r}; `starter.py mail` lists them")
-    return message
-
-
-def alerts(
-    last: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
-    *,
-    as_json: Json = False,
-) -> None:
-    """List what the journeys ask a person to look at, and who rejects our mail because of us; the latest last."""
-    found, rejections = run(_alerts(last))
-    if as_json:
-        ours = [{"at": at, "text": note, "lead_id": None, "email": None} for at, note in rejections]
-        print_json([*(asdict(line) for line in found), *ours])
-        return
-    console = out()
-    for line in found:
-        console.print(f"{line.at:%d %b %Y %H:%M}  [bold]{escape(line.text)}[/]  {_whose(line)}")
-    for at, note in rejections:
-        console.print(f"{at:%d %b %Y %H:%M}  [bold red]{escape(note)}[/]")
-    if rejections:
-        console.print("Look after the sender's reputation: SPF, DKIM, DMARC, complaints, the text.")
-    if any(line.held for line in found):
-        console.print("Put held leads on their way: `starter.py release --track TRACK --at STEP`, or mend the track.")
-    if not found and not rejections:
-        console.print("Nothing calls for attention.")
-
-
-def _whose(line: AlertLine) -> str:
-    one = f"{escape(line.email)}  [dim]{line.lead_id}[/]"
-    return one if line.leads == 1 else f"{line.leads:,} leads on {line.track}, one of them {one}"
-
-
-async def _alerts(last: int) -> tuple[list[AlertLine], list[tuple[datetime, str]]]:
-    async with opened_database() as inst, inst.database.reading() as session:
-        found = await latest_alerts(session, last)
-        return found, (await sender_rejections(session, inst.now() - LATELY))[:last][::-1]
+        return await read_mail(session, inst.settings.data_dir, touch_id)
 
 
 def _columns(row: Any, *hidden: str) -> dict[str, Any]:

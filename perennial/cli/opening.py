@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from temporalio.client import Client
+
+from nurture.errors import SettingsError
 from perennial.app.installation import ConnectedInstallation, connected_installation
 from perennial.dev.engine_lock import engine_address
 from perennial.platform.installation import Installation, open_installation
 from perennial.platform.migrations import require_current
-from perennial.platform.settings import load_settings
+from perennial.platform.settings import Settings, load_settings
 from perennial.platform.temporal import connect
 
 T = TypeVar("T")
@@ -32,6 +35,14 @@ async def connected() -> AsyncIterator[ConnectedInstallation]:
     client = await connect(engine_address(settings.data_dir))
     async with connected_installation(settings, client) as inst:
         yield inst
+
+
+async def client_if_up(settings: Settings) -> Client | None:
+    """A Temporal client; None if no server answers."""
+    try:
+        return await connect(engine_address(settings.data_dir))
+    except SettingsError:
+        return None
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -1,10 +1,8 @@
-"""What a person may ask of us: `export`, `erase`, never to be mailed (`suppress`), and to be one lead (`merge`)."""
+"""What a person may ask for: `export`, `erase`, no more mail (`suppress`), and two leads made one (`merge`)."""
 
-import asyncio
 import json
 import os
 import sys
-from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,28 +16,23 @@ from models.leads import LeadRow
 from nurture.errors import InputError, RefusedError
 from nurture.people.addresses import normalise
 from perennial.cli.opening import connected, opened_database, run
-from perennial.cli.options import Json
+from perennial.cli.options import Json, LeadName
 from perennial.cli.printing import out, print_json
+from perennial.dev.local_mail import forget_mail
 from perennial.leads.lookup import find_lead, find_named, require_lead
 from perennial.leads.suppressed_addresses import lift_address, suppress_address
 from perennial.leads.suppression import REASONS, Reason, lift, reason_of, suppressions
-from perennial.mailroom.client import MailboxClient
-from perennial.mailroom.serve import running_mailbox
-from perennial.mailroom.store import FILE as MAILBOX_FILE
-from perennial.mailroom.store import Store
 from perennial.platform.secrets import secret_of
-from perennial.platform.settings import Settings
 from perennial.privacy.erase import Erased, Eraser
 from perennial.privacy.export import export_lead
 from perennial.privacy.merge import Merged, merge_leads
 from perennial.privacy.suppressor import Suppressor
 
-Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
 _A_PERSON = "a person"
 
 
 def erase(
-    lead: Named,
+    lead: LeadName,
     *,
     yes: Annotated[bool, typer.Option("--yes", help="It cannot be undone; say that it is meant.")] = False,
     as_json: Json = False,
@@ -64,26 +57,12 @@ async def _erase(name: str) -> Erased:
         secret = secret_of(inst.settings)
         async with inst.database.reading() as session:
             lead = await require_lead(session, name)
-        eraser = Eraser(inst.database, inst.client, secret, outside=partial(_forgotten, inst.settings))
+        eraser = Eraser(inst.database, inst.client, secret, outside=partial(forget_mail, inst.settings))
         return await eraser.erase(lead.id, inst.now())
 
 
-async def _forgotten(settings: Settings, addresses: Sequence[str], touches: Sequence[str]) -> None:
-    """Have the local mailbox forget: the one that runs here, or its file. Raises SettingsError if none answers."""
-    if (url := running_mailbox(settings.data_dir)) is not None:
-        await asyncio.to_thread(MailboxClient(url).forget, addresses=addresses, touches=touches)
-    elif (settings.data_dir / MAILBOX_FILE).exists():
-        mailbox = Store(settings.data_dir)
-        try:
-            mailbox.forget(addresses, touches)
-        finally:
-            mailbox.close()
-    elif settings.provider == "mailbox" and "mailbox_url" in settings.model_fields_set:
-        await asyncio.to_thread(MailboxClient(settings.mailbox_url).forget, addresses=addresses, touches=touches)
-
-
 def export(
-    lead: Named,
+    lead: LeadName,
     *,
     to: Annotated[Path | None, typer.Option("--out", help="A file to write, which only you can read.")] = None,
 ) -> None:

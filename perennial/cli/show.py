@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
-import typer
 from rich.console import Console
 from rich.markup import escape
 
@@ -15,13 +13,10 @@ from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run
-from perennial.cli.options import Json
+from perennial.cli.options import InUtc, Json, LeadName
 from perennial.cli.printing import out, print_json
 from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
 from perennial.leads.lookup import require_lead
-
-Named = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
-InUtc = Annotated[bool, typer.Option("--utc", help="Times in UTC, not in the lead's own zone.")]
 
 HALTED = {"paused": "[yellow]paused[/], ", "held": "[red]held[/], "}
 
@@ -41,7 +36,7 @@ STYLES = {
 }
 
 
-def show(lead: Named, *, utc: InUtc = False, as_json: Json = False) -> None:
+def show(lead: LeadName, *, utc: InUtc = False, as_json: Json = False) -> None:
     """Tell a lead's whole story: where it stands, why, what comes next, what was.
 
     Times are in the lead's own zone.

@@ -1,0 +1,52 @@
+"""`alerts`: what calls for a person's attention."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from perennial.cli.opening import opened_database, run
+from perennial.cli.options import Json
+from perennial.cli.printing import out, print_json
+from perennial.intake.rejections import sender_rejections
+from perennial.journeys.alerts import AlertLine, latest_alerts
+
+LATELY = timedelta(days=30)
+"""For how long a rejection of our mail calls for attention."""
+
+
+def alerts(
+    last: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List what the journeys ask a person to look at, and who rejects our mail because of us; the latest last."""
+    found, rejections = run(_alerts(last))
+    if as_json:
+        ours = [{"at": at, "text": note, "lead_id": None, "email": None} for at, note in rejections]
+        print_json([*(asdict(line) for line in found), *ours])
+        return
+    console = out()
+    for line in found:
+        console.print(f"{line.at:%d %b %Y %H:%M}  [bold]{escape(line.text)}[/]  {_whose(line)}")
+    for at, note in rejections:
+        console.print(f"{at:%d %b %Y %H:%M}  [bold red]{escape(note)}[/]")
+    if rejections:
+        console.print("Look after the sender's reputation: SPF, DKIM, DMARC, complaints, the text.")
+    if any(line.held for line in found):
+        console.print("Put held leads on their way: `starter.py release --track TRACK --at STEP`, or mend the track.")
+    if not found and not rejections:
+        console.print("Nothing calls for attention.")
+
+
+def _whose(line: AlertLine) -> str:
+    one = f"{escape(line.email)}  [dim]{line.lead_id}[/]"
+    return one if line.leads == 1 else f"{line.leads:,} leads on {line.track}, one of them {one}"
+
+
+async def _alerts(last: int) -> tuple[list[AlertLine], list[tuple[datetime, str]]]:
+    async with opened_database() as inst, inst.database.reading() as session:
+        found = await latest_alerts(session, last)
+        return found, (await sender_rejections(session, inst.now() - LATELY))[:last][::-1]
