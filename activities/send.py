@@ -7,6 +7,7 @@ unknown fate the track decides by its `delivery`: at most once, or at least once
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from secrets import token_hex
 from typing import assert_never
 
@@ -38,6 +39,7 @@ from perennial.journeys.read_model import FACT, write_decision, write_facts, wri
 from perennial.journeys.send_request import Recipient, SendSubject, lead_state_of, lock_subject, request_of
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
+from perennial.platform.paths import CONTENT
 from perennial.platform.tokens import Tokens
 
 NEW = ""
@@ -73,7 +75,7 @@ STOPPED_FOR = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class SendActivity:
-    """The activity `send` over this provider."""
+    """The activity `send` over this provider; `layouts` is the folder of the two layouts around every piece."""
 
     database: Database
     tracks: Registry
@@ -82,6 +84,7 @@ class SendActivity:
     sender: From
     time: LiveClock
     tokens: Tokens
+    layouts: Path = CONTENT
 
     @activity.defn(name="send")
     async def send(self, order: StepOrder) -> StepOutcome:
@@ -214,7 +217,9 @@ class SendActivity:
 
     def _envelope(self, order: StepOrder, step: Send, touch: LedgerEntry, lead: Recipient) -> Envelope:
         piece = self.catalogue.get(step.piece)
-        return envelope_of(touch, order.track, lead, piece, step.variant, sender=self.sender, tokens=self.tokens)
+        return envelope_of(
+            touch, order.track, lead, piece, step.variant, sender=self.sender, tokens=self.tokens, layouts=self.layouts
+        )
 
     async def _put_off(self, touch_id: str, said: str, told: str) -> None:
         """Note that a touch was surely not sent: the next try judges it again without asking the provider."""

@@ -63,7 +63,16 @@ def step_activities(inst: ConnectedInstallation, provider: Provider) -> Sequence
     sender = sender_of(settings)
     return [
         DecideActivity(inst.database, inst.tracks, inst.catalogue, inst.scoring).decide,
-        SendActivity(inst.database, inst.tracks, inst.catalogue, provider, sender, time, tokens_of(settings)).send,
+        SendActivity(
+            inst.database,
+            inst.tracks,
+            inst.catalogue,
+            provider,
+            sender,
+            time,
+            tokens_of(settings),
+            layouts=settings.content_dir,
+        ).send,
         HandOffActivity(inst.database, time).hand_off,
         AlertActivity(inst.database, time).alert,
         EnrolActivity(inst.enroller, time).enrol,

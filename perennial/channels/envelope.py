@@ -1,6 +1,7 @@
 """Make the message that a provider gets, from a touch and its recipient."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from temporalio.exceptions import ApplicationError
 
@@ -26,7 +27,15 @@ class From:
 
 
 def envelope_of(
-    touch: LedgerEntry, track: str, lead: Recipient, piece: Piece, variant: int, *, sender: From, tokens: Tokens
+    touch: LedgerEntry,
+    track: str,
+    lead: Recipient,
+    piece: Piece,
+    variant: int,
+    *,
+    sender: From,
+    tokens: Tokens,
+    layouts: Path,
 ) -> Envelope:
     """The message. Raises ApplicationError, which names the piece and not the lead, if the piece does not render."""
     traits = lead.traits
@@ -40,6 +49,7 @@ def envelope_of(
             postal_address=sender.postal_address,
             unsubscribe_url=unsubscribe,
             variant=variant,
+            folder=layouts,
             hidden_url=f"{public_url}{HIDDEN_LINK}{touch.id}",
         )
     except ContentError:

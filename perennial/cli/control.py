@@ -17,7 +17,9 @@ from perennial.journeys.handles import RunningJourney, running_journeys, signal_
 from perennial.leads.lookup import require_lead
 
 Verb = Literal["pause", "resume", "refresh", "exit"]
-Who = Annotated[str | None, typer.Option("--lead", help="One lead, by id, e-mail address or external id.")]
+Who = Annotated[
+    str | None, typer.Option("--lead", help="One lead, by id, e-mail address, external id, CRM id or user id.")
+]
 OnTrack = Annotated[str | None, typer.Option("--track", help="A track: all its journeys, or the lead's one on it.")]
 Reason = Annotated[str, typer.Option(help="Why; it is kept with the journey.")]
 

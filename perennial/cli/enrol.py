@@ -18,7 +18,9 @@ from perennial.leads.selection import select_leads
 def enrol(
     track: Annotated[str, typer.Argument(help="The track, as `starter.py tracks` names it.", show_default=False)],
     *,
-    lead: Annotated[str | None, typer.Option(help="One lead, by id, e-mail address or external id.")] = None,
+    lead: Annotated[
+        str | None, typer.Option(help="One lead, by id, e-mail address, external id, CRM id or user id.")
+    ] = None,
     where: Where = None,
     everyone: Annotated[bool, typer.Option("--all", help="Every lead.")] = False,
     rate: Rate = None,

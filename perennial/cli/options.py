@@ -9,7 +9,9 @@ import typer
 from nurture.errors import InputError
 
 Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")]
-LeadName = Annotated[str, typer.Argument(help="Id, e-mail address or external id.", show_default=False)]
+LeadName = Annotated[
+    str, typer.Argument(help="Id, e-mail address, external id, CRM id or user id.", show_default=False)
+]
 Rate = Annotated[str | None, typer.Option(help="At most this many a second or minute, such as 50/s or 600/m.")]
 InUtc = Annotated[bool, typer.Option("--utc", help="Times in UTC, not in the lead's own zone.")]
 Where = Annotated[

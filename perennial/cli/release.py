@@ -21,7 +21,8 @@ from perennial.leads.lookup import require_lead
 
 def release(
     lead: Annotated[
-        str | None, typer.Argument(help="Id, e-mail address or external id; else all held leads of a track.")
+        str | None,
+        typer.Argument(help="Id, e-mail address, external id, CRM id or user id; else all held leads of a track."),
     ] = None,
     *,
     track: Annotated[str | None, typer.Option("--track", help="The track that holds them.")] = None,

@@ -24,7 +24,9 @@ from perennial.platform.settings import load_settings
 
 
 def replay(
-    lead: Annotated[str | None, typer.Argument(help="Id, e-mail address or external id.", show_default=False)] = None,
+    lead: Annotated[
+        str | None, typer.Argument(help="Id, e-mail address, external id, CRM id or user id.", show_default=False)
+    ] = None,
     *,
     track: Annotated[str | None, typer.Option("--track", help="Which journey; else the running or latest one.")] = None,
     history: Annotated[

@@ -1,4 +1,4 @@
-"""The ledger of touches as a send reads and writes it, in Core, with statements built once.
+"""The ledger of touches. A send reads and writes it in Core, with statements built once.
 
 `models.touches.Touch` lists the states.
 """
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Table, bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models.touches import Touch
 
@@ -21,6 +21,9 @@ _CHANGE = (
     .where(_TOUCHES.c.id == bindparam("the_id"))
     .values({name: bindparam(f"new_{name}", type_=_TOUCHES.c[name].type) for name in _CHANGED})
 )
+
+_RANK = {"": 0, "deferred": 1, "delivered": 2, "dropped": 3, "bounced": 3}
+"""A provider's events come in any order: a delivery only ever moves up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +51,18 @@ async def change(connection: AsyncConnection, touch: LedgerEntry, *, provider_id
     """Write a touch's new state."""
     row = {"the_id": touch.id, "new_state": touch.state, "new_reason": touch.reason, "new_at": touch.at}
     await connection.execute(_CHANGE, row | {"new_provider_id": provider_id})
+
+
+async def record_delivery(
+    session: AsyncSession, touch: Touch, delivery: str, *, provider_id: str | None, delivered_at: datetime | None
+) -> None:
+    """Write what the provider reports of a touch's mail. A touch of unknown fate is thereby settled as accepted."""
+    values: dict[str, Any] = {}
+    if touch.state in {"sending", "unknown"}:
+        values |= {"state": "accepted", "provider_id": touch.provider_id or provider_id, "reason": ""}
+    if _RANK[delivery] > _RANK.get(touch.delivery, 0):
+        values["delivery"] = delivery
+    if delivered_at is not None and touch.delivered_at is None:
+        values["delivered_at"] = delivered_at
+    if values:
+        await session.execute(update(Touch).where(Touch.id == touch.id).values(values))

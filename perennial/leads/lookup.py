@@ -40,7 +40,8 @@ async def require_lead(session: AsyncSession, name: str) -> LeadRow:
     lead = await find_lead(session, name)
     if lead is None:
         raise NotFoundError(
-            f"no lead {name!r}; name one by its id, e-mail address or external id (`starter.py leads` lists them)"
+            f"no lead {name!r}; name one by its id, e-mail address, external id, CRM id or user id "
+            "(`starter.py leads` lists them)"
         )
     return lead
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from temporalio.exceptions import ApplicationError
@@ -121,6 +122,17 @@ async def test_an_exit_rule_added_later_does_not_reach_back_in_the_gate(house: D
 
 def _won() -> BehaviourRow:
     return BehaviourRow(id="b1", lead_id="ada", name="deal.won", subject="", props={}, at=MONDAY, received_at=MONDAY)
+
+
+async def test_a_mail_has_the_layout_of_the_content_folder(house: Database, tmp_path: Path) -> None:
+    """A company's own content folder holds its own layouts, and `check` reads those too."""
+    (tmp_path / "layout.html.j2").write_text("<p>Northwind's own</p>{{ body }}", encoding="utf-8")
+    (tmp_path / "layout.txt.j2").write_text("Northwind's own {{ body }}", encoding="utf-8")
+    provider = Scripted()
+    await send(replace(sending(house, provider), layouts=tmp_path))
+    (envelope,) = provider.kept.values()
+    assert envelope.html.startswith("<p>Northwind's own</p>")
+    assert envelope.text.startswith("Northwind's own ")
 
 
 async def test_of_two_tracks_that_send_at_once_one_gives_way(database: Database) -> None:
@@ -281,7 +293,7 @@ async def test_a_try_after_the_record_tells_what_was_recorded_whatever_webhooks_
         (
             SendingStoppedError(QUOTING),
             "SendingStopped",
-            "the provider refuses us, not the lead",
+            "the provider refuses the sender, not the lead",
             timedelta(minutes=10),
         ),
     ],

@@ -136,7 +136,7 @@ async def test_a_provider_that_stops_us_names_no_lead(still_rig: Rig) -> None:
             return str(waiting[0].last_failure) if waiting and waiting[0].HasField("last_failure") else ""
 
         told = await eventually(pending)
-        assert "the provider refuses us, not the lead" in told
+        assert "the provider refuses the sender, not the lead" in told
         for secret in SECRETS:
             assert secret not in told
         await handle.signal("pause", Request(id="p1"))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, assert_never
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
@@ -19,6 +19,7 @@ from perennial.intake.rejections import rejection_note
 from perennial.intake.reports import Report
 from perennial.integrations.sendgrid.bounces import receiver_reason
 from perennial.integrations.sendgrid.events import STOPS, TOUCH_ARGUMENT, kind_of, message_id_of
+from perennial.journeys.ledger import record_delivery
 from perennial.leads.lock import lock_lead
 from perennial.leads.lookup import current_lead, find_lead
 from perennial.leads.suppression import count_soft_bounce, reset_soft_bounces
@@ -35,8 +36,6 @@ _DELIVERY = {
 }
 """What an event's type says of the delivery."""
 
-_RANK = {"": 0, "deferred": 1, "delivered": 2, "dropped": 3, "bounced": 3}
-"""Events come in any order: a delivery only ever moves up."""
 
 log = structlog.get_logger(__name__)
 
@@ -96,15 +95,8 @@ async def _settle(session: AsyncSession, touch: Touch, body: Mapping[str, Any], 
     delivery = _DELIVERY.get(str(body.get("event")))
     if delivery is None:
         return
-    values: dict[str, Any] = {}
-    if touch.state in {"sending", "unknown"}:
-        values |= {"state": "accepted", "provider_id": touch.provider_id or message_id_of(body), "reason": ""}
-    if _RANK[delivery] > _RANK.get(touch.delivery, 0):
-        values["delivery"] = delivery
-    if body.get("event") == "delivered" and touch.delivered_at is None:
-        values["delivered_at"] = at
-    if values:
-        await session.execute(update(Touch).where(Touch.id == touch.id).values(values))
+    delivered_at = at if body.get("event") == "delivered" else None
+    await record_delivery(session, touch, delivery, provider_id=message_id_of(body), delivered_at=delivered_at)
 
 
 async def _touch_of(session: AsyncSession, body: Mapping[str, Any]) -> Touch | None:
