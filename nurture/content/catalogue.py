@@ -151,7 +151,7 @@ def _did_you_mean(word: str, known: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All pieces by id. `pick` answers from shelves that are sorted once for each kind of reader."""
+    """All pieces by id. Each kind of reader has a shelf of pieces, sorted once, from which `pick` takes the next."""
 
     pieces: Mapping[str, Piece]
     _topics: frozenset[str] = field(init=False, repr=False, compare=False)
@@ -184,7 +184,7 @@ class Catalogue:
         for another industry is never picked. `formats` narrows the choice; empty means every format.
         Raises ContentError for an unknown stage or format.
         """
-        # An unknown trait reads as `any`, so that odd values in profiles cannot grow the shelves.
+        # An unknown trait counts as `any`, so that odd values in profiles cannot add shelves without end.
         topic, industry = traits.get("topic", ANY), traits.get("industry", ANY)
         key = (
             stage,

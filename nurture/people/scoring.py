@@ -31,7 +31,7 @@ class FitRule:
 
 @dataclass(frozen=True, slots=True)
 class EngagementRule:
-    """Points for a behaviour whose subject matches the glob; the rule's sum stays within +-`cap`."""
+    """Points for a behaviour whose subject matches the glob; all points of the rule sum to at most +-`cap`."""
 
     name: str
     points: int

@@ -303,11 +303,11 @@ async def test_nobody_cannot_be_erased(zeb: Database) -> None:
 @given(st.sampled_from(JOURNAL))
 def test_a_scrubbed_fact_says_what_happened_and_no_more(fact: Any) -> None:
     """It is a fact of the same kind that can be read back, and scrubbing it again changes nothing."""
-    kept = scrubbed(fact)
-    assert (kept.kind, kept.at) == (fact.kind, fact.at)
-    assert scrubbed(kept) == kept
-    assert found_in(str(kept)) == []
-    assert FACT.validate_python(FACT.dump_python(kept, mode="json")) == kept
+    clean = scrubbed(fact)
+    assert (clean.kind, clean.at) == (fact.kind, fact.at)
+    assert scrubbed(clean) == clean
+    assert found_in(str(clean)) == []
+    assert FACT.validate_python(FACT.dump_python(clean, mode="json")) == clean
 
 
 def test_choices_are_ours_and_stay() -> None:

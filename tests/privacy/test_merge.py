@@ -28,7 +28,9 @@ from tests.people import NOON, consent_of, does, one, person, rows, settle
 DAY = timedelta(days=1)
 
 
-def stay(lead: str, track: str, number: int = 1, *, status: str = "active", days: int = 0, **more: Any) -> Enrolment:
+def enrolled(
+    lead: str, track: str, number: int = 1, *, status: str = "active", days: int = 0, **more: Any
+) -> Enrolment:
     return Enrolment(
         id=f"{track}/{lead}/{number}",
         lead_id=lead,
@@ -149,7 +151,7 @@ async def test_the_profile_is_filled_and_the_score_counts_both(two: Database) ->
 
 
 async def test_names_and_waiting_events_are_the_kept_ones(two: Database) -> None:
-    """So that tomorrow's page view is the kept lead's."""
+    """So that tomorrow's page view is the current lead's."""
     await does(two, lambda s: write_identity(s, "lose", "anonymous", "a-1", NOON))
     await does(two, lambda s: accept(s, [Incoming("segment", None, ("x",), {}, NOON, lead_id="lose")]))
     await merged(two)
@@ -168,7 +170,7 @@ async def test_the_address_and_id_of_the_one_that_went_find_the_kept_one(two: Da
 
 async def test_caps_count_the_touches_of_both(two: Database) -> None:
     """Whichever journey asks next."""
-    await store(two, stay("keep", "new-lead"), stay("lose", "lost-deal"), sent("keep", "new-lead"))
+    await store(two, enrolled("keep", "new-lead"), enrolled("lose", "lost-deal"), sent("keep", "new-lead"))
     await store(two, sent("lose", "lost-deal"), _message("t-lose-lost-deal-come", "lose"))
     await merged(two)
     async with two.transaction() as connection:
@@ -179,52 +181,52 @@ async def test_caps_count_the_touches_of_both(two: Database) -> None:
 
 
 async def test_a_journey_on_a_track_of_its_own_goes_on(two: Database) -> None:
-    """Under its own id; it is the kept lead's, and so are the gate's answers to it."""
-    await store(two, stay("keep", "new-lead"), stay("lose", "lost-deal"))
+    """Under its own id; it is the current lead's, and so are the gate's answers to it."""
+    await store(two, enrolled("keep", "new-lead"), enrolled("lose", "lost-deal"))
     assert (await merged(two)).exiting == ()
     subject = await does(two, lambda s: lock_subject(s, "lost-deal/lose/1", "send:next", Matcher(())))
     assert subject.recipient.id == "keep"
 
 
 async def test_of_two_journeys_on_one_track_the_kept_ones_goes_on(two: Database) -> None:
-    """The other is named, to exit; both stay in the story, and the one that goes on is the last of the track."""
-    await store(two, stay("keep", "new-lead"), stay("lose", "new-lead", days=5))
+    """The other is named, to exit; both remain in the story, and the one that goes on is the last of the track."""
+    await store(two, enrolled("keep", "new-lead"), enrolled("lose", "new-lead", days=5))
     answer = await merged(two)
     assert answer == Merged("keep", ("new-lead/lose/1",))
     assert answer.reason == "merged into keep"
-    stays = await rows(two, Enrolment)
-    assert [(each.id, each.lead_id, each.number) for each in stays] == [
+    enrolments = await rows(two, Enrolment)
+    assert [(each.id, each.lead_id, each.number) for each in enrolments] == [
         ("new-lead/keep/1", "keep", 2),
         ("new-lead/lose/1", "keep", 1),
     ]
 
 
 async def test_past_stays_of_both_are_numbered_in_order_and_a_running_one_is_last(two: Database) -> None:
-    """The last stay says whether the track may be entered again; new numbers give new ids."""
+    """The last enrolment says whether the track may be entered again; new numbers give new ids."""
     over: dict[str, Any] = {"status": "finished", "ended_at": NOON + 90 * DAY}
     await store(
         two,
-        stay("keep", "new-lead", 1, days=2, **over),
-        stay("keep", "new-lead", 2, days=9, **over),
-        stay("lose", "new-lead", 1, days=1, **over),
-        stay("lose", "new-lead", 2, days=5),
-        stay("lose", "lost-deal", 1, **over),
+        enrolled("keep", "new-lead", 1, days=2, **over),
+        enrolled("keep", "new-lead", 2, days=9, **over),
+        enrolled("lose", "new-lead", 1, days=1, **over),
+        enrolled("lose", "new-lead", 2, days=5),
+        enrolled("lose", "lost-deal", 1, **over),
     )
     assert (await merged(two)).exiting == ()
-    stays = sorted(await rows(two, Enrolment), key=lambda each: (each.track, each.number))
-    assert [each.id for each in stays] == [
+    enrolments = sorted(await rows(two, Enrolment), key=lambda each: (each.track, each.number))
+    assert [each.id for each in enrolments] == [
         "lost-deal/lose/1",
         "new-lead/lose/1",
         "new-lead/keep/1",
         "new-lead/keep/2",
         "new-lead/lose/2",
     ]
-    assert [each.number for each in stays] == [1, 1, 2, 3, 4]
+    assert [each.number for each in enrolments] == [1, 1, 2, 3, 4]
 
 
 async def test_merging_again_changes_nothing_and_names_what_still_must_exit(two: Database) -> None:
     """After a crash between the commit and the signal, the same command does the rest."""
-    await store(two, stay("keep", "new-lead"), stay("lose", "new-lead"))
+    await store(two, enrolled("keep", "new-lead"), enrolled("lose", "new-lead"))
     await does(two, lambda s: consent.withdraw(s, "lose", NOON, source="page"))
     first = await merged(two)
     before = [(row.id, row.number) for row in await rows(two, Enrolment)]

@@ -100,7 +100,7 @@ async def test_whoever_is_suppressed_by_hand_leaves_every_journey(still_rig: Rig
 
 
 async def test_a_merge_mid_journey_keeps_both_stories_and_lets_one_go_on(still_rig: Rig) -> None:
-    """On one track both: the kept lead's journey goes on, the other exits and says why; each keeps its own past."""
+    """On one track both: the current lead's journey goes on, the other exits and says why; each keeps its own past."""
     rig = still_rig
     async with rig.working():
         keep = await met(rig, "new-lead", lead="keep")
@@ -127,7 +127,7 @@ async def test_a_merge_mid_journey_keeps_both_stories_and_lets_one_go_on(still_r
 
 
 async def test_a_merged_leads_own_journey_goes_on_for_the_one_that_is_kept(still_rig: Rig) -> None:
-    """Its next mail goes to the kept lead's address, counts for its caps, and the kept lead's opt-out ends it."""
+    """Its next mail goes to the current lead's address, counts for its caps, and the current lead's opt-out ends it."""
     rig = still_rig
     async with rig.working():
         keep = await met(rig, lead="keep")
@@ -148,7 +148,7 @@ async def test_a_merged_leads_own_journey_goes_on_for_the_one_that_is_kept(still
 
 
 async def test_a_break_puts_the_next_mail_off_and_an_unwanted_topic_drops_it(still_rig: Rig) -> None:
-    """The wishes of the page, in the send path of a journey that runs."""
+    """The preferences of the page, in the send path of a journey that runs."""
     rig = still_rig
     async with rig.working():
         await rig.add_leads("pause", "choosy")

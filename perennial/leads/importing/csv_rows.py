@@ -1,4 +1,4 @@
-"""The rows of a CSV file, read strictly: what is not CSV in UTF-8 is an error that says where."""
+"""Read the rows of a CSV file, strictly: anything but CSV in UTF-8 is an error that says where."""
 
 import csv
 import gzip
@@ -13,7 +13,7 @@ _LONGEST_LINE = 1_000_000  # bytes: a file without line ends is not read into me
 
 
 def csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
-    """The file's rows as lists, an empty one for an empty line; raises ImportFileError."""
+    """The file's rows as lists; an empty line is an empty list. Raises ImportFileError."""
     reader = csv.reader(_lines(path), delimiter=delimiter, strict=True)
     try:
         yield from reader
@@ -24,7 +24,7 @@ def csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    """The file's lines as text; raises ImportFileError that names the byte and the line that is not."""
+    """The file's lines as text; raises ImportFileError that names the line and the byte that is not UTF-8."""
     offset = 0
     try:
         with _opened(path) as file:

@@ -1,4 +1,4 @@
-"""What a lead wishes, in the gate: a break, and topics it wants nothing on."""
+"""What a lead prefers, in the gate: a break, and topics it wants nothing on."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
