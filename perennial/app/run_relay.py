@@ -10,7 +10,7 @@ from perennial.app.installation import ConnectedInstallation, connected_installa
 from perennial.app.sources import translator
 from perennial.intake.relay import Relay
 from perennial.platform.migrations import require_current
-from perennial.platform.processes import connect_patiently, speaker, stop_event
+from perennial.platform.processes import announcer, connect_patiently, stop_event
 from perennial.platform.secrets import secret_of
 from perennial.platform.settings import Settings
 
@@ -21,14 +21,14 @@ log = structlog.get_logger(__name__)
 
 async def pass_on(settings: Settings, address: Callable[[], str | None], *, child: bool = False) -> None:
     """Relay until told to stop. `address` finds the embedded engine, None for where Temporal's own settings say."""
-    say = speaker("relay")
+    announce = announcer("relay")
     with stop_event(child=child) as stop:
         await require_current(settings.database_url)
-        if client := await connect_patiently(address, stop, say):
+        if client := await connect_patiently(address, stop, announce):
             async with connected_installation(settings, client) as inst:
-                say("passing on what comes in")
+                announce("passing on what comes in")
                 await _relay(inst, stop)
-        say("stopped")
+        announce("stopped")
 
 
 async def _relay(inst: ConnectedInstallation, stop: asyncio.Event) -> None:

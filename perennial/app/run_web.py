@@ -12,7 +12,7 @@ from perennial.app.providers import open_provider
 from perennial.app.web import create_app
 from perennial.platform.installation import open_installation
 from perennial.platform.migrations import require_current
-from perennial.platform.processes import on_stop, speaker
+from perennial.platform.processes import announcer, on_stop
 from perennial.platform.settings import Settings
 from perennial.web.edge import Edge
 from perennial.web.health import TemporalProbe
@@ -39,7 +39,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
 
 async def serve(settings: Settings, sock: socket.socket, address: str | None, *, child: bool = False) -> None:
     """Serve on the socket until told to stop; health asks the Temporal server at `address`."""
-    say = speaker("web")
+    announce = announcer("web")
     await require_current(settings.database_url)
     async with open_installation(settings) as base:
         with open_provider(settings, base.database) as provider:
@@ -54,7 +54,7 @@ async def serve(settings: Settings, sock: socket.socket, address: str | None, *,
                 uvicorn.Config(
                     create_app(edge, *page_routers(settings, base.database, provider, edge.now)),
                     log_config=None,  # ours redacts addresses
-                    log_level="warning",  # we say when it listens, and when it has stopped
+                    log_level="warning",  # announced below: where it listens, and that it has stopped
                     access_log=False,  # paths carry tokens
                     server_header=False,
                     lifespan="off",
@@ -62,9 +62,9 @@ async def serve(settings: Settings, sock: socket.socket, address: str | None, *,
                 )
             )
             with on_stop(server.stop, child=child):
-                say(f"listening on {address_of(sock)}")
+                announce(f"listening on {address_of(sock)}")
                 await server.serve(sockets=[sock])
-                say("stopped")
+                announce("stopped")
 
 
 class Server(uvicorn.Server):

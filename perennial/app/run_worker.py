@@ -11,25 +11,25 @@ from perennial.app.providers import open_provider
 from perennial.app.worker import build_worker
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import require_current
-from perennial.platform.processes import connect_patiently, speaker, stop_event
+from perennial.platform.processes import announcer, connect_patiently, stop_event
 from perennial.platform.settings import Settings, load_settings
 from perennial.platform.temporal import ensure_search_attributes
 
 
 async def work(settings: Settings, address: str | None, *, child: bool = False) -> None:
     """Work until told to stop; what is in flight then finishes first. Raises SettingsError if it cannot begin."""
-    say = speaker("worker")
+    announce = announcer("worker")
     with stop_event(child=child) as stop:
         await require_current(settings.database_url)
-        if client := await connect_patiently(lambda: address, stop, say):
+        if client := await connect_patiently(lambda: address, stop, announce):
             async with connected_installation(settings, client) as inst:
                 await ensure_search_attributes(inst.client)
                 with open_provider(settings, inst.database) as provider:
                     async with build_worker(inst, provider=provider):
-                        say(f"working on {settings.task_queue!r}: tracks {', '.join(sorted(inst.tracks))}")
+                        announce(f"working on {settings.task_queue!r}: tracks {', '.join(sorted(inst.tracks))}")
                         await stop.wait()
-                        say("finishing what is in flight")
-        say("stopped")
+                        announce("finishing what is in flight")
+        announce("stopped")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,6 +1,6 @@
-"""The command line's commands, and the one place where an error becomes a line and an exit code.
+"""Every command of the command line; here an error becomes a line and an exit code.
 
-A command's module is imported when the command is run: the help of one need not wait for the libraries of all.
+A command's module is imported when the command is run, so that one need not wait for the libraries of all.
 """
 
 import os
@@ -28,23 +28,23 @@ START, LEADS, WATCH, STEER, KEEP = "Start", "Leads", "Watch and explain", "Steer
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command: under which heading it is listed, the function (or group) that is it, and an example of its use."""
+    """A command: the heading it is listed under, where its function (or group) stands, and an example of its use."""
 
     panel: str
     function: str
     example: str
 
     def load(self, name: str) -> Any:
-        """Import it, as the command line's library wants it."""
+        """Import it and wrap it for the command line's library."""
         module, _, attribute = self.function.rpartition(".")
         found = getattr(import_module(f"perennial.{module}"), attribute)
         if isinstance(found, typer.Typer):
             group = get_group(found)
             group.name, group.rich_help_panel = name, self.panel
             return group
-        told = "Example:" in (found.__doc__ or "")
+        has_example = "Example:" in (found.__doc__ or "")
         alone = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
-        epilog = None if told else f"Example: `starter.py {self.example}`"
+        epilog = None if has_example else f"Example: `starter.py {self.example}`"
         alone.command(name, epilog=epilog, rich_help_panel=self.panel)(found)
         return get_command(alone)
 
@@ -84,7 +84,7 @@ COMMANDS = {
 
 
 class Commands(TyperGroup):
-    """The group of all commands: a user never sees a traceback for a mistake of theirs."""
+    """The group of all commands. Turns every error into a line and an exit code."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -97,7 +97,7 @@ class Commands(TyperGroup):
         return None if entry is None else entry.load(cmd_name)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
-        """Run a command and exit with its code; the options of all commands may stand anywhere."""
+        """Run a command and exit with its code; `--data-dir` and `--debug` may stand anywhere."""
         given, debug = _hoisted(list(sys.argv[1:] if args is None else args))
         extra["standalone_mode"] = False
         try:
@@ -107,13 +107,13 @@ class Commands(TyperGroup):
         except Exception as error:
             if debug:
                 raise
-            code, said = explain_error(error)
-            err().print(f"[red]{'bug' if code == BUG else 'error'}:[/] {escape(said)}")
+            code, text = explain_error(error)
+            err().print(f"[red]{'bug' if code == BUG else 'error'}:[/] {escape(text)}")
         sys.exit(code if isinstance(code, int) else 0)
 
 
 def _hoisted(args: list[str]) -> tuple[list[str], bool]:
-    """The arguments with `--data-dir` before the command, and without `--debug`; whether that was there."""
+    """The arguments with `--data-dir` before the command and without `--debug`; whether `--debug` was among them."""
     front: list[str] = []
     rest: list[str] = []
     given = iter(each for each in args if each != "--debug")
@@ -144,7 +144,7 @@ def root(
 ) -> None:
     """Perennial: durable lead-nurture journeys on Temporal."""
     if data_dir is not None:
-        os.environ[variable("data_dir")] = str(data_dir)  # as though it had been set: `dev` and `worker` read it too
+        os.environ[variable("data_dir")] = str(data_dir)  # the programs that `dev` starts read it too
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""starter.py dev: everything embedded, in one process tree, until Ctrl-C."""
+"""`dev`: everything embedded, in one process tree, until Ctrl-C."""
 
 import asyncio
 import os
@@ -32,32 +32,32 @@ def dev(
     if "provider" not in settings.model_fields_set:
         settings = settings.model_copy(update={"provider": "mailbox"})
     if "log_level" not in settings.model_fields_set:
-        os.environ[variable("log_level")] = "warning"  # the programs' day's work would bury what is said here
+        os.environ[variable("log_level")] = "warning"  # the programs' own logs would bury what is printed here
     factor = None if speed is None else parse_speed(speed)
     run_until_stopped(_dev(settings, factor, port, ui_port))
-    say("stopped; the next start goes on from here")
+    announce("stopped; the next start goes on from here")
 
 
 async def _dev(settings: Settings, speed: float | None, port: int | None, ui_port: int | None) -> None:
-    say(f"starting in {settings.data_dir} ...")
-    async with embedded_stack(settings, say, speed=speed, port=port, ui_port=ui_port) as stack:
+    announce(f"starting in {settings.data_dir} ...")
+    async with embedded_stack(settings, announce, speed=speed, port=port, ui_port=ui_port) as stack:
         await stack.run(stack.worker.ready())
-        _look(stack)
+        _print_addresses(stack)
         try:
             await stack.run(asyncio.Event().wait())
         finally:
-            say("stopping: what is in flight finishes first ...")
+            announce("stopping: what is in flight finishes first ...")
 
 
-def _look(stack: Stack) -> None:
-    """Where to look, and what to do next."""
+def _print_addresses(stack: Stack) -> None:
+    """Print where to look and what to do next."""
     settings, clock = stack.inst.settings, stack.inst.clock
     here = "" if settings.data_dir == Path(".perennial") else f" --data-dir {shlex.quote(str(settings.data_dir))}"
     first = "open the inbox, click a link in a mail, and see the journey react"
     time = describe_speed(clock.speed)
     if not clock.is_real_time:
         time += f", also while stopped; for the journeys it is {stack.inst.now():%a %d %b %Y %H:%M} UTC"
-    say(
+    announce(
         f"""
   Temporal UI    {stack.engine.ui_url}
   Temporal       {stack.engine.address}
@@ -78,6 +78,6 @@ Ctrl-C stops everything.
     )
 
 
-def say(line: str) -> None:
-    """A line for the person at the terminal, at once."""
+def announce(line: str) -> None:
+    """Print a line at once."""
     print(line, flush=True)

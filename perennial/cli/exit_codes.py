@@ -17,7 +17,7 @@ DONE, BUG, BAD_INPUT, REFUSED, SURROUNDINGS, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 def explain_error(error: Exception) -> tuple[int, str]:  # noqa: PLR0911 - one return a kind of error
-    """The exit code of an error, and what to tell its user: what is wrong and what to do."""
+    """The exit code of an error, and a line for the user: what is wrong and what to do."""
     match error:
         case RefusedError():
             return REFUSED, str(error)

@@ -62,7 +62,7 @@ def import_(
     if report.suppressed:
         console.print(f"{report.suppressed:,} will never be mailed, {report.opted_out:,} at their own request")
     if ended:
-        console.print(f"{ended:,} running journeys were told to end for that")
+        console.print(f"{ended:,} running journeys were told to end")
     if report.added and not dry_run:
         console.print("Next: [bold]starter.py enrol new-lead --all[/]")
 

@@ -1,4 +1,4 @@
-"""starter.py mailbox: the local SendGrid, and what goes wrong with it on request."""
+"""`mailbox`: the local SendGrid, with faults on request."""
 
 import asyncio
 from typing import Annotated

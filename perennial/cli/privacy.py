@@ -34,7 +34,7 @@ _A_PERSON = "a person"
 def erase(
     lead: LeadName,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="It cannot be undone; say that it is meant.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm: it cannot be undone.")] = False,
     as_json: Json = False,
 ) -> None:
     """Erase a lead: its journeys end and everything personal about it is deleted.
@@ -66,7 +66,7 @@ def export(
     *,
     to: Annotated[Path | None, typer.Option("--out", help="A file to write, which only you can read.")] = None,
 ) -> None:
-    """Export everything that is held about a lead, as one JSON document."""
+    """Export everything that is known about a lead, as one JSON document."""
     document = json.dumps(run(_export(lead)), indent=2, ensure_ascii=False)
     if to is None:
         sys.stdout.write(f"{document}\n")
@@ -98,11 +98,11 @@ def suppress(
     known = reason_of(reason)
     if lifted and not why.strip():
         raise InputError('say why it is lifted, such as --why "asked us to by phone"')
-    said, reasons = run(_lift(lead, known, why) if lifted else _suppress(lead, known, why or _A_PERSON))
+    sentence, reasons = run(_lift(lead, known, why) if lifted else _suppress(lead, known, why or _A_PERSON))
     if as_json:
-        print_json({"said": said, "suppressed": list(reasons)})
+        print_json({"said": sentence, "suppressed": list(reasons)})
         return
-    out().print(f"{escape(said)}[dim]{' Suppressed now: ' + ', '.join(reasons) if reasons else ''}[/]")
+    out().print(f"{escape(sentence)}[dim]{' Suppressed now: ' + ', '.join(reasons) if reasons else ''}[/]")
 
 
 async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Keeping an installation in order: `check`, `migrate`, `worker`."""
+"""`check`, `migrate` and `worker`."""
 
 import typer
 from rich.markup import escape
@@ -27,14 +27,14 @@ def check(as_json: Json = False) -> None:
     else:
         for problem in problems:
             err().print(f"[red]problem:[/] {escape(problem)}")
-        said = "[green]all well[/]" if not problems else f"[red]{len(problems)} problems[/]"
-        out().print(f"{pieces} pieces, {len(tracks)} tracks ({', '.join(tracks)}): {said}")
+        verdict = "[green]all well[/]" if not problems else f"[red]{len(problems)} problems[/]"
+        out().print(f"{pieces} pieces, {len(tracks)} tracks ({', '.join(tracks)}): {verdict}")
     if problems:
         raise typer.Exit(BAD_INPUT)
 
 
 def migrate(as_json: Json = False) -> None:
-    """Bring the database to this version's tables, or make it; what is in it stays."""
+    """Bring the database to this version's tables, or make a new one; no data is lost."""
     settings = load_settings()
     before, after = run(_migrate(settings))
     if as_json:
@@ -54,7 +54,7 @@ async def _migrate(settings: Settings) -> tuple[str | None, str]:
 
 
 def worker() -> None:
-    """Run a worker, which carries the journeys on, until Ctrl-C; as many as the load needs.
+    """Run a worker until Ctrl-C: it carries the journeys on. Run as many as the load needs.
 
     It finds the engine of the data folder, else the server that Temporal's own settings name.
     """

@@ -1,4 +1,4 @@
-"""A child process that is kept running: started again when it dies, and ended with this process, however that ends."""
+"""Keep a child process running: start it again when it dies, and end it with this process, however that ends."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from nurture.errors import SettingsError
 from perennial.platform.paths import IMPORTED_FROM
 
-Say = Callable[[str], None]
+Announce = Callable[[str], None]
 
 _PATIENCE = 30.0  # seconds: longer than the worker gives its activities to finish
 _SHORT_LIFE = 20.0  # seconds: a child that dies sooner would die again
@@ -24,35 +24,35 @@ _WRONG_SETTINGS = 4  # the exit code when starting again would not help
 
 @dataclass(slots=True)
 class Child:
-    """A Python program of ours as a child, started again when it dies.
+    """One of our programs as a child process, started again when it dies.
 
-    It is ready once it writes a line that begins with `ready_line`; the rest of that line is `told`. Lines that begin
-    with its name are passed on to `say`. `log` takes its other output; without, our error output does.
+    It is ready once it writes a line that begins with `ready_line`; `ready_text` is the rest of that line. Lines that
+    begin with its name go to `announce`, its other output to `log`, or to our error output if there is none.
     """
 
     name: str
     arguments: Sequence[str]
     variables: Mapping[str, str]
     ready_line: str
-    say: Say
+    announce: Announce
     log: Path | None = None
     restarts: int = 0
-    told: str = ""
+    ready_text: str = ""
     _process: Process | None = field(default=None, repr=False)
     _ready: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
     @property
     def pid(self) -> int:
-        """The child's process id, at present."""
+        """The process id of the child that runs now."""
         assert self._process is not None
         return self._process.pid
 
     async def ready(self) -> None:
-        """Return once it polls."""
+        """Return once it is ready."""
         await self._ready.wait()
 
     async def keep(self) -> NoReturn:
-        """Start it, and start it again whenever it dies; raises SettingsError if it does not stay up."""
+        """Start it, and again whenever it dies. Raises SettingsError if it does not stay up."""
         short_lives = 0
         while True:
             born = time.monotonic()
@@ -67,7 +67,7 @@ class Child:
             if code == _WRONG_SETTINGS or short_lives == _LIVES:
                 raise SettingsError(f"the {self.name} does not stay up; {self._see()}")
             self.restarts += 1
-            self.say(f"the {self.name} died ({_cause(code)}); starting it again")
+            self.announce(f"the {self.name} died ({_cause(code)}); starting it again")
 
     async def _start(self) -> Process:
         inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("TEMPORAL_")}
@@ -79,25 +79,25 @@ class Child:
                 stdout=PIPE,
                 stderr=errors,
                 env=inherited | dict(self.variables) | {"PYTHONPATH": str(IMPORTED_FROM)},
-                process_group=0,  # a Ctrl-C in the terminal is for us, who stop things in order
+                process_group=0,  # a Ctrl-C in the terminal reaches us alone, and we stop things in order
             )
 
     async def _listen(self, process: Process) -> None:
-        """Until its output ends, pass on what it says; Temporal's core writes its warnings there too."""
+        """Pass on its output until that ends; Temporal's core writes its warnings there too."""
         assert process.stdout is not None
         with _error_output(self.log) as errors:
             async for line in process.stdout:
                 text = line.decode(errors="replace").strip()
                 if text.startswith(self.ready_line):
-                    self.told = text.removeprefix(self.ready_line).strip()
+                    self.ready_text = text.removeprefix(self.ready_line).strip()
                     self._ready.set()
                 if text.startswith(f"{self.name}: "):
-                    self.say(text)
+                    self.announce(text)
                 else:
                     (errors or sys.stderr.buffer).write(line)
 
     async def _stop(self, process: Process) -> None:
-        """Close its standard input, which asks it to finish; kill it if it does not in time, or has not begun."""
+        """Close its standard input, which asks it to finish. Terminate one not ready yet; kill one that is late."""
         if process.returncode is not None:
             return
         assert process.stdin is not None

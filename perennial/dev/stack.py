@@ -1,7 +1,7 @@
-"""The embedded stack: Temporal's development server, a migrated database, the clock, and our programs, in one tree.
+"""The embedded stack: Temporal's development server, a migrated database, the clock, and our programs.
 
-Worker, web service, relay and mailbox are child processes: the death of one takes nothing else down, and is mended.
-They end, in-flight work first, when their standard input closes: with this process, however that ends.
+Worker, web service, relay and mailbox are child processes: when one dies, the others go on, and it is started again.
+They finish what is in flight and end when their standard input closes: with this process, however that ends.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 from nurture.errors import SettingsError
 from nurture.timing.clock import Clock
 from perennial.app.installation import ConnectedInstallation, connected_installation
-from perennial.dev.child import Child, Say
+from perennial.dev.child import Announce, Child
 from perennial.dev.embedded import Engine, embedded_engine
 from perennial.mailroom.client import MailboxClient
 from perennial.platform.clock import set_clock
@@ -33,7 +33,7 @@ _PASSED_ON = ("database_url", "task_queue", "content_dir", "provider", "public_u
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """An embedded stack that runs. Without a mailbox, mail leaves by the provider of the settings."""
+    """A running embedded stack. Without a mailbox, mail leaves by the provider of the settings."""
 
     engine: Engine
     inst: ConnectedInstallation
@@ -60,7 +60,7 @@ class Stack:
 @asynccontextmanager
 async def embedded_stack(
     settings: Settings,
-    say: Say,
+    announce: Announce,
     *,
     speed: float | None = None,
     port: int | None = None,
@@ -71,10 +71,11 @@ async def embedded_stack(
 ) -> AsyncIterator[Stack]:
     """Start everything on the settings' data folder, and stop it in order at the end: programs, then server.
 
-    `speed` fixes the clock of a new folder. What an earlier run left goes on where it stood. Raises SettingsError if
-    the folder is in use, a port is taken, the disk is full, or its clock runs at another speed. The worker is still
-    starting when the block begins: `worker.ready()`. `log` takes what the programs say on their error output.
-    Without `edge` nothing comes in from outside: no web service, no relay. One of `workers` uses one core at most.
+    Journeys of an earlier run go on where they stood. `speed` fixes the clock of a new folder. The worker is still
+    starting when the block begins: await `worker.ready()`. `log` takes the programs' error output. Without `edge` no
+    web service and no relay runs, so that nothing comes in. Each of the `workers` uses one core at most.
+
+    Raises SettingsError if the folder is in use, a port is taken, the disk is full, or its clock runs at another speed.
     """
     async with AsyncExitStack() as held:
         engine = await held.enter_async_context(embedded_engine(settings.data_dir, port=port, ui_port=ui_port))
@@ -94,33 +95,35 @@ async def embedded_stack(
 
         variables = _variables(settings)
         if settings.provider == "mailbox":
-            mailbox = await start(_mailbox(settings, clock, variables, say, log))
+            mailbox = await start(_mailbox(settings, clock, variables, announce, log))
             await _ready(mailbox, keeping)
-            settings = settings.model_copy(update={"mailbox_url": mailbox.told})
-            key = await asyncio.to_thread(MailboxClient(mailbox.told).webhook_key)
+            settings = settings.model_copy(update={"mailbox_url": mailbox.ready_text})
+            key = await asyncio.to_thread(MailboxClient(mailbox.ready_text).webhook_key)
             variables = _variables(settings) | {variable("sendgrid_webhook_key"): key}
-        for child in _edge(settings, variables, say, log) if edge else ():
+        for child in _edge(settings, variables, announce, log) if edge else ():
             await start(child)
         arguments = ("-m", "perennial.app.run_worker", "--address", engine.address, "--child")
-        worker = await start(Child("worker", arguments, variables, "worker: working", say, log))
+        worker = await start(Child("worker", arguments, variables, "worker: working", announce, log))
         for _ in range(workers - 1):
-            await start(Child("worker", arguments, variables, "worker: working", _unless_ready(say), log))
+            await start(Child("worker", arguments, variables, "worker: working", _troubles_only(announce), log))
         inst = await held.enter_async_context(connected_installation(settings, client))
         mailbox_url = settings.mailbox_url if settings.provider == "mailbox" else None
         yield Stack(engine, inst, worker, settings.public_url, mailbox_url, tuple(keeping))
 
 
-def _edge(settings: Settings, variables: dict[str, str], say: Say, log: Path | None) -> tuple[Child, Child]:
-    commands, tell = ("-m", "perennial.cli"), _unless_ready(say)
+def _edge(settings: Settings, variables: dict[str, str], announce: Announce, log: Path | None) -> tuple[Child, Child]:
+    commands, troubles = ("-m", "perennial.cli"), _troubles_only(announce)
     web = (*commands, "web", "--host", "127.0.0.1", "--port", str(settings.web_port), "--child")
     relay = (*commands, "relay", "--child")
     return (
-        Child("web", web, variables, "web: listening on", tell, log),
-        Child("relay", relay, variables, "relay: passing on", tell, log),
+        Child("web", web, variables, "web: listening on", troubles, log),
+        Child("relay", relay, variables, "relay: passing on", troubles, log),
     )
 
 
-def _mailbox(settings: Settings, clock: Clock, variables: dict[str, str], say: Say, log: Path | None) -> Child:
+def _mailbox(
+    settings: Settings, clock: Clock, variables: dict[str, str], announce: Announce, log: Path | None
+) -> Child:
     time = {"real": clock.real.isoformat(), "virtual": clock.virtual.isoformat(), "speed": clock.speed}
     arguments = (
         *("-m", "perennial.mailroom", "--child"),
@@ -129,19 +132,18 @@ def _mailbox(settings: Settings, clock: Clock, variables: dict[str, str], say: S
         *("--webhook-url", f"http://127.0.0.1:{settings.web_port}/webhooks/sendgrid"),
         *("--clock", json.dumps(time)),
     )
-    return Child("mailbox", arguments, variables, "mailbox ", say, log)
+    return Child("mailbox", arguments, variables, "mailbox ", announce, log)
 
 
-def _unless_ready(say: Say) -> Say:
-    """What a person need not read: that a program of the stack is there, or has ended as told."""
+def _troubles_only(announce: Announce) -> Announce:
+    """Announce a program's troubles alone, not that it runs or has stopped in order."""
+    in_order = (": stopped", ": listening on", ": passing on", ": working", ": finishing")
 
-    def tell(line: str) -> None:
-        if not any(
-            said in line for said in (": stopped", ": listening on", ": passing on", ": working", ": finishing")
-        ):
-            say(line)
+    def announce_trouble(line: str) -> None:
+        if not any(each in line for each in in_order):
+            announce(line)
 
-    return tell
+    return announce_trouble
 
 
 async def _ready(child: Child, failing: "list[asyncio.Task[NoReturn]]") -> None:
@@ -164,7 +166,7 @@ def _addressed(settings: Settings) -> Settings:
 
 
 def _free_port(data_dir: Path, name: str, usual: int) -> int:
-    """A free port on the loopback: the last run's, so that links in old mails go on working, the usual one, or any."""
+    """A free port on the loopback: the last run's, so that links in old mails still work; the usual one; or any."""
     path = data_dir / PORTS
     try:
         ports = json.loads(path.read_text(encoding="utf-8"))

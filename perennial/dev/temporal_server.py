@@ -147,9 +147,9 @@ async def start_server(
         await _wait_for_orphan(log, data_dir, previous)
         for tries_left in reversed(range(_START_TRIES)):
             log.truncate(0)
-            with ExitStack() as held:
-                claimed = claim_port(held, "--port", port, previous.get("port"))
-                claimed_ui = claim_port(held, "--ui-port", ui_port, previous.get("ui_port"))
+            with ExitStack() as sockets:
+                claimed = claim_port(sockets, "--port", port, previous.get("port"))
+                claimed_ui = claim_port(sockets, "--ui-port", ui_port, previous.get("ui_port"))
             command = _command(binary, data_dir, claimed, claimed_ui)
             process = await asyncio.create_subprocess_exec(
                 *command, stdin=DEVNULL, stdout=DEVNULL, stderr=log, process_group=0
@@ -180,11 +180,11 @@ def _command(binary: Path, data_dir: Path, port: int, ui_port: int) -> list[str]
     return [*follow, str(binary), "server", "start-dev", *listen, *store, *quiet, *alone, *tuning, *pragmas]
 
 
-def claim_port(held: ExitStack, option: str, given: int | None, previous: int | None) -> int:
-    """A port that is free now; the socket stays bound until `held` closes, so that two claims differ."""
+def claim_port(sockets: ExitStack, option: str, given: int | None, previous: int | None) -> int:
+    """A port that is free now; the socket stays bound until `sockets` closes, so that two claims differ."""
     wishes = (previous or 0, 0) if given is None else (given,)
     for wish in wishes:
-        listener = held.enter_context(socket.socket())
+        listener = sockets.enter_context(socket.socket())
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, wish))

@@ -69,9 +69,9 @@ def run_until_stopped(work: Coroutine[Any, Any, None]) -> bool:
 
 
 async def connect_patiently(
-    address: Callable[[], str | None], stop: asyncio.Event, say: Callable[[str], None]
+    address: Callable[[], str | None], stop: asyncio.Event, announce: Callable[[str], None]
 ) -> Client | None:
-    """Wait until a Temporal server answers and connect; None if `stop` is set meanwhile. Says why it waits.
+    """Wait until a Temporal server answers and connect; None if `stop` is set meanwhile. Announces why it waits.
 
     `address` is asked before each try: an embedded engine may start meanwhile. Raises SettingsError if a server
     answers and refuses us, as waiting would not help.
@@ -82,17 +82,17 @@ async def connect_patiently(
         except SettingsError as error:
             if isinstance(error.__cause__, RPCError):
                 raise
-            say(f"waiting: {error}")
+            announce(f"waiting: {error}")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
     return None
 
 
-def speaker(program: str) -> Callable[[str], None]:
+def announcer(program: str) -> Callable[[str], None]:
     """Give a function that writes a line to standard output at once, with the program's name in front of it."""
 
-    def say(line: str) -> None:
+    def announce(line: str) -> None:
         sys.stdout.write(f"{program}: {line}\n")
         sys.stdout.flush()
 
-    return say
+    return announce
