@@ -5,17 +5,13 @@ It takes the score again, runs `plan`, and writes the read model, in one transac
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 
-from models.journeys import Unheard
-from models.leads import BehaviourRow
 from models.messages import Decided, Deciding
 from models.visibility import attributes
 from nurture.content.catalogue import Catalogue
 from nurture.journey.decision import Decision, Finish, Park
-from nurture.journey.facts import AnyFact, Behaved, Enrolled, Scored
+from nurture.journey.facts import AnyFact, Enrolled, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.plan import look_ahead, plan
 from nurture.journey.track import Registry
@@ -23,15 +19,9 @@ from nurture.people.scoring import ScoringModel
 from perennial.journeys.alerts import raise_for_edit
 from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.read_model import forget_facts, write_decision, write_facts, write_head
+from perennial.journeys.unheard import take_unheard
 from perennial.leads.scores import rescore
 from perennial.platform.database import Database
-
-_UNHEARD = (
-    select(BehaviourRow.id, BehaviourRow.at, BehaviourRow.name, BehaviourRow.subject, Unheard.taken)
-    .join(Unheard, Unheard.behaviour_id == BehaviourRow.id)
-    .where(Unheard.enrolment_id == bindparam("enrolment"))
-    .order_by(BehaviourRow.at, BehaviourRow.id)
-)
 
 
 @dataclass(frozen=True)
@@ -83,25 +73,6 @@ class DecideActivity:
         if decision.then is None:
             return {}
         return attributes(journal.extended(decision.then.facts), decision.then.next, self.scoring)
-
-
-async def take_unheard(connection: AsyncConnection, asked: Deciding) -> list[AnyFact]:
-    """Take in the behaviours since the last decision that this journey did not listen for.
-
-    A decision that is tried again, at the same length of the journal, takes the same ones.
-    """
-    found = (await connection.execute(_UNHEARD, {"enrolment": asked.enrolment_id})).all()
-    if not found:
-        return []
-    mine = Unheard.enrolment_id == asked.enrolment_id
-    await connection.execute(delete(Unheard).where(mine, Unheard.taken < asked.total))
-    await connection.execute(update(Unheard).where(mine).values(taken=asked.total))
-    known = {fact.id for fact in asked.facts if isinstance(fact, Behaved)}
-    return [
-        Behaved(at, id_, name, subject)
-        for id_, at, name, subject, taken in found
-        if id_ not in known and (taken is None or taken >= asked.total)
-    ]
 
 
 def _last_score(journal: Journal) -> tuple[int, str]:

@@ -11,17 +11,14 @@ from pathlib import Path
 from secrets import token_hex
 from typing import assert_never
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from models.journeys import FactRow
 from models.messages import StepOrder, StepOutcome
 from nurture.content.catalogue import Catalogue
 from nurture.gate import Allow, Defer, Refuse, judge
 from nurture.journey.decision import Send
-from nurture.journey.facts import Done
 from nurture.journey.track import Registry
 from perennial.channels.envelope import From, envelope_of
 from perennial.channels.ports import (
@@ -35,7 +32,7 @@ from perennial.channels.ports import (
 from perennial.journeys import ledger
 from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.ledger import LedgerEntry
-from perennial.journeys.read_model import FACT, write_decision, write_facts, write_head
+from perennial.journeys.outcomes import our_reason, outcome_of, reason_lines, record_outcome, recorded_outcome
 from perennial.journeys.send_request import Recipient, SendSubject, lead_state_of, lock_subject, request_of
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
@@ -128,7 +125,7 @@ class SendActivity:
             subject = await self._lock(connection, order)
             touch = subject.touch
             if touch is not None:
-                return touch if self._is_open(touch, order) else await _outcome_so_far(connection, order, touch)
+                return touch if self._is_open(touch, order) else await recorded_outcome(connection, order, touch)
             return await self._judge(
                 connection, order, step, subject, LedgerEntry(f"tc{token_hex(12)}", NEW, "", now), now
             )
@@ -151,7 +148,7 @@ class SendActivity:
             subject = await self._lock(connection, order)
             touch = await ledger.lock(connection, touch.id)
             if not self._is_open(touch, order):
-                return await _outcome_so_far(connection, order, touch)
+                return await recorded_outcome(connection, order, touch)
             return await self._judge(connection, order, step, subject, touch, now)
 
     async def _lock(self, connection: AsyncConnection, order: StepOrder) -> SendSubject:
@@ -211,8 +208,8 @@ class SendActivity:
             await ledger.change(connection, judged)
         if isinstance(verdict, Allow):
             return judged, lead
-        outcome = _outcome_of(judged)
-        await _record(connection, order, outcome)
+        outcome = outcome_of(judged)
+        await record_outcome(connection, order, outcome)
         return outcome
 
     def _envelope(self, order: StepOrder, step: Send, touch: LedgerEntry, lead: Recipient) -> Envelope:
@@ -226,7 +223,7 @@ class SendActivity:
         async with self.database.transaction() as connection:
             touch = await ledger.lock(connection, touch_id)
             if touch.state == "sending":
-                await ledger.change(connection, replace(touch, state="deferred", reason=_lines(said, told)))
+                await ledger.change(connection, replace(touch, state="deferred", reason=reason_lines(said, told)))
 
     async def _lose_sight(self, order: StepOrder, touch_id: str, said: str, told: str = "") -> StepOutcome:
         """Record a touch of unknown fate: settle it if sent at most once, else give the webhook time to report."""
@@ -237,7 +234,7 @@ class SendActivity:
             touch = await ledger.lock(connection, touch_id)
             enough = touch.state == "unknown" and attempt >= MOST_TRIES
             if touch.state == "sending":
-                touch = replace(touch, state="unknown", reason=_lines(said, told))
+                touch = replace(touch, state="unknown", reason=reason_lines(said, told))
                 await ledger.change(connection, touch)
             known = not self._is_open(touch, order)
         if known or enough:  # the webhook was quicker
@@ -259,52 +256,13 @@ class SendActivity:
             await lock_enrolled_lead(connection, order.enrolment_id)
             touch = await ledger.lock(connection, touch_id)
             if touch.state in OPEN or (touch.state == "unknown" and state == "accepted"):
-                touch = replace(touch, state=state, reason=_lines(said, told))
+                touch = replace(touch, state=state, reason=reason_lines(said, told))
                 await ledger.change(connection, touch, provider_id=provider_id)
-            outcome = _outcome_of(touch)
-            await _record(connection, order, outcome)
+            outcome = outcome_of(touch)
+            await record_outcome(connection, order, outcome)
         return outcome
-
-
-def _lines(said: str, told: str) -> str:
-    """A touch's reason: our words first, then the provider's, which stay in the database."""
-    return f"{said}\n{told}" if told else said
-
-
-def _first_line(reason: str) -> str:
-    return reason.partition("\n")[0]
 
 
 def _ask_again(said: str, after: timedelta) -> ApplicationError:
     """Have Temporal try again after a while: by then the webhook has reported, or the piece is sent again."""
-    return ApplicationError(_first_line(said), type="FateUnknown", next_retry_delay=after)
-
-
-def _outcome_of(touch: LedgerEntry) -> StepOutcome:
-    result = touch.state if touch.state in ("refused", "unknown") else "sent"
-    return StepOutcome(at=touch.at, result=result, reason=_first_line(touch.reason))
-
-
-async def _outcome_so_far(connection: AsyncConnection, order: StepOrder, touch: LedgerEntry) -> StepOutcome:
-    """The outcome of a settled touch: as an earlier try recorded it, whatever webhooks said since."""
-    recorded = await connection.scalar(
-        select(FactRow.fact).where(
-            FactRow.enrolment_id == order.enrolment_id, FactRow.seq == order.seq, FactRow.key == order.step.key
-        )
-    )
-    fact = FACT.validate_python(recorded) if recorded else None
-    if isinstance(fact, Done):
-        return StepOutcome(at=fact.at, result=fact.result, reason=fact.reason)
-    outcome = _outcome_of(touch)
-    await _record(connection, order, outcome)
-    return outcome
-
-
-async def _record(connection: AsyncConnection, order: StepOrder, outcome: StepOutcome) -> None:
-    """Write the step's fact at once, and where the lead rests now if that was foreseen."""
-    fact = Done(max(outcome.at, order.now), order.step.key, outcome.result, outcome.reason)
-    await write_facts(connection, order.enrolment_id, order.seq, [fact])
-    if order.then is not None and outcome.result == "sent" and outcome.at == order.now:
-        because = [f"{order.step.key.partition(':')[2]} was sent"]
-        await write_head(connection, order.enrolment_id, outcome.at, order.then, because)
-        await write_decision(connection, order.enrolment_id, order.seq + 1, outcome.at, order.then, because)
+    return ApplicationError(our_reason(said), type="FateUnknown", next_retry_delay=after)

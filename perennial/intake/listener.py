@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.journeys import Enrolment, Unheard
+from models.journeys import Enrolment
 from models.messages import Behaviour, Behaviours
 from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.journey.patterns import hears
@@ -24,14 +24,14 @@ from perennial.intake import own
 from perennial.intake.outbox import accept
 from perennial.intake.reports import Receipt, Report
 from perennial.journeys.enrolling import Enroller
+from perennial.journeys.unheard import leave_unheard
 from perennial.leads.behaviours import write_behaviour
 from perennial.leads.lock import lock_lead
 from perennial.leads.lookup import current_lead_id
 from perennial.leads.scores import rescore, write_entries
 from perennial.leads.suppression import apply_behaviour
-from perennial.platform.database import Database, upsert_ignore
+from perennial.platform.database import Database
 
-_INSERT_UNHEARD = upsert_ignore(Unheard)
 _ENROLMENTS = select(
     Enrolment.id,
     Enrolment.track,
@@ -113,7 +113,7 @@ class Listener:
         journeys = [ListeningJourney(*each) for each in await connection.execute(_ENROLMENTS, {"lead": lead_id})]
         running = [each for each in journeys if each.status != "finished"]
         told = [each for each in running if each.wakes_for(report, score.total)]
-        await self._leave_for_later(connection, report, [each for each in running if each not in told])
+        await leave_unheard(connection, report.id, [each.id for each in running if each not in told])
         return Receipt(
             report,
             new,
@@ -153,13 +153,6 @@ class Listener:
     async def _score(self, connection: AsyncConnection, report: Report, lead_id: str) -> None:
         entries = self.scoring.engagement_entries(report.id, report.name, report.subject, report.at)
         await write_entries(connection, [(lead_id, entry) for entry in entries])
-
-    async def _leave_for_later(
-        self, connection: AsyncConnection, report: Report, journeys: Sequence[ListeningJourney]
-    ) -> None:
-        rows = [{"enrolment_id": each.id, "behaviour_id": report.id, "taken": None} for each in journeys]
-        if rows:
-            await connection.execute(_INSERT_UNHEARD, rows)
 
     def _entering(self, report: Report, journeys: Sequence[ListeningJourney]) -> tuple[str, ...]:
         """The tracks this behaviour starts, except those the lead is on, or has entered since."""

@@ -1,0 +1,51 @@
+"""What a touch in the ledger means as the outcome of its step, and the facts that record it."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.journeys import FactRow
+from models.messages import StepOrder, StepOutcome
+from nurture.journey.facts import Done
+from perennial.journeys.ledger import LedgerEntry
+from perennial.journeys.read_model import FACT, write_decision, write_facts, write_head
+
+
+def reason_lines(ours: str, providers: str) -> str:
+    """A touch's reason: our words first, then the provider's, which stay in the database."""
+    return f"{ours}\n{providers}" if providers else ours
+
+
+def our_reason(reason: str) -> str:
+    """Our own words of a touch's reason: they may enter a journey's history."""
+    return reason.partition("\n")[0]
+
+
+def outcome_of(touch: LedgerEntry) -> StepOutcome:
+    """The outcome of a settled touch."""
+    result = touch.state if touch.state in ("refused", "unknown") else "sent"
+    return StepOutcome(at=touch.at, result=result, reason=our_reason(touch.reason))
+
+
+async def recorded_outcome(connection: AsyncConnection, order: StepOrder, touch: LedgerEntry) -> StepOutcome:
+    """The outcome of a settled touch: what an earlier try recorded, whatever webhooks said since; else record it now."""
+    recorded = await connection.scalar(
+        select(FactRow.fact).where(
+            FactRow.enrolment_id == order.enrolment_id, FactRow.seq == order.seq, FactRow.key == order.step.key
+        )
+    )
+    fact = FACT.validate_python(recorded) if recorded else None
+    if isinstance(fact, Done):
+        return StepOutcome(at=fact.at, result=fact.result, reason=fact.reason)
+    outcome = outcome_of(touch)
+    await record_outcome(connection, order, outcome)
+    return outcome
+
+
+async def record_outcome(connection: AsyncConnection, order: StepOrder, outcome: StepOutcome) -> None:
+    """Write the step's fact at once, and where the lead rests now if that was foreseen."""
+    fact = Done(max(outcome.at, order.now), order.step.key, outcome.result, outcome.reason)
+    await write_facts(connection, order.enrolment_id, order.seq, [fact])
+    if order.then is not None and outcome.result == "sent" and outcome.at == order.now:
+        because = [f"{order.step.key.partition(':')[2]} was sent"]
+        await write_head(connection, order.enrolment_id, outcome.at, order.then, because)
+        await write_decision(connection, order.enrolment_id, order.seq + 1, outcome.at, order.then, because)
