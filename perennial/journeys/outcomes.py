@@ -27,7 +27,7 @@ def outcome_of(touch: LedgerEntry) -> StepOutcome:
 
 
 async def recorded_outcome(connection: AsyncConnection, order: StepOrder, touch: LedgerEntry) -> StepOutcome:
-    """The outcome of a settled touch: what an earlier try recorded, whatever webhooks said since; else record it now."""
+    """The outcome of a settled touch: what an earlier try recorded, whatever webhooks said since; or record it."""
     recorded = await connection.scalar(
         select(FactRow.fact).where(
             FactRow.enrolment_id == order.enrolment_id, FactRow.seq == order.seq, FactRow.key == order.step.key
