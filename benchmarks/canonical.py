@@ -20,6 +20,7 @@ from nurture.journey.lead import Lead
 from nurture.journey.matchers import disqualified, link_clicked, opted_out, page_viewed, unreachable
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.patterns import hears
+from nurture.journey.reads import Length
 from nurture.journey.track import track
 from nurture.timing.calendar import SendWindow
 
@@ -48,7 +49,7 @@ async def canonical(lead: Lead) -> Outcome:
     return nurtured
 
 
-def pace(lead: Lead) -> timedelta:
+def pace(lead: Lead) -> timedelta | Length:
     """Every 24 days; for a lead that has warmed, twice its own cadence."""
     return timedelta(days=24) if lead.stage == "awareness" else lead.cadence() * 2
 

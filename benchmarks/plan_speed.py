@@ -14,9 +14,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from nurture.bench.life import Life
+from nurture.journey.compaction import compact
 from nurture.journey.decision import Park
 from nurture.journey.facts import Behaved, Done, Enrolled, Scored
-from nurture.journey.journal import Journal, compact
+from nurture.journey.journal import Journal
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import converted, link_clicked, opted_out, page_viewed
 from nurture.journey.outcomes import Outcome, nurtured

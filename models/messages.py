@@ -114,7 +114,10 @@ class Decided(MessageModel):
 
 
 class StepOrder(MessageModel):
-    """Input of a step's activity. `seq` is the place of its fact in the journal, `then` where the lead rests next."""
+    """Input of a step's activity. `seq` is the place of its fact in the journal, `then` where the lead rests next.
+
+    `then_facts` are what is recorded with that rest.
+    """
 
     enrolment_id: str
     lead_id: str
@@ -123,6 +126,7 @@ class StepOrder(MessageModel):
     now: datetime
     seq: int
     then: Park | None = None
+    then_facts: tuple[Fact, ...] = ()
     because: tuple[str, ...] = ()
 
 

@@ -33,9 +33,10 @@ with workflow.unsafe.imports_passed_through():
         StepOrder,
         StepOutcome,
     )
+    from nurture.journey.compaction import compact
     from nurture.journey.decision import AnyNext, AnyStep, Do, Finish, Park
     from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Exited, Overridden, Paused, Released, Resumed
-    from nurture.journey.journal import Journal, compact
+    from nurture.journey.journal import Journal
     from nurture.journey.patterns import hears
     from nurture.journey.wording import say_next, say_park
     from workflows.inbox import Inbox
@@ -215,7 +216,7 @@ class JourneyWorkflow:
             if isinstance(fact, Behaved):
                 self.inbox.skip(fact.id)
         self.saved = self.total
-        self.journal.decided = len(self.journal)
+        self.journal = self.journal.after()
         self.answered = taken
         return decided
 
@@ -226,7 +227,7 @@ class JourneyWorkflow:
         then = decided.then
         foreseen = then.next if then is not None and isinstance(then.next, Park) else None
         asked_at = self.now
-        outcome = await self._carry_out(step, foreseen)
+        outcome = await self._carry_out(step, foreseen, then.facts if then is not None else ())
         if outcome is None:
             self._absorb()
             return None
@@ -239,13 +240,13 @@ class JourneyWorkflow:
         if then is None or foreseen is None or not as_expected:
             return None
         self._append(*then.facts)
-        self.journal.decided = len(self.journal)
+        self.journal = self.journal.after()
         self._stand(foreseen, then.because, decided.shown)
         return foreseen
 
-    async def _carry_out(self, step: AnyStep, then: Park | None) -> StepOutcome | None:
+    async def _carry_out(self, step: AnyStep, then: Park | None, then_facts: tuple[AnyFact, ...]) -> StepOutcome | None:
         """Run a step's activity; None if a pause or an exit came while it was still being tried, and called it off."""
-        running = self._begin(step, then)
+        running = self._begin(step, then, then_facts)
         await workflow.wait_condition(lambda: running.done() or self.inbox.halts())
         halted = not running.done()
         if halted:
@@ -258,7 +259,7 @@ class JourneyWorkflow:
             return StepOutcome(at=self._on_time(self.now), result="refused", reason=f"failed: {_kind_of(error)}")
         return found if isinstance(found, StepOutcome) else StepOutcome(at=self._on_time(self.now), value=found)
 
-    def _begin(self, step: AnyStep, then: Park | None) -> workflow.ActivityHandle[Any]:
+    def _begin(self, step: AnyStep, then: Park | None, then_facts: tuple[AnyFact, ...]) -> workflow.ActivityHandle[Any]:
         journey = self.journey
         if isinstance(step, Do):
             return workflow.start_activity(
@@ -279,6 +280,7 @@ class JourneyWorkflow:
                 now=self.now,
                 seq=self.total,
                 then=then,
+                then_facts=then_facts,
                 because=self.because,
             ),
             result_type=StepOutcome,
@@ -321,7 +323,7 @@ class JourneyWorkflow:
                 self._heed(message)
                 return True
             self._append(_fact_of(message))
-            self.journal.decided = len(self.journal)
+            self.journal = self.journal.after()
         return False
 
     def _absorb(self) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from nurture.content.catalogue import Catalogue
 from nurture.journey.decision import AnyNext, Park
-from nurture.journey.facts import AnyFact
+from nurture.journey.facts import AnyFact, Explained, Renamed, Waiting
 from nurture.journey.journal import Journal
 from nurture.journey.plan import plan
 from nurture.journey.track import Track
@@ -32,11 +32,15 @@ class PastDecision:
 
 @dataclass(frozen=True, slots=True)
 class Retraced:
-    """A past decision, and in words what today's code decides instead; None if it decides alike."""
+    """A past decision, and in words what today's code decides instead; None if it decides alike.
+
+    `read` says how today's code was read over the journal, where they differ.
+    """
 
     past: PastDecision
     today: str | None
     today_because: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
 
 
 def retrace(track: Track, decisions: Sequence[PastDecision], catalogue: Catalogue) -> list[Retraced]:
@@ -47,12 +51,16 @@ def retrace(track: Track, decisions: Sequence[PastDecision], catalogue: Catalogu
 def _again(track: Track, past: PastDecision, catalogue: Catalogue) -> Retraced:
     today = plan(track, past.journal, past.at, catalogue)
     until = deadline_of(today.next)
-    alike = (
-        say_next(today.next) == past.next
-        and until == past.until
-        and [say_fact(fact) for fact in today.facts] == [say_fact(fact) for fact in past.derived]
-    )
-    return Retraced(past, None) if alike else Retraced(past, say_until(say_next(today.next), until), today.because)
+    alike = say_next(today.next) == past.next and until == past.until and _told(today.facts) == _told(past.derived)
+    read = today.reading.said if today.reading is not None else ()
+    if alike:
+        return Retraced(past, None, read=read)
+    return Retraced(past, say_until(say_next(today.next), until), today.because, read)
+
+
+def _told(derived: Sequence[AnyFact]) -> list[str]:
+    """What was derived, in words; without where the lead stands and how an edit was read, which `next` shows."""
+    return [say_fact(fact) for fact in derived if not isinstance(fact, Explained | Renamed | Waiting)]
 
 
 def deadline_of(following: AnyNext) -> datetime | None:

@@ -38,7 +38,7 @@ ANY = "any"
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _REQUIRED = ("subject", "preheader", "stage", "format")
-_FIELDS = (*_REQUIRED, "topic", "industry", "order", "variants")
+_FIELDS = (*_REQUIRED, "topic", "industry", "order", "variants", "was")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Piece:
     """One e-mail of the catalogue; `subject`, `preheader`, `variants` and `body` are Jinja2 templates.
 
     `variants` are further subject lines for an experiment; `order` sorts within one topic (low first);
-    `hash` is the SHA-256 (hex) of everything that a reader of the piece sees.
+    `hash` is the SHA-256 (hex) of everything that a reader of the piece sees; `was` are the ids that the piece had
+    before its file was renamed.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Piece:
     variants: tuple[str, ...]
     body: str
     hash: str
+    was: tuple[str, ...] = ()
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -91,7 +93,14 @@ def parse_piece(id: str, text: str) -> Piece:  # noqa: A002 - the piece's own fi
         variants=variants,
         body=body,
         hash=hashlib.sha256(seen_by_reader.encode()).hexdigest(),
+        was=_former_ids(fields.get("was")),
     )
+
+
+def _former_ids(was: object) -> tuple[str, ...]:
+    """One id, or a list of ids; anything else is none, and complained of."""
+    listed = [was] if isinstance(was, str) else was
+    return tuple(listed) if isinstance(listed, list) and all(isinstance(each, str) for each in listed) else ()
 
 
 def _read(name: str, text: str) -> tuple[dict[str, Any], str]:
@@ -110,7 +119,7 @@ def _read(name: str, text: str) -> tuple[dict[str, Any], str]:
     return fields, body
 
 
-def _problems(fields: Mapping[str, object], body: str) -> list[str]:
+def _problems(fields: Mapping[str, object], body: str) -> list[str]:  # noqa: C901 - one case a field
     """Everything that is wrong with the front matter, as `field: what; remedy`."""
     found = [
         f"{name}: unknown field{_did_you_mean(str(name), _FIELDS)}; the fields are {', '.join(_FIELDS)}"
@@ -135,6 +144,9 @@ def _problems(fields: Mapping[str, object], body: str) -> list[str]:
     variants = fields.get("variants") or []
     if not (isinstance(variants, list) and all(_is_line(line) for line in variants)):
         found.append(f'variants: {variants!r} is not a list of subject lines; write each as `- "..."`')
+    was = fields.get("was")
+    if was is not None and not (_former_ids(was) and all(_SLUG.fullmatch(each) for each in _former_ids(was))):
+        found.append(f"was: {was!r} is no former id; write one like `case-retail`, or a list of them")
     if not body.strip():
         found.append("body: empty; write the piece below the front matter")
     return found
@@ -151,9 +163,13 @@ def _did_you_mean(word: str, known: Collection[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All pieces by id. Each kind of reader has a shelf of pieces, sorted once, from which `pick` takes the next."""
+    """All pieces by id. Each kind of reader has a shelf of pieces, sorted once, from which `pick` takes the next.
+
+    `renames` are the former and the present id of each piece whose file was renamed.
+    """
 
     pieces: Mapping[str, Piece]
+    renames: tuple[tuple[str, str], ...] = field(init=False, repr=False, compare=False)
     _topics: frozenset[str] = field(init=False, repr=False, compare=False)
     _industries: frozenset[str] = field(init=False, repr=False, compare=False)
     _shelves: dict[tuple[str, str, str, tuple[str, ...]], tuple[str, ...]] = field(
@@ -163,6 +179,8 @@ class Catalogue:
     def __post_init__(self) -> None:
         pieces = MappingProxyType(dict(self.pieces))
         object.__setattr__(self, "pieces", pieces)
+        renames = tuple((was, piece.id) for piece in pieces.values() for was in piece.was if was not in pieces)
+        object.__setattr__(self, "renames", renames)
         object.__setattr__(self, "_topics", frozenset(piece.topic for piece in pieces.values()))
         object.__setattr__(self, "_industries", frozenset(piece.industry for piece in pieces.values()))
 
@@ -173,6 +191,12 @@ class Catalogue:
         except KeyError:
             guess = _did_you_mean(id, self.pieces)
             raise ContentError(f"{id}: no such content piece{guess}; mend the name or add {id}.md") from None
+
+    def current(self, id: str) -> str:  # noqa: A002 - the piece's own field
+        """The id that a piece has now, by one that it has or had; an unknown one as it is."""
+        if id in self.pieces:
+            return id
+        return next((now for was, now in self.renames if was == id), id)
 
     def pick(
         self, stage: str, *, traits: Mapping[str, str], seen: Collection[str], formats: Collection[str] = ()

@@ -132,49 +132,6 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
-    """A step that an edit put behind the lead; it never happens.
-
-    Truthy if the lead's past fits a wait that was met. `choice` is what an experiment would have chosen. The rest reads
-    as a step without effect does, so a track need not ask which it got.
-    """
-
-    at: datetime
-    key: str
-    met: bool = False
-    choice: str | None = None
-    kind: Literal["skipped"] = "skipped"
-
-    def __bool__(self) -> bool:
-        return self.met
-
-    @property
-    def result(self) -> str:
-        """Where a step says `sent` or `done`."""
-        return "skipped"
-
-    @property
-    def reason(self) -> str:
-        """Why it had no effect."""
-        return "the lead was already past it when it was added"
-
-    @property
-    def value(self) -> Any:
-        """Nothing was returned."""
-        return None
-
-    @property
-    def name(self) -> str:
-        """No behaviour ended it."""
-        return ""
-
-    @property
-    def subject(self) -> str:
-        """No behaviour ended it."""
-        return ""
-
-
-@dataclass(frozen=True, slots=True)
 class Paused:
     """Time stands still for this journey."""
 
@@ -210,11 +167,15 @@ class Renamed:
 
 @dataclass(frozen=True, slots=True)
 class TapeChoice:
-    """What a reading makes of one place of the code: its number in the run, what the code asks there, the answer."""
+    """What a reading makes of one place of the code: its number in the run, what the code calls there, the answer.
+
+    `drops` names the entries of the journal that are dropped there; one that may be gone by now begins with `?`.
+    """
 
     point: int
-    asks: str
+    call: str
     answer: str
+    drops: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +250,6 @@ AnyFact = (
     | Waiting
     | Waited
     | Chosen
-    | Skipped
     | Renamed
     | Explained
     | Held

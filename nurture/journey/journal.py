@@ -1,12 +1,12 @@
-"""The journal of one lead on one track: its facts in order, indexed for `plan`, and its compaction.
+"""The journal of one lead on one track: its facts in order, indexed for `plan`.
 
-Compaction is what continue-as-new carries. It drops what no plan can read again, whatever the code of the track
-becomes; the law "compaction changes no plan" is a property test.
+What a run goes over are the journal's *entries*: what was settled, in order, and at the end where the lead stands.
 """
+
+from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,142 +18,181 @@ from nurture.journey.facts import (
     Done,
     Enrolled,
     Exited,
+    Explained,
     Finished,
     Graduated,
+    Held,
     Overridden,
     Paused,
+    Released,
+    Renamed,
     Resumed,
     Scored,
-    Skipped,
     Waited,
+    Waiting,
 )
-
-PROGRESS = (Enrolled, Done, Waited, Graduated)
-"""Facts that move the lead: a wait starts where the last of them stands."""
-
-POSITIONS = (*PROGRESS, Chosen)
-"""Facts that reads can be as of."""
+from nurture.journey.keys import CATCH_UP, WAIT, Key
 
 TOLERANCE = timedelta(seconds=2)
-"""Event times come in whole seconds, from clocks that are not ours: so much earlier is not before the enrolment."""
+"""Event times come in whole seconds, from clocks that are not ours: that much earlier is not before the enrolment."""
 
-INSIDE = "graduation"
-"""How the keys of a graduation's steps begin."""
+
+class Entry:
+    """One thing the code must account for: what was settled, where the lead stands or stood, a graduation, a release.
+
+    `name` is what the code calls for, with its scope (`graduation/send:offer`); `settled` the same if the entry is the
+    answer to that call, else "". `index` is the place of its fact in the journal.
+    """
+
+    __slots__ = ("fact", "index", "name", "settled")
+
+    def __init__(self, name: str, fact: Any, index: int, *, settled: bool = False) -> None:
+        self.name = name
+        self.fact = fact
+        self.index = index
+        self.settled = name if settled else ""
+
+    @property
+    def scope(self) -> str:
+        """The scope of the name: `graduation/`, `graduation~2/` or ""."""
+        scope = Key.parse(self.name).scope
+        return f"{scope}/" if scope else ""
+
+    @property
+    def bare(self) -> str:
+        """The name without its scope."""
+        return self.name[len(self.scope) :]
+
+    @property
+    def acted(self) -> bool:
+        """Whether something was done: a step, and not a wait or a choice."""
+        return isinstance(self.fact, Done)
+
+
+NOWHERE = Entry("", None, 1 << 60)
+"""What comes after the last entry: everything is accounted for."""
 
 
 class Journal:
     """An append-only list of facts. `decided` is how many of them an earlier decision has already looked at.
 
     Rules that interrupt (exits, graduation) look only at facts from `decided` on, so that an edited rule never reaches
-    back into the past.
+    back into the past. A journal never changes: each method that adds to it answers another one.
     """
-
-    __slots__ = (
-        "behaviours",
-        "decided",
-        "deferred",
-        "end",
-        "facts",
-        "graduations",
-        "inside",
-        "overridden",
-        "paused",
-        "pauses",
-        "progress",
-        "scores",
-        "settled",
-        "steps",
-    )
 
     def __init__(self, facts: Iterable[AnyFact] = (), decided: int = 0) -> None:
         self.facts: tuple[AnyFact, ...] = ()
         self.decided = decided
+        self.entries: tuple[Entry, ...] = (NOWHERE,)
+        self.stands: Entry | None = None  # the open wait, or the send that was put off: the last entry
+        self.set_aside: tuple[Entry, ...] = ()  # what was done before a person placed the lead
+        self.caught_up: tuple[Entry, ...] = ()  # what was done for a lead that was past it
         self.steps: dict[str, int] = {}  # key of a step, wait or choice -> index of the fact that settled it
-        self.settled = 0  # how many of the steps were done, waited or chosen: all but the skipped
-        self.inside = 0  # how many of those are a graduation's
-        self.deferred: dict[str, Deferred] = {}
+        self.deferred: dict[str, int] = {}  # key of a step -> index of the fact that last put it off
+        self.renames: tuple[Renamed, ...] = ()
+        self.explained: Explained | None = None
+        self.held: Held | None = None
+        self.released: Released | None = None
         self.behaviours: tuple[int, ...] = ()
         self.scores: tuple[int, ...] = ()  # where the score changed, the enrolment included
         self.graduations: tuple[int, ...] = ()
         self.pauses: tuple[int, ...] = ()  # Paused and Resumed
-        self.progress = 0
+        self.progress = 0  # the last fact that moved the lead: a wait counts from there
         self.overridden = -1
-        self.paused = False
         self.end: Exited | Finished | None = None
         self._index(tuple(facts))
 
-    def _index(self, facts: tuple[AnyFact, ...]) -> None:  # noqa: C901, PLR0912 - one case a kind of fact
-        behaviours: list[int] = []
-        scores: list[int] = []
+    def extended(self, facts: Iterable[AnyFact], *, decided: int | None = None) -> Journal:
+        """The journal with `facts` appended; `decided` as it was unless given."""
+        more = Journal.__new__(Journal)
+        more.__dict__.update(self.__dict__)
+        if decided is not None:
+            more.decided = decided
+        if facts := tuple(facts):
+            more._index(facts)  # noqa: SLF001 - its own kind
+        return more
+
+    def after(self, facts: Iterable[AnyFact] = ()) -> Journal:
+        """The journal with the facts of a decision appended, which has now looked at everything in it."""
+        facts = tuple(facts)
+        return self.extended(facts, decided=len(self.facts) + len(facts))
+
+    def _index(self, facts: tuple[AnyFact, ...]) -> None:  # noqa: C901, PLR0912, PLR0915 - one case a kind of fact
+        entries = list(self.entries[:-1] if self.stands is None else self.entries[:-2])
         first = len(self.facts)
         self.facts += facts
+        self.steps = self.steps.copy()
+        behaviours: list[int] = []
+        scores: list[int] = []
         for index, fact in enumerate(facts, first):
             match fact:
                 case Behaved():
                     behaviours.append(index)
                 case Scored():
                     scores.append(index)
-                case Done() | Waited():
-                    self._settle(fact.key, index)
+                case Done():
+                    key = Key.parse(fact.key)
+                    if key.scope == CATCH_UP:
+                        self.steps[fact.key] = index
+                        self.caught_up += (Entry(key.name, fact, index),)
+                    else:
+                        self._settle(entries, _scoped(key, key.name), fact, index)
+                        self.progress = index
+                case Waited():
+                    self._settle(entries, _scoped(Key.parse(fact.key), WAIT), fact, index)
                     self.progress = index
                 case Chosen():
-                    self._settle(fact.key, index)
-                case Skipped():
-                    self.steps.setdefault(fact.key, index)
+                    key = Key.parse(fact.key)
+                    self._settle(entries, _scoped(key, key.name), fact, index)
+                case Waiting():
+                    self.stands = Entry(_scoped(Key.parse(fact.key), WAIT), fact, index)
                 case Deferred():
-                    self.deferred[fact.key] = fact
+                    self.deferred = {**self.deferred, fact.key: index}
+                    key = Key.parse(fact.key)
+                    if fact.key not in self.steps and key.scope != CATCH_UP:
+                        self.stands = Entry(_scoped(key, key.name), fact, index)
+                case Renamed():
+                    self.renames += (fact,)
+                case Explained():
+                    self.explained = fact if fact.tape else None
+                    self.held = None
+                case Held():
+                    self.held = fact
+                case Released():
+                    self.set_aside += tuple(entry for entry in entries if entry.acted)
+                    entries = [Entry("released!", fact, index)]
+                    self.released = fact
+                    self.stands = self.held = self.explained = None
                 case Enrolled():
                     scores.append(index)
                     self.progress = index
                 case Graduated():
+                    if self.stands is not None and isinstance(self.stands.fact, Waiting):
+                        entries.append(self.stands)
+                    self.stands = None
+                    entries.append(Entry("graduated!", fact, index))
                     self.graduations += (index,)
                     self.progress = index
                 case Paused() | Resumed():
                     self.pauses += (index,)
-                    self.paused = isinstance(fact, Paused)
                 case Overridden():
                     self.overridden = index
                 case Exited() | Finished():
                     self.end = self.end or fact
-                case _:
-                    pass
+        if self.stands is not None:
+            entries.append(self.stands)
+        entries.append(NOWHERE)
+        self.entries = tuple(entries)
         if behaviours:
             self.behaviours += tuple(behaviours)
         if scores:
             self.scores += tuple(scores)
 
-    def _settle(self, key: str, index: int) -> None:
-        before = self.steps.get(key)
-        if before is None or isinstance(self.facts[before], Skipped):
-            self.settled += 1
-            self.inside += key.startswith(INSIDE)
-        self.steps[key] = index
-
-    def extended(self, facts: Iterable[AnyFact], *, decided: int | None = None) -> "Journal":
-        """The journal with `facts` appended; `decided` as it was unless given."""
-        more = Journal.__new__(Journal)
-        more.facts = self.facts
-        more.decided = self.decided if decided is None else decided
-        more.steps = self.steps.copy()
-        more.settled = self.settled
-        more.inside = self.inside
-        more.deferred = self.deferred.copy()
-        more.behaviours = self.behaviours
-        more.scores = self.scores
-        more.graduations = self.graduations
-        more.pauses = self.pauses
-        more.progress = self.progress
-        more.overridden = self.overridden
-        more.paused = self.paused
-        more.end = self.end
-        more._index(tuple(facts))  # noqa: SLF001 - its own kind
-        return more
-
-    def after(self, facts: Iterable[AnyFact] = ()) -> "Journal":
-        """The journal with the facts of a decision appended, which has now looked at everything in it."""
-        more = self.extended(facts)
-        more.decided = len(more.facts)
-        return more
+    def _settle(self, entries: list[Entry], name: str, fact: Done | Waited | Chosen, index: int) -> None:
+        if fact.key not in self.steps:
+            entries.append(Entry(name, fact, index, settled=True))
+        self.steps[fact.key] = index
+        self.stands = self.held = None
 
     @property
     def enrolled(self) -> Enrolled:
@@ -167,6 +206,11 @@ class Journal:
     def last_at(self) -> datetime:
         """When the last fact was recorded."""
         return self.facts[-1].at
+
+    @property
+    def paused(self) -> bool:
+        """Whether the journey is paused."""
+        return bool(self.pauses) and isinstance(self.facts[self.pauses[-1]], Paused)
 
     def scored(self, position: int) -> Scored | Enrolled:
         """The last score recorded up to a position."""
@@ -226,76 +270,11 @@ class Journal:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Journal) and (self.facts, self.decided) == (other.facts, other.decided)
 
-    def __hash__(self) -> int:
-        return hash((len(self.facts), self.decided))
+    __hash__ = None  # type: ignore[assignment] # it is compared by its facts
 
     def __repr__(self) -> str:
         return f"Journal({list(self.facts)!r}, decided={self.decided})"
 
 
-def compact(journal: Journal) -> Journal:
-    """The journal without what no plan can read again, whatever its code.
-
-    Alike behaviours between two positions become one with a count, of the scores between two positions only the last
-    and the lowest stay, settled deferrals and past pauses go. Facts no decision has looked at yet stay as they are.
-    """
-    kept: list[AnyFact] = []
-    gap: list[AnyFact] = []
-    undecided = min(journal.decided, len(journal))
-    for index in range(undecided):
-        fact = journal.facts[index]
-        if isinstance(fact, POSITIONS):
-            kept += [*_compact_gap(gap, journal, index), fact]
-            gap = []
-        elif not _is_spent(index, fact, journal):
-            gap.append(fact)
-    kept += _compact_gap(gap, journal, undecided)
-    return Journal([*kept, *journal.facts[undecided:]], len(kept))
-
-
-def _is_spent(index: int, fact: AnyFact, journal: Journal) -> bool:
-    match fact:
-        case Deferred():
-            return fact.key in journal.steps or journal.deferred[fact.key] is not fact
-        case Overridden():
-            return index < journal.progress and all(key in journal.steps for key in journal.deferred)
-        case Paused():
-            over = next((at for at in journal.pauses if at > index), None)
-            return over is not None and over < journal.progress
-        case Resumed():
-            return index < journal.progress
-        case _:
-            return False
-
-
-def _compact_gap(gap: list[AnyFact], journal: Journal, end: int) -> list[AnyFact]:
-    """The facts between two positions, the second at index `end`."""
-    scores = [fact for fact in gap if isinstance(fact, Scored)]
-    wanted = {id(scores[-1]), id(min(scores, key=lambda fact: fact.score))} if scores else set()
-    in_wait = journal.enrolled.at - TOLERANCE if end > journal.progress else None
-    kept: list[AnyFact] = []
-    where: dict[tuple[str, str, bool], int] = {}
-    for fact in gap:
-        if isinstance(fact, Scored):
-            if id(fact) in wanted:
-                kept.append(fact)
-            continue
-        if not isinstance(fact, Behaved):
-            kept.append(fact)
-            continue
-        # The present wait may yet ask which behaviour came first within its time: one that says it came earlier than
-        # those recorded before it stays on its own, as does one from before the enrolment.
-        counts = in_wait is not None and fact.at >= in_wait
-        alike = (fact.name, fact.subject, counts)
-        first = kept[where[alike]] if alike in where else None
-        if isinstance(first, Behaved) and (not counts or fact.at >= first.at):
-            kept[where[alike]] = replace(
-                first,
-                at=min(first.at, fact.at),
-                times=first.times + fact.times,
-                last=max(first.last or first.at, fact.last or fact.at),
-            )
-        else:
-            where[alike] = len(kept)
-            kept.append(fact)
-    return kept
+def _scoped(key: Key, name: str) -> str:
+    return f"{key.scope}/{name}" if key.scope else name

@@ -78,7 +78,7 @@ class Key:
 
     def numbered(self, count: int) -> "Key":
         """The key of the step with the same name and this count."""
-        return replace(self, count=count)
+        return Key(self.verb, self.subject, count, self.scope, self.anchor)
 
     def __str__(self) -> str:
         if self.is_wait:

@@ -1,28 +1,38 @@
 """plan: what comes next for a lead, and because of what. Pure and deterministic.
 
-The track's function is run over the journal; every step that is settled there returns its recorded result. What
-becomes of the first one that is not is the frontier's: see `nurture.journey.frontier`.
+The track's code is run over the journal, and each call is answered by the next entry. Without a difference that is all.
+At the first difference there has been an edit: the explanation with the fewest contradictions is searched for
+(`nurture.journey.explaining`), and kept in the journal as a hint. Without one the lead is held.
 """
 
 from __future__ import annotations
 
-import traceback
 from datetime import datetime
-from typing import Any
 
 from nurture.content.catalogue import Catalogue
-from nurture.errors import PerennialError, TrackError
-from nurture.journey.asks import Stop
+from nurture.errors import PerennialError
+from nurture.journey.calls import Stop
 from nurture.journey.decision import AnyNext, Decision, Finish, Park
-from nurture.journey.facts import Done
-from nurture.journey.frontier import MOST_STEPS, Run, outcome_of
+from nurture.journey.driving import drive
+from nurture.journey.explaining import costs
+from nurture.journey.explaining.reading import Reading, Used, read
+from nurture.journey.explaining.search import search
+from nurture.journey.explaining.tape import ALTER
+from nurture.journey.explaining.telling import tell, tell_loss
+from nurture.journey.facts import AnyFact, Done, Exited, Explained, Finished, Held, Waited, Waiting
+from nurture.journey.interrupts import exit_heard
 from nurture.journey.journal import TOLERANCE, Journal
+from nurture.journey.open_step import MOST_STEPS
+from nurture.journey.run import Run
 from nurture.journey.track import Track
 from nurture.journey.wording import say_reason
 
-__all__ = ["MOST_STEPS", "NO_CONTENT", "TOLERANCE", "look_ahead", "plan"]
+__all__ = ["HELD", "MOST_STEPS", "NO_CONTENT", "TOLERANCE", "look_ahead", "plan"]
 
 NO_CONTENT = Catalogue({})
+
+HELD = "held"
+"""Where a lead stands whom no reading of the code has a place for."""
 
 
 def plan(track: Track, journal: Journal, now: datetime, catalogue: Catalogue = NO_CONTENT) -> Decision:
@@ -30,11 +40,55 @@ def plan(track: Track, journal: Journal, now: datetime, catalogue: Catalogue = N
 
     Raises TrackError, naming the line, if the track's code raises, or awaits anything but a step of the lead.
     """
-    end = journal.end
+    if (ended := _ended(track, journal, now)) is not None:
+        return ended
+    if journal.held is not None and journal.held.code == track.fingerprint:
+        return Decision((), _held(track), journal.held.because)
+    hint = journal.explained
+    if hint is not None and hint.code == track.fingerprint:
+        reading = read(track, journal, now, catalogue, hint.tape)
+        if reading.explains and reading.cost <= hint.cost + costs.CLOSE:
+            return _as_read(track, journal, now, reading)
+    run = Run(track, journal, now, catalogue)
+    try:
+        found = drive(run, track)
+    except PerennialError as error:
+        if not run.past:
+            raise
+        # It may be that the code was edited, and raises where this lead never was.
+        return _explained(track, journal, now, catalogue, error)
+    if isinstance(found, Stop):
+        return _as_it_is(journal, now, run, found.next)
+    return _explained(track, journal, now, catalogue, tell_loss(found.call, run.entries[run.cursor]))
+
+
+def _ended(track: Track, journal: Journal, now: datetime) -> Decision | None:
+    """The decision for a lead whose journey is over, or ends whatever the code says."""
+    end: Exited | Finished | None = journal.end
     if end is not None:
         return Decision((), Finish(outcome_of(end)), (say_reason(end),))
-    run = Run(track, journal, now, catalogue)
-    return run.decided(_drive(track, run))
+    reason: AnyFact
+    if (heard := exit_heard(track.exits, journal)) is not None:
+        reason, end = heard, Exited(now, say_reason(heard))
+    elif journal.released is not None and journal.released.end:
+        reason, end = journal.released, Exited(now, "a person ended it")
+    else:
+        return None
+    return Decision((end,), Finish(outcome_of(end)), (say_reason(reason),))
+
+
+def _explained(
+    track: Track, journal: Journal, now: datetime, catalogue: Catalogue, loss: str | PerennialError
+) -> Decision:
+    """The decision by the best reading of an edited track; without one the lead is held, or the code's error raised."""
+    found = search(track, journal, now, catalogue)
+    if found.reading is not None:
+        return _as_read(track, journal, now, found.reading)
+    if found.error is not None:
+        raise found.error
+    if isinstance(loss, PerennialError):
+        raise loss
+    return Decision((Held(now, (loss,), track.fingerprint),), _held(track), (loss,))
 
 
 def look_ahead(
@@ -48,37 +102,50 @@ def look_ahead(
     after = plan(track, journal.after(decision.facts).after([done]), now, catalogue)
     if not isinstance(after.next, Park):
         return decision
-    return Decision(decision.facts, decision.next, decision.because, after)
+    return Decision(decision.facts, decision.next, decision.because, after, decision.reading)
 
 
-def _drive(track: Track, run: Run) -> AnyNext:
-    """Run the track over the journal up to its Stop; what that says comes next."""
-    coroutine = run.whole()
-    try:
-        found = coroutine.send(None)
-        if isinstance(found, Stop) and found.next is not None:
-            return found.next
-        where = _line_of(coroutine, track)
-    except PerennialError:
-        raise
-    except Exception as error:
-        raise TrackError(f"{_line_of_error(error, track)}: {type(error).__name__}: {error}") from error
-    finally:
-        coroutine.close()
-    raise TrackError(f"{where}: awaits {found!r}, which is no step of the lead")
+def _held(track: Track) -> Park:
+    return Park(HELD, None, track.exits.patterns, None, "held")
 
 
-def _line_of(coroutine: Any, track: Track) -> str:
-    where, inner = track.where, coroutine
-    while inner is not None and getattr(inner, "cr_frame", None) is not None:
-        frame = inner.cr_frame
-        if frame.f_code.co_filename == track.file:
-            where = f"{track.file}:{frame.f_lineno}"
-        inner = inner.cr_await
-    return where
+def _as_it_is(journal: Journal, now: datetime, run: Run, following: AnyNext) -> Decision:
+    """The decision of a run in which the code and the journal agree."""
+    facts: list[AnyFact] = [*run.renames, *run.derived]
+    if journal.explained is not None or journal.held is not None:
+        facts.insert(0, Explained(now))
+    return Decision(tuple(facts), following, _reasons(run))
 
 
-def _line_of_error(error: BaseException, track: Track) -> str:
-    walked = traceback.walk_tb(error.__traceback__)
-    lines = [line for frame, line in walked if frame.f_code.co_filename == track.file]
-    return f"{track.file}:{lines[-1]}" if lines else track.where
+def _as_read(track: Track, journal: Journal, now: datetime, reading: Reading) -> Decision:
+    """The decision of a reading, which is kept as a hint unless it is the one kept already."""
+    assert reading.next is not None
+    run = reading.run
+    facts: list[AnyFact] = [*run.renames, *run.derived]
+    tape = tuple(used.choice for used in reading.reader.used if not _is_recorded(used, journal, run))
+    explained = Explained(now, reading.cost, tell(reading), tape, track.fingerprint)
+    known = journal.explained
+    if known is not None and (known.tape, known.code) == (tape, explained.code) and journal.held is None:
+        explained = known
+    elif tape:
+        facts.insert(0, explained)
+    elif known is not None or journal.held is not None:
+        facts.insert(0, Explained(now))
+    return Decision(tuple(facts), reading.next, _reasons(run), None, explained if reading.reader.used else None)
+
+
+def _is_recorded(used: Used, journal: Journal, run: Run) -> bool:
+    """Whether this choice is needed no more: the open wait that was altered is recorded as it is now."""
+    stands = journal.stands
+    if used.choice.answer != ALTER or stands is None or stands not in used.entries:
+        return False
+    return any(isinstance(fact, Waiting | Waited) and fact.key == stands.fact.key for fact in run.derived)
+
+
+def _reasons(run: Run) -> tuple[str, ...]:
+    return (say_reason(run.reason), *[say_reason(note) for note in run.notes])
+
+
+def outcome_of(end: Exited | Finished) -> str:
+    """How a journey that is over ended."""
+    return end.outcome if isinstance(end, Finished) else f"exited: {end.reason}"

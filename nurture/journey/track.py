@@ -4,6 +4,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType, ModuleType
@@ -11,6 +12,7 @@ from typing import Literal, get_args
 
 from nurture.errors import NotFoundError, TrackError, close_names
 from nurture.gate import Caps, GateRules
+from nurture.journey.explaining.fingerprint import fingerprint
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import Matcher
 from nurture.journey.outcomes import Outcome, ReEntry
@@ -30,8 +32,8 @@ class Track:
     `enters_on` says which behaviours start it; `exits_on` which end it, wherever the lead stands; a score of
     `graduates_at` starts `on_graduation` in place of the present wait. `priority`: of two tracks that want to send to
     one lead, the higher one goes first. `caps` bound the touches of the lead over all its tracks; the hours outside the
-    window `quiet_hours` (in the lead's own zone) are quiet. A send of which nobody knows whether it
-    went out is left at that with `delivery` `at_most_once`; `at_least_once` sends it again if no webhook tells of it.
+    window `quiet_hours` (in the lead's own zone) are quiet. A send of unknown fate is left at that with `delivery`
+    `at_most_once`; `at_least_once` sends it again if no webhook tells of it. `was`: the names it had before.
     """
 
     name: str
@@ -47,11 +49,17 @@ class Track:
     delivery: Delivery
     file: str
     line: int
+    was: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
         """File and line of the function."""
         return f"{self.file}:{self.line}"
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The fingerprint of its code: a journal that was explained by other code is explained again."""
+        return fingerprint(self.function, self.on_graduation)
 
     @property
     def gate_rules(self) -> GateRules:
@@ -66,7 +74,7 @@ class Track:
     @property
     def names(self) -> tuple[str, ...]:
         """Its name, and those it had before it was renamed."""
-        return (self.name,)
+        return (self.name, *self.was)
 
 
 def track(
@@ -81,9 +89,11 @@ def track(
     caps: Caps = Caps(),  # noqa: B008 - a frozen value
     quiet_hours: SendWindow = SendWindow(),  # noqa: B008 - a frozen value
     delivery: Delivery = "at_most_once",
+    was: str | tuple[str, ...] = (),
 ) -> Callable[[Story], Track]:
     """Make an async function of a lead a track called `name` (lower-case words joined by hyphens).
 
+    `was`: the name, or names, that it had before it was renamed; its leads go on under the new one.
     Raises TrackError, naming the line, if the function breaks the rules a track lives by.
     """
 
@@ -104,9 +114,11 @@ def track(
             delivery=delivery,
             file=file,
             line=line,
+            was=(was,) if isinstance(was, str) else was,
         )
-        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
-            raise TrackError(f"{made.where}: {name!r} is no track name; use lower-case words joined by hyphens")
+        for each in (name, *made.was):
+            if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", each):
+                raise TrackError(f"{made.where}: {each!r} is no track name; use lower-case words joined by hyphens")
         if not inspect.iscoroutinefunction(function):
             raise TrackError(f"{made.where}: a track is an `async def` function of a lead")
         if len(inspect.signature(function).parameters) != 1:
@@ -140,17 +152,26 @@ class Registry(Mapping[str, Track]):
                 raise TrackError(f"{each.where}: a track called {each.name!r} is already at {found[each.name].where}")
             found[each.name] = each
         self._tracks = MappingProxyType(dict(sorted(found.items())))
+        former: dict[str, Track] = {}
+        for each in self._tracks.values():
+            for was in each.was:
+                other = self._tracks.get(was) or former.get(was)
+                if other is not None and other is not each:
+                    raise TrackError(f"{each.where}: was={was!r}, and {other.where} is or was called so too")
+                former[was] = each
+        self._former = MappingProxyType(former)
 
     def __getitem__(self, name: str) -> Track:
+        """The track of this name, or the one that had it before. Raises NotFoundError."""
         try:
-            return self._tracks[name]
+            return self._tracks[name] if name in self._tracks else self._former[name]
         except KeyError:
             near = close_names(name, self._tracks)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(self._tracks) or 'none'}"
             raise NotFoundError(f"no track called {name!r}{hint}") from None
 
     def __contains__(self, name: object) -> bool:
-        return name in self._tracks
+        return name in self._tracks or name in self._former
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tracks)

@@ -22,7 +22,7 @@ from nurture.journey.facts import (
     Renamed,
     Resumed,
     Scored,
-    Skipped,
+    Span,
     Waited,
     Waiting,
 )
@@ -79,8 +79,6 @@ def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a
             return "held, for an edit left this lead without a place: " + "; ".join(fact.because)
         case Released():
             return "a person ended the hold: " + ("the track is over" if fact.end else f"on with {say_key(fact.step)}")
-        case Skipped():
-            return f"{say_key(fact.key)} skipped: the lead was already past it when it was added"
         case Paused():
             return "paused"
         case Resumed():
@@ -175,3 +173,15 @@ def say_park(park: Park) -> str:
             return say_key(park.key)
         case _:
             assert_never(park.why)
+
+
+def say_span(span: Span) -> str:
+    """How long a wait is: `7 days`, `cadence`, `to 2026-03-02 09:00 UTC`, `any time`."""
+    match span:
+        case None:
+            return "any time"
+        case str():
+            return span
+        case _:
+            hours = span / 3600
+            return f"{hours / 24:g} days" if hours >= 48 or hours % 24 == 0 else f"{hours:g} hours"

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from models.journeys import FactRow
 from models.messages import StepOrder, StepOutcome
 from nurture.journey.facts import Done
+from nurture.journey.wording import say_fact
 from perennial.journeys.ledger import LedgerEntry
 from perennial.journeys.read_model import FACT, write_decision, write_facts, write_head
 
@@ -44,8 +45,9 @@ async def recorded_outcome(connection: AsyncConnection, order: StepOrder, touch:
 async def record_outcome(connection: AsyncConnection, order: StepOrder, outcome: StepOutcome) -> None:
     """Write the step's fact at once, and where the lead rests now if that was foreseen."""
     fact = Done(max(outcome.at, order.now), order.step.key, outcome.result, outcome.reason)
-    await write_facts(connection, order.enrolment_id, order.seq, [fact])
-    if order.then is not None and outcome.result == "sent" and outcome.at == order.now:
-        because = [f"{order.step.key.partition(':')[2]} was sent"]
+    foreseen = order.then is not None and outcome.result == "sent" and outcome.at == order.now
+    await write_facts(connection, order.enrolment_id, order.seq, [fact, *(order.then_facts if foreseen else ())])
+    if order.then is not None and foreseen:
+        because = [say_fact(fact)]
         await write_head(connection, order.enrolment_id, outcome.at, order.then, because)
         await write_decision(connection, order.enrolment_id, order.seq + 1, outcome.at, order.then, because)

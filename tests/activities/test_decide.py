@@ -17,7 +17,7 @@ from models.messages import Decided, Deciding
 from nurture.errors import NotFoundError
 from nurture.journey.decision import AlertStep, Finish, Park, Send
 from nurture.journey.decision import HandOff as HandOffStep
-from nurture.journey.facts import Behaved, Chosen, Done, Enrolled, Exited, Overridden, Paused, Scored, Waited
+from nurture.journey.facts import Behaved, Chosen, Done, Enrolled, Exited, Overridden, Paused, Scored, Waited, Waiting
 from nurture.journey.lead import Lead as TrackLead
 from nurture.journey.matchers import opted_out
 from nurture.journey.outcomes import Outcome, nurtured
@@ -72,13 +72,17 @@ async def test_a_decision_writes_the_facts_itself_and_the_head(house: Database) 
     click = Behaved(NEXT_WEEK, "b1", "email.clicked", "welcome")
     asked = deciding(BEGIN, WELCOMED, click, now=NEXT_WEEK, saved=1, decided=2)
     decided = await decide(house, asked)
-    chosen = decided.facts[1]
+    waited, chosen, waiting = decided.facts
+    assert isinstance(waited, Waited)
     assert isinstance(chosen, Chosen)
+    assert isinstance(waiting, Waiting)
+    assert (waited.by, waited.name, waited.subject) == ("behaviour", "email.clicked", "welcome")
     assert await journal(house) == [
         (1, WELCOMED),
         (2, click),
-        (3, Waited(NEXT_WEEK, "send:welcome/wait", "behaviour", "email.clicked", "welcome")),
+        (3, waited),
         (4, chosen),
+        (5, waiting),
     ]
     assert await decisions(house) == [(3, "wait after send welcome")]
     head = await one(house, Enrolment)
@@ -99,7 +103,7 @@ async def test_a_retry_in_another_version_replaces_what_the_first_try_wrote(hous
     """The history holds the second answer, so the read model must: no fact of the first stays behind it."""
     asked = deciding(BEGIN, WELCOMED, now=NEXT_WEEK, decided=2)
     first = await decide(house, asked)
-    assert len(await journal(house)) == 2 + len(first.facts) == 4
+    assert len(await journal(house)) == 2 + len(first.facts) == 5
     second = await decide(house, asked, other_version)
     assert await journal(house) == list(enumerate([BEGIN, WELCOMED, *second.facts]))
     assert await decisions(house) == [(2, say_next(second.next))]
@@ -175,7 +179,9 @@ async def test_an_override_ends_the_wait(house: Database) -> None:
     """A person's word counts as the end of the present wait."""
     asked = deciding(BEGIN, WELCOMED, Overridden(NEXT_WEEK - timedelta(days=3)), decided=2, now=NEXT_WEEK)
     decided = await decide(house, asked.model_copy(update={"now": NEXT_WEEK - timedelta(days=3)}))
-    assert decided.facts[0] == Waited(NEXT_WEEK - timedelta(days=3), "send:welcome/wait", "override")
+    waited = decided.facts[0]
+    assert isinstance(waited, Waited)
+    assert (waited.at, waited.key, waited.by) == (NEXT_WEEK - timedelta(days=3), "send:welcome/wait", "override")
 
 
 async def test_a_track_that_is_gone_is_named_and_nothing_is_written(house: Database) -> None:

@@ -10,7 +10,7 @@ from temporalio.client import WorkflowHandle
 
 from models.messages import Request
 from nurture.journey.decision import Finish, Park
-from nurture.journey.facts import Done, Skipped
+from nurture.journey.facts import Done, Explained
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import opted_out
 from nurture.journey.outcomes import Outcome, nurtured
@@ -49,12 +49,23 @@ async def with_a_step_inserted(lead: Lead) -> Outcome:
     return nurtured
 
 
-async def with_a_step_removed(lead: Lead) -> Outcome:
-    """Without the first offer, and the wait after it."""
+async def without_the_wait_after_sales(lead: Lead) -> Outcome:
+    """Both offers on one day."""
     await lead.send("welcome")
     await lead.wait(days=10)
+    await lead.hand_off("sales")
     await lead.hand_off("partners")
     await lead.wait(days=30)
+    return nurtured
+
+
+async def quite_another(lead: Lead) -> Outcome:
+    """Nothing of what the leads had."""
+    await lead.alert("one")
+    await lead.wait(days=1)
+    await lead.alert("two")
+    await lead.wait(days=3)
+    await lead.alert("three")
     return nurtured
 
 
@@ -131,20 +142,51 @@ async def test_an_inserted_step_comes_to_those_before_it_and_never_to_those_past
         "there": old,
         "past": old,
     }
-    skipped = [fact.key for fact in await still_rig.facts("course", "past") if isinstance(fact, Skipped)]
-    assert skipped == ["alert:look here"]
+    readings = [fact.said for fact in await still_rig.facts("course", "past") if isinstance(fact, Explained)]
+    assert readings == [("`alert look here` was put in behind this lead: skipped",)]
 
 
-async def test_a_removed_step_is_left_at_the_next_wake(still_rig: Rig) -> None:
-    """Who stood at the wait after it goes on from there; who was before it never gets it."""
+async def test_a_removed_wait_keeps_those_who_stand_in_it_until_its_end(still_rig: Rig) -> None:
+    """Nobody is offered to partners early by an edit; who was before it comes to a track without it."""
     journeys = await deploy(still_rig)
-    async with still_rig.running(version(with_a_step_removed)).working():
-        done = {}
-        for name, handle in journeys.items():
-            await settled(handle, AFTER_WELCOME if name == "before" else AFTER_PARTNERS)
-            done[name] = await ended(handle)
-    old = ["send:welcome", "hand_off:sales", "hand_off:partners"]
-    assert done == {"before": ["send:welcome", "hand_off:partners"], "there": old, "past": old}
+    async with still_rig.running(version(without_the_wait_after_sales)).working():
+        before = await settled(journeys["there"], AFTER_SALES)
+        assert before.until is not None
+        done = {name: await ended(handle) for name, handle in journeys.items()}
+    assert set(map(tuple, done.values())) == {("send:welcome", "hand_off:sales", "hand_off:partners")}
+
+
+async def test_a_lead_without_a_place_is_held_until_the_edit_is_rolled_back(still_rig: Rig) -> None:
+    """Held, nothing is done, an exit ends it, and time does not; under the old code it stands where it stood."""
+    journeys = await deploy(still_rig)
+    async with still_rig.running(version(quite_another)).working():
+        for name in ("there", "past"):
+            await parked(journeys[name], "held", "held")
+        exit_ = behaviour("b1", "lead.opted_out", at=still_rig.inst.now())
+        await journeys["there"].signal("behaviour", exit_)
+        assert await finished(journeys["there"]) == "exited: opted out"
+    async with still_rig.running(version(as_it_was)).working():
+        await journeys["past"].signal("refresh", Request(id="rolled back"))
+        await settled(journeys["past"], AFTER_PARTNERS)
+        assert (await ended(journeys["past"]))[-1] == "hand_off:partners"
+
+
+async def test_two_versions_taking_turns_do_nothing_twice(still_rig: Rig) -> None:
+    """A deployment that is rolled out, back, and out again, with a wake under each."""
+    handle = None
+    for turn, story in enumerate((as_it_was, with_a_step_inserted, as_it_was, with_a_step_inserted)):
+        rig = still_rig.running(version(story))
+        async with rig.working():
+            handle = handle or await rig.journey_of("course", "ada")
+            await handle.signal("refresh", Request(id=f"turn {turn}"))
+            if turn < 3:
+                await parked(handle, (AFTER_WELCOME, AFTER_WELCOME, AFTER_SALES)[turn])
+            if turn in (1, 2):
+                await handle.execute_update("override", Request(id=f"on {turn}"))
+            if turn == 3:
+                done = await ended(handle)
+    assert sorted(done) == sorted(set(done))
+    assert done == ["send:welcome", "alert:look here", "hand_off:sales", "hand_off:partners"]
 
 
 async def test_a_shortened_wait_counts_from_its_own_start(still_rig: Rig) -> None:
@@ -186,10 +228,12 @@ async def test_without_a_refresh_the_edit_reaches_a_lead_at_its_next_wake(still_
     assert kinds(await rig.facts("course", "ada")) == [
         "enrolled",
         "done send:welcome",
+        "waiting send:welcome/wait",
         "overridden",
         "waited send:welcome/wait",
         "done alert:look here",
         "done hand_off:sales",
+        "waiting hand_off:sales/wait",
         "behaved",
         "exited",
     ]

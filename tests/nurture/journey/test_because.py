@@ -22,14 +22,13 @@ from nurture.journey.facts import (
     Paused,
     Resumed,
     Scored,
-    Skipped,
     Waited,
 )
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import link_clicked, page_viewed
-from nurture.journey.observed import Length, ObservedInt
 from nurture.journey.outcomes import Outcome, ReEntry, nurtured
 from nurture.journey.plan import plan
+from nurture.journey.reads import Length, ObservedInt
 from nurture.journey.wording import say_fact, say_key, say_next, say_park, say_reason
 from tests.journals import START, at, clicked, journal, on_track, scored, sent
 
@@ -59,7 +58,6 @@ from tests.journals import START, at, clicked, journal, on_track, scored, sent
         (Waited(START, "a/wait", "behaviour", "demo.requested"), "asked for a demo"),
         (Waited(START, "a/wait", "override"), "a person ended the wait"),
         (Chosen(START, "next_piece:awareness", None), "next piece awareness: nothing left"),
-        (Skipped(START, "send:tip"), "send tip skipped: the lead was already past it when it was added"),
         (Paused(START), "paused"),
         (Resumed(START), "resumed"),
         (Overridden(START), "a person ended the wait"),
@@ -188,17 +186,18 @@ def test_a_length_is_worked_out_once_and_only_when_needed() -> None:
     """It counts, compares and prints as the length it stands for."""
     asked: list[int] = []
 
-    def work_out(position: int) -> timedelta:
-        asked.append(position)
+    def work_out() -> timedelta:
+        asked.append(1)
         return timedelta(days=4)
 
-    length = Length(work_out)
+    length = Length(work_out, "cadence")
     assert asked == []
     day = timedelta(days=1)
-    assert (length + day, day + length, length - day, day - length) == (5 * day, 5 * day, 3 * day, -3 * day)
-    assert (length * 2, 2 * length, length / 2) == (8 * day, 8 * day, 2 * day)
+    assert [+(length + day), +(day + length), +(length - day), +(day - length)] == [5 * day, 5 * day, 3 * day, -3 * day]
+    assert [+(length * 2), +(2 * length), +(length / 2)] == [8 * day, 8 * day, 2 * day]
+    assert [(length * 2).span, (length + day).span] == ["cadence * 2", "cadence + 86400 s"]
     assert length > day
-    assert length >= Length(work_out)
+    assert length >= Length(work_out, "cadence")
     assert length < 5 * day
     assert length <= 4 * day
     assert length == 4 * day

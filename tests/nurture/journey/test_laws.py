@@ -1,6 +1,6 @@
 """The laws of `plan`, over generated tracks, generated lives and random edits."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -8,19 +8,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from nurture.journey.compaction import compact
 from nurture.journey.decision import Decision, Finish, Park
-from nurture.journey.facts import Done, Enrolled, Fact, Paused, Resumed, Skipped
-from nurture.journey.journal import Journal, compact
-from nurture.journey.lead import Lead
-from nurture.journey.matchers import link_clicked
-from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.facts import Chosen, Done, Fact, Paused, Resumed, Waited
+from nurture.journey.journal import Journal
 from nurture.journey.plan import look_ahead, plan
 from nurture.journey.track import Track
 from nurture.journey.wording import say_fact, say_next
-from tests.journals import START
-from tests.nurture.journey.generated import BASE, CATALOGUE, carried_out, happens, live, lives, person_ends, tracks
+from tests.nurture.journey.generated import CATALOGUE, happens, live, lives, person_ends, tracks
 
 many = settings(max_examples=100, deadline=None)
+few = settings(max_examples=15, deadline=None)
+"""For tracks that became quite another one: a search that finds nothing takes its whole budget."""
 
 FACTS: TypeAdapter[tuple[Fact, ...]] = TypeAdapter(tuple[Fact, ...])
 DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
@@ -50,7 +49,7 @@ def test_a_completed_step_is_never_repeated(track: Track, chance: Random) -> Non
     """What comes next, or is derived, is never something that the journal already settled."""
     for journal, _, decision in live(track, chance):
         settled = set(journal.steps)
-        derived = [fact.key for fact in decision.facts if hasattr(fact, "key")]
+        derived = [fact.key for fact in decision.facts if isinstance(fact, Waited | Chosen)]
         assert len(set(derived)) == len(derived)
         assert settled.isdisjoint(derived)
         if not isinstance(decision.next, Finish):
@@ -105,7 +104,7 @@ def test_compaction_changes_no_plan(track: Track, chance: Random) -> None:
 
 
 @given(tracks, tracks, lives)
-@many
+@few
 def test_compaction_changes_no_plan_of_any_other_code(track: Track, edited: Track, chance: Random) -> None:
     """What compaction drops, no edit of the track can ask for."""
     for journal, now, _ in live(track, chance):
@@ -113,7 +112,7 @@ def test_compaction_changes_no_plan_of_any_other_code(track: Track, edited: Trac
 
 
 @given(tracks, tracks, lives)
-@many
+@few
 def test_a_life_goes_on_over_any_edit(track: Track, edited: Track, chance: Random) -> None:
     """A lead whose track became quite another one still moves: no step twice, and the laws hold on."""
     *_, (journal, now, decision) = live(track, chance, turns=chance.randint(1, 15))
@@ -147,73 +146,6 @@ def test_looking_ahead_foresees_exactly_what_plan_then_says(track: Track, chance
             assert not isinstance(decision.next, Park | Finish)
             done = Done(now, decision.next.key, decision.next.expected)
             assert plan(track, journal.after(decision.facts).after([done]), now, CATALOGUE) == ahead.then
-
-
-# Straight tracks and random edits
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a straight track: a piece, with the name it had, then perhaps a wait."""
-
-    piece: str
-    was: str | None = None
-    days: int | None = None
-    until: bool = False
-
-
-def straight(parts: tuple[Part, ...]) -> Track:
-    """A straight track of these parts."""
-
-    async def story(lead: Lead) -> Outcome:
-        for part in parts:
-            await lead.send(part.piece, was=part.was)
-            if part.days is not None:
-                await lead.wait(days=part.days, until=link_clicked() if part.until else None)
-        return nurtured
-
-    return replace(BASE, function=story, graduates_at=None)
-
-
-def edit(parts: tuple[Part, ...], chance: Random, fresh: str) -> tuple[Part, ...]:
-    """The parts with one thing changed."""
-    where = chance.randrange(len(parts)) if parts else 0
-    new = Part(fresh, None, chance.choice((None, 0, 3, 9)), chance.random() < 0.5)
-    kind = chance.choice(("insert", "insert", "remove", "rename", "wait")) if parts else "insert"
-    before, after = parts[:where], parts[where + 1 :]
-    match kind:
-        case "insert":
-            return (*before, new, *parts[where:])
-        case "remove":
-            return (*before, *after)
-        case "rename" if parts[where].was is None:
-            return (*before, replace(parts[where], piece=fresh, was=parts[where].piece), *after)
-        case _:
-            return (*before, replace(parts[where], days=new.days, until=new.until), *after)
-
-
-@given(st.integers(1, 7), st.integers(1, 5), lives)
-@settings(max_examples=300, deadline=None)
-def test_a_lead_never_goes_back(size: int, edits: int, chance: Random) -> None:
-    """Over random edits of straight tracks: no piece is sent twice, and none behind one that was sent before."""
-    parts = tuple(Part(f"s{n}", None, chance.choice((None, 2, 7)), chance.random() < 0.5) for n in range(size))
-    journal, now = Journal([Enrolled(START, "L1")]), START
-    for number in range(edits + 1):
-        for journal, now, decision in live(straight(parts), chance, journal, now, chance.randint(1, 6)):  # noqa: B007, B020
-            if isinstance(decision.next, Park | Finish):
-                continue
-            piece = decision.next.piece  # type: ignore[union-attr]
-            places = {name: at for at, part in enumerate(parts) for name in (part.piece, part.was) if name}
-            done = {key.removeprefix("send:") for key, at in journal.steps.items() if "/" not in key}
-            sent = {name for name in done if not isinstance(journal.facts[journal.steps[f"send:{name}"]], Skipped)}
-            assert piece not in sent
-            assert all(places[name] < places[piece] for name in sent if name in places)
-        if journal.end is not None or isinstance(decision.next, Finish):
-            return
-        journal = journal.after(decision.facts)
-        if not isinstance(decision.next, Park):
-            journal = journal.extended([carried_out(chance, decision.next, now)])
-        parts = edit(parts, chance, f"e{number}")
 
 
 @given(tracks, lives)

@@ -37,6 +37,8 @@ async def short(lead: Lead) -> Outcome:
 
 SHORT = on_track(short, exits_on=(opted_out, converted))
 WELCOMED = journal(sent(0, "welcome"))
+WEEK = (7 * 86_400.0, link_clicked("welcome").patterns)
+"""How long the wait after the welcome is, and what ends it sooner."""
 
 
 def test_the_first_step_comes_next() -> None:
@@ -62,21 +64,22 @@ def test_a_wait_ends_by_time_at_its_deadline_and_not_before() -> None:
     """One microsecond before the deadline the lead still waits; at it, the wait is over by time."""
     assert isinstance(plan(SHORT, WELCOMED, at(7) - timedelta(microseconds=1)).next, Park)
     decision = plan(SHORT, WELCOMED, at(7))
-    assert decision.facts == (Waited(at(7), "send:welcome/wait", "time", "email.clicked", "welcome"),)
+    assert decision.facts == (Waited(at(7), "send:welcome/wait", "time", "email.clicked", "welcome", *WEEK),)
     assert decision.next == Send("send:reminder", "reminder")
 
 
 def test_a_wait_ends_by_the_behaviour_it_waits_for() -> None:
     """The behaviour is named in the fact, and is the reason of what follows."""
     decision = plan(SHORT, WELCOMED.extended([clicked(2, "welcome")]), at(2))
-    assert decision.facts == (Waited(at(2), "send:welcome/wait", "behaviour", "email.clicked", "welcome"),)
+    assert decision.facts == (Waited(at(2), "send:welcome/wait", "behaviour", "email.clicked", "welcome", *WEEK),)
     assert decision.next == Send("send:thanks", "thanks")
     assert decision.because == ("clicked a link in welcome",)
 
 
 def test_another_behaviour_ends_no_wait() -> None:
     """A click in another mail leaves the lead where it is, with the same deadline."""
-    decision = plan(SHORT, WELCOMED.extended([clicked(2, "other")]), at(2))
+    waits = WELCOMED.after(plan(SHORT, WELCOMED, at(1)).facts)
+    decision = plan(SHORT, waits.extended([clicked(2, "other")]), at(2))
     assert decision.facts == ()
     assert decision.next == plan(SHORT, WELCOMED, at(1)).next
 
@@ -289,7 +292,7 @@ def test_a_refused_send_is_falsy_and_the_lead_moves_on() -> None:
 def test_an_override_ends_the_present_wait() -> None:
     """A person moves the lead on; the wait counts as not met."""
     decision = plan(SHORT, WELCOMED.extended([Overridden(at(1))]), at(1))
-    assert decision.facts == (Waited(at(1), "send:welcome/wait", "override"),)
+    assert decision.facts == (Waited(at(1), "send:welcome/wait", "override", "", "", *WEEK),)
     assert decision.next == Send("send:reminder", "reminder")
 
 
@@ -378,7 +381,8 @@ def test_a_journey_that_is_over_stays_over() -> None:
 
 def test_the_end_of_the_track_is_recorded() -> None:
     """A track that returns finishes with its outcome."""
-    decision = plan(SHORT, WELCOMED.after([Waited(at(7), "send:welcome/wait", "time"), sent(7, "reminder")]), at(7))
+    waited = Waited(at(7), "send:welcome/wait", "time", "", "", *WEEK)
+    decision = plan(SHORT, WELCOMED.after([waited, sent(7, "reminder")]), at(7))
     assert decision.facts == (Finished(at(7), "nurtured"),)
     assert decision.next == Finish("nurtured")
 
@@ -389,13 +393,14 @@ async def hot(lead: Lead) -> Outcome:
     return rested if taken else recycled
 
 
+OFFER = (2 * 86_400.0, link_clicked("offer").patterns)
 HOT = on_track(short, graduates_at=75, on_graduation=hot, exits_on=(opted_out,))
 OFFERED = WELCOMED.after([scored(2, 80), Graduated(at(2), 80), Done(at(2), "graduation/hand_off:sales", "done")])
 
 
 def test_a_score_at_the_threshold_graduates_in_the_midst_of_a_wait() -> None:
     """The graduation starts at once, in place of the wait, because of the score."""
-    assert plan(HOT, WELCOMED.extended([scored(2, 74)]), at(2)).facts == ()
+    assert kinds(plan(HOT, WELCOMED.extended([scored(2, 74)]), at(2)).facts) == ["waiting"]
     decision = plan(HOT, WELCOMED.extended([scored(2, 75)]), at(2))
     assert decision.facts == (Graduated(at(2), 75),)
     assert decision.next == HandOff("graduation/hand_off:sales", "sales", "score 75")
@@ -424,7 +429,7 @@ def test_graduation_interrupts_a_put_off_send() -> None:
         [
             Graduated(at(1), 80),
             Done(at(1), "graduation/hand_off:sales", "done"),
-            Waited(at(3), "graduation/hand_off:sales/wait", "time"),
+            Waited(at(3), "graduation/hand_off:sales/wait", "time", "", "", *OFFER),
         ]
     )
     following = plan(HOT, back, at(3)).next
@@ -442,7 +447,7 @@ def test_a_graduation_that_is_accepted_finishes_the_journey() -> None:
 def test_a_recycled_lead_goes_on_with_the_interrupted_wait_restarted() -> None:
     """The wait it was in starts anew from the end of the graduation."""
     decision = plan(HOT, OFFERED, at(4))
-    assert kinds(decision.facts) == ["waited"]
+    assert kinds(decision.facts) == ["waited", "waiting"]
     assert decision.next == Park("send:welcome/wait", at(11), (*link_clicked("welcome").patterns, *opted_out.patterns))
 
 

@@ -1,0 +1,61 @@
+"""What a contradiction between the code and the journal costs. The reading with the lowest sum is taken.
+
+The numbers were tried on thousands of random edits; what matters is their order, and each has its reason.
+"""
+
+from __future__ import annotations
+
+SKIP_STEP = 1.0
+"""One step was put in."""
+
+SKIP_STEP_MET = 1.1
+"""The same; that it had its effect is one thing more to believe."""
+
+SKIP_PAUSE = 0.25
+"""A wait or a choice was put in: they accompany steps, and say little about where a lead is."""
+
+SKIP_PAUSE_MET = 0.3
+
+SKIP_OTHER_VARIANT = 0.45
+"""An experiment was put in, and the lead has what another variant than its own gives: below dropping a wait."""
+
+SKIP_IN_HELPER = 0.25
+"""A further step of a helper that was put in: a helper is one edit."""
+
+DROP_STEP = 1.5
+"""A step was taken out. What was done is evidence: rather a step too many in the code than one too few."""
+
+DROP_PAUSE = 0.5
+
+DROP_STANDING = 1.5
+"""Where the lead stands, or stood when it graduated, is as good as a step; after a dropped step it goes with it."""
+
+ALTER = 0.3
+"""The length or the `until` of a wait was edited: less than one wait taken out and another put in."""
+
+ALTER_BOTH = 1.1
+"""Both were: hardly the same wait."""
+
+ALTER_OPEN = 0.3
+"""In addition for the open wait, which is better evidence than one that is over."""
+
+ALTER_CHOICE = 0.5
+"""A choice is made for another stage."""
+
+REWORD = 1.3
+"""An alert, a hand-off or an enrolment reads otherwise: its text is its only name, so this is one edit and not two."""
+
+FLIP = 1.2
+"""A condition was edited: between a step put in and a step put in for one taken out."""
+
+MOVED = 1.0
+"""In addition for a dropped step that stands further on in the code: it was moved, not removed."""
+
+TELL_FROM = 3.0
+"""A reading that costs this much is told to a person."""
+
+MOST_DROPPED = 1
+"""A reading that drops more steps than this, and more than half of all, contradicts more than it confirms."""
+
+CLOSE = 1e-9
+"""Sums of costs closer than this are the same."""

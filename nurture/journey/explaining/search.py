@@ -1,0 +1,156 @@
+"""The search for the reading with the fewest contradictions: uniform cost, over tapes, by running the code again."""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from nurture.journey.decision import Park
+from nurture.journey.explaining import costs
+from nurture.journey.explaining.reading import Reading, read
+from nurture.journey.explaining.tape import FLIP, Tape
+
+if TYPE_CHECKING:
+    from nurture.content.catalogue import Catalogue
+    from nurture.errors import PerennialError
+    from nurture.journey.journal import Journal
+    from nurture.journey.track import Track
+
+MOST_RUNS = 1_000
+"""A search that has run the code this often gives up: some 0.2 s for a journal of 50 entries."""
+
+MOST_TIES = 40
+"""Of equally cheap readings, no more than this are compared."""
+
+WINDOW = 16
+"""A call that is the next entry may yet have been put in, if the run is lost within this many places."""
+
+_Order = tuple[float, int, int]
+"""What readings are sorted by: cost, steps dropped, steps skipped."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What a search came to: the reading, or None; what the code raised where it was not lost; how often it was run."""
+
+    reading: Reading | None = None
+    error: PerennialError | None = None
+    runs: int = 0
+
+
+@dataclass(slots=True)
+class _Search:
+    track: Track
+    journal: Journal
+    now: datetime
+    catalogue: Catalogue
+    heap: list[tuple[float, int, Tape, Reading | None]] = field(default_factory=list)
+    best: dict[Any, _Order] = field(default_factory=dict)
+    numbers: Any = field(default_factory=count)
+    found: Found = field(default_factory=Found)
+
+    def run(self) -> Found:
+        """Read the code under one tape after the other, the cheapest first, until one explains the journal."""
+        self._push(0.0, ())
+        explain: list[tuple[int, Reading]] = []
+        least = float("inf")
+        while self.heap and self.found.runs < MOST_RUNS and len(explain) < MOST_TIES:
+            cost, number, tape, reading = heapq.heappop(self.heap)
+            if cost > least + costs.CLOSE:
+                break
+            if reading is not None:
+                least = cost
+                explain.append((number, reading))
+                continue
+            reading = self._read(tape)
+            if not reading.explains:
+                self._extend(tape, reading)
+            elif not self._contradicts_most(reading):
+                self._push(reading.cost + self._moved(tape, reading), tape, reading)
+        if explain:
+            self.found.reading = min(explain, key=_preference)[1]
+        return self.found
+
+    def _push(self, cost: float, tape: Tape, reading: Reading | None = None) -> None:
+        heapq.heappush(self.heap, (cost, next(self.numbers), tape, reading))
+
+    def _read(self, tape: Tape, *, ahead: bool = False) -> Reading:
+        self.found.runs += 1
+        return read(self.track, self.journal, self.now, self.catalogue, tape, ahead=ahead)
+
+    def _extend(self, tape: Tape, reading: Reading) -> None:
+        if reading.error is not None and not reading.run.past and self.found.error is None:
+            self.found.error = reading.error
+        if reading.reader.stale:
+            return
+        options = reading.options
+        if reading.state is not None:
+            order = (reading.cost, reading.reader.steps_dropped, reading.reader.steps_skipped)
+            known = self.best.get(reading.state)
+            if known is not None and known <= order:
+                options = reading.reader.alternatives
+            else:
+                self.best[reading.state] = order
+        last = tape[-1].point if tape else 0
+        recent = reading.reader.point - WINDOW
+        for option in options:
+            choice = option.choice
+            if choice.point > last and (choice.answer == FLIP or choice.point > recent):
+                self._push(reading.cost + option.cost, (*tape, choice))
+
+    def _contradicts_most(self, reading: Reading) -> bool:
+        done = sum(entry.acted for entry in self.journal.entries)
+        dropped = reading.reader.steps_dropped
+        return dropped > costs.MOST_DROPPED and 2 * dropped > done
+
+    def _moved(self, tape: Tape, reading: Reading) -> float:
+        """What it costs in addition that dropped steps stand further on in the code."""
+        names = {entry.name for entry in reading.reader.dropped if entry.acted}
+        if not names:
+            return 0.0
+        ahead = self._read(tape, ahead=True).reader.called_ahead
+        return costs.MOVED * len(names.intersection(ahead))
+
+
+def _preference(numbered: tuple[int, Reading]) -> tuple[bool, int, int, int]:
+    """Of equally cheap readings: one that sends nothing now, then the one nearest to what was done, then the first."""
+    number, reading = numbered
+    return not isinstance(reading.next, Park), reading.reader.steps_dropped, reading.reader.steps_skipped, number
+
+
+class _Unexplained:
+    """Searches that found nothing, so that none is made twice in this process: the last 10,000."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Any, None] = OrderedDict()
+
+    def holds(self, key: Any) -> bool:
+        return key in self._known
+
+    def add(self, key: Any) -> None:
+        self._known[key] = None
+        if len(self._known) > 10_000:
+            self._known.popitem(last=False)
+
+
+_unexplained = _Unexplained()
+
+
+def search(track: Track, journal: Journal, now: datetime, catalogue: Catalogue) -> Found:
+    """The cheapest reading of the track's code that accounts for the whole journal; none within the budget is None."""
+    key = (track.fingerprint, journal.enrolled.lead, tuple(_signature(entry) for entry in journal.entries))
+    if _unexplained.holds(key):
+        return Found()
+    found = _Search(track, journal, now, catalogue).run()
+    if found.reading is None and found.error is None:
+        _unexplained.add(key)
+    return found
+
+
+def _signature(entry: Any) -> Any:
+    fact = entry.fact
+    return entry.name, entry.index, getattr(fact, "length", None), getattr(fact, "until", None)

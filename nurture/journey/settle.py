@@ -1,0 +1,82 @@
+"""How the open step is settled: whether a wait is over, a send still put off, and what is chosen. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from hashlib import sha256
+
+from nurture.content.catalogue import Catalogue
+from nurture.journey.calls import ChoiceCall, WaitCall
+from nurture.journey.facts import Chosen, Deferred, Waited
+from nurture.journey.journal import TOLERANCE, Journal
+from nurture.journey.keys import Key
+from nurture.journey.names import Names
+from nurture.journey.patterns import Pattern
+
+TO = "to "
+"""How the length of a wait to a moment begins."""
+
+
+def deadline_of(wait: WaitCall, start: datetime, since: int, journal: Journal, now: datetime) -> datetime | None:
+    """When a wait is over that counts from `start`, the fact at index `since`; pauses in between move it."""
+    if wait.end is not None:
+        return wait.end
+    if wait.length is None:
+        return None
+    end = start + +wait.length
+    if journal.pauses and since < len(journal):
+        end += journal.stood_still(since, now)
+    return end
+
+
+def ended_wait(  # noqa: PLR0917 - all of them say what the wait is
+    wait: WaitCall, key: str, since: int, deadline: datetime | None, journal: Journal, names: Names, now: datetime
+) -> Waited | None:
+    """How a wait ended that counts from the fact at index `since`; None if it has not."""
+    until = wait.until
+    if journal.overridden > since:
+        return Waited(now, key, "override", "", "", wait.span, wait.patterns)
+    if until is not None and journal.behaviours and journal.behaviours[-1] > since:
+        for fact in journal.behaved_from(since + 1):
+            in_time = fact.at >= journal.enrolled.at - TOLERANCE and (deadline is None or fact.at <= deadline)
+            if in_time and names.hears(until, fact.name, fact.subject):
+                return Waited(now, key, "behaviour", fact.name, fact.subject, wait.span, until.patterns)
+    if deadline is not None and now >= deadline:
+        missed = Pattern.parse(wait.patterns[0]) if wait.patterns else None
+        name, glob = (missed.name, missed.glob) if missed is not None else ("", "")
+        return Waited(now, key, "time", name, glob, wait.span, wait.patterns)
+    return None
+
+
+def put_off(key: str, journal: Journal, now: datetime) -> Deferred | None:
+    """The fact that still puts a send off; None once its moment has come, or a person would not wait for it."""
+    index = journal.deferred.get(key)
+    if index is None or journal.overridden > index:
+        return None
+    fact = journal.facts[index]
+    assert isinstance(fact, Deferred)
+    return fact if now < fact.until else None
+
+
+def variant(key: str, lead: str, variants: tuple[str, ...]) -> str:
+    """The variant of an experiment that falls to a lead, the same whenever it is asked."""
+    digest = sha256(f"{key}/{lead}".encode()).digest()
+    return variants[int.from_bytes(digest[:8], "big") % len(variants)]
+
+
+def pick(
+    choice: ChoiceCall, journal: Journal, chosen: Collection[Chosen], names: Names, catalogue: Catalogue
+) -> str | None:
+    """The next piece for a stage that the lead has not had, under any of its names; None if none is left."""
+    had = {*journal.enrolled.seen, *(fact.choice for fact in chosen if fact.choice)}
+    for key, index in journal.steps.items():
+        fact = journal.facts[index]
+        if isinstance(fact, Chosen):
+            had.add(fact.choice or "")
+        elif key.startswith(("send:", "graduation", "catch-up/")):
+            parsed = Key.parse(key)
+            if parsed.verb == "send":
+                had.add(parsed.subject)
+    traits = journal.enrolled.traits
+    return catalogue.pick(choice.stage or "", traits=traits, seen=names.all_pieces(had), formats=choice.formats)
