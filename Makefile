@@ -9,7 +9,7 @@ RUN := $(VENV)/.run-installed
 DEV := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test prove browser lint format bench drawing reference sample lock clean
+.PHONY: help demo dev test prove nightly browser lint format bench drawing reference sample lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -25,6 +25,9 @@ test: $(DEV) ## Run the tests (ARGS="-k gate")
 
 prove: $(DEV) ## Run the slower proofs: kills, storms, long property runs
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+nightly: $(DEV) ## Try random edits of live tracks, other ones each night (ARGS="--minutes 60")
+	$(BIN)/python -m tests.laws --edits 10000 --lives 5000 --seed $$(date +%Y%m%d)000 $(ARGS)
 
 browser: $(DEV) ## Run the whole way of a person, in dev, through headless Chromium (two minutes)
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
