@@ -56,7 +56,7 @@ class DecideActivity:
             await write_decision(connection, enrolment_id, asked.total, asked.now, decision.next, decision.because)
             await write_facts(connection, enrolment_id, asked.saved, [*unsaved, *news])
             await write_head(connection, asked.enrolment_id, asked.now, decision.next, decision.because)
-            await raise_for_edit(connection, enrolment_id, asked.lead_id, decision, asked.now)
+            await raise_for_edit(connection, enrolment_id, asked.lead_id, seen, decision, asked.now)
         return Decided(
             facts=tuple(news),
             next=decision.next,

@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from models.messages import StepOrder, StepOutcome
-from nurture.content.catalogue import Catalogue
+from nurture.content.catalogue import Catalogue, Piece
 from nurture.gate import Allow, Defer, Refuse, judge
 from nurture.journey.decision import Send
 from nurture.journey.track import Registry
@@ -157,6 +157,10 @@ class SendActivity:
     def _is_open(self, touch: LedgerEntry, order: StepOrder) -> bool:
         return touch.state in OPEN or (touch.state == "unknown" and self._sends_again(order))
 
+    def _piece(self, step: Send) -> Piece:
+        """The piece to send, also if its file was renamed since the decision. Raises ContentError if there is none."""
+        return self.catalogue.get(self.catalogue.current(step.piece))
+
     def _sends_again(self, order: StepOrder) -> bool:
         return self.tracks[order.track].delivery == "at_least_once"
 
@@ -177,7 +181,7 @@ class SendActivity:
         touch: LedgerEntry,
         now: datetime,
     ) -> StepOutcome | tuple[LedgerEntry, Recipient]:
-        track, piece, lead = self.tracks[order.track], self.catalogue.get(step.piece), subject.recipient
+        track, piece, lead = self.tracks[order.track], self._piece(step), subject.recipient
         state = await lead_state_of(connection, subject, now, exclude=touch.id)
         lost = touch.state == "unknown"
         match verdict := judge(request_of(subject, track, piece.topic, now), state, track.gate_rules):
@@ -213,7 +217,7 @@ class SendActivity:
         return outcome
 
     def _envelope(self, order: StepOrder, step: Send, touch: LedgerEntry, lead: Recipient) -> Envelope:
-        piece = self.catalogue.get(step.piece)
+        piece = self._piece(step)
         return envelope_of(
             touch, order.track, lead, piece, step.variant, sender=self.sender, tokens=self.tokens, layouts=self.layouts
         )

@@ -5,7 +5,7 @@ from datetime import datetime
 from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 from nurture.journey.decision import AnyNext, Finish, Park
-from nurture.journey.facts import Chosen, Done, Explained, Scored
+from nurture.journey.facts import Chosen, Done, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.keys import Key
 from nurture.journey.wording import say_fact, say_next
@@ -107,7 +107,6 @@ def details(journal: Journal, following: AnyNext, because: tuple[str, ...], now:
     stage = scored.stage if isinstance(scored, Scored) else journal.enrolled.stage
     last = next((fact for fact in reversed(journal.facts) if isinstance(fact, Done)), None)
     held = isinstance(following, Park) and following.why == "held"
-    edited = next((fact.said for fact in reversed(journal.facts) if isinstance(fact, Explained)), ())
     lines = [
         f"**{say_next(following)}**{_when(following)}",
         "",
@@ -115,7 +114,7 @@ def details(journal: Journal, following: AnyNext, because: tuple[str, ...], now:
         f"- stage **{stage}**, score **{score}** ({DEFAULT_MODEL.band_of(score)})",
         f"- last step: {say_fact(last)}, {last.at:%a %d %b %Y %H:%M} UTC" if last else "- nothing sent yet",
         *([] if held else [f"- because: {'; '.join(because)}"]),
-        *([f"- the track was edited: {'; '.join(edited)}"] if edited else []),
+        *([f"- the track was edited: {'; '.join(journal.explained.said)}"] if journal.explained is not None else []),
         f"- as of {now:%a %d %b %Y %H:%M} UTC, enrolled {journal.enrolled.at:%d %b %Y}",
     ]
     return "\n".join(lines)

@@ -19,20 +19,30 @@ from nurture.journey.explaining.reading import Reading, Used, read
 from nurture.journey.explaining.search import search
 from nurture.journey.explaining.tape import ALTER
 from nurture.journey.explaining.telling import tell, tell_loss
-from nurture.journey.facts import AnyFact, Done, Exited, Explained, Finished, Held, Waited, Waiting
+from nurture.journey.facts import (
+    AnyFact,
+    Chosen,
+    Deferred,
+    Done,
+    Exited,
+    Explained,
+    Finished,
+    Held,
+    Released,
+    Waited,
+    Waiting,
+)
 from nurture.journey.interrupts import exit_heard
 from nurture.journey.journal import TOLERANCE, Journal
+from nurture.journey.keys import START
 from nurture.journey.open_step import MOST_STEPS
 from nurture.journey.run import Run
 from nurture.journey.track import Track
 from nurture.journey.wording import say_reason
 
-__all__ = ["HELD", "MOST_STEPS", "NO_CONTENT", "TOLERANCE", "look_ahead", "plan"]
+__all__ = ["MOST_STEPS", "NO_CONTENT", "TOLERANCE", "look_ahead", "plan"]
 
 NO_CONTENT = Catalogue({})
-
-HELD = "held"
-"""Where a lead stands whom no reading of the code has a place for."""
 
 
 def plan(track: Track, journal: Journal, now: datetime, catalogue: Catalogue = NO_CONTENT) -> Decision:
@@ -43,7 +53,7 @@ def plan(track: Track, journal: Journal, now: datetime, catalogue: Catalogue = N
     if (ended := _ended(track, journal, now)) is not None:
         return ended
     if journal.held is not None and journal.held.code == track.fingerprint:
-        return Decision((), _held(track), journal.held.because)
+        return Decision((), _held(track, journal), journal.held.because)
     hint = journal.explained
     if hint is not None and hint.code == track.fingerprint:
         reading = read(track, journal, now, catalogue, hint.tape)
@@ -88,7 +98,7 @@ def _explained(
         raise found.error
     if isinstance(loss, PerennialError):
         raise loss
-    return Decision((Held(now, (loss,), track.fingerprint),), _held(track), (loss,))
+    return Decision((Held(now, (loss,), track.fingerprint),), _held(track, journal), (loss,))
 
 
 def look_ahead(
@@ -105,8 +115,19 @@ def look_ahead(
     return Decision(decision.facts, decision.next, decision.because, after, decision.reading)
 
 
-def _held(track: Track) -> Park:
-    return Park(HELD, None, track.exits.patterns, None, "held")
+def _held(track: Track, journal: Journal) -> Park:
+    return Park(_last_place(journal), None, track.exits.patterns, None, "held")
+
+
+def _last_place(journal: Journal) -> str:
+    """The key of where the lead stood last: its open step, what was settled last, or where a person put it."""
+    for entry in reversed(journal.entries):
+        match entry.fact:
+            case Released(step=step):
+                return step
+            case Done(key=key) | Waited(key=key) | Chosen(key=key) | Waiting(key=key) | Deferred(key=key):
+                return key
+    return START
 
 
 def _as_it_is(journal: Journal, now: datetime, run: Run, following: AnyNext) -> Decision:

@@ -41,7 +41,7 @@ def replay(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Re-run a lead's decisions with today's code, and say where it differs.
+    """Re-run a lead's decisions with today's code; say where it differs, and how an edit is read.
 
     Nothing is sent and nothing is changed. The journal is the live workflow's own where the server has it, else the
     database's.
@@ -89,12 +89,17 @@ async def _retrace_lead(name: str, track: str | None, programme: Programme) -> R
 
 def _print(console: Console, source: RetracedJourney, steps: Sequence[Retraced], moment: datetime | None) -> None:
     console.print(f"[bold]{source.track}[/], replayed from {escape(source.origin)}  [dim]times in UTC[/]\n")
+    read: tuple[str, ...] = ()
     for each in steps:
         console.print(f"{each.past.at:%d %b %Y %H:%M}  [bold]{escape(each.past.in_words)}[/]")
         console.print(f"                   [dim]because {escape('; '.join(each.past.because))}[/]")
         if each.today is not None:
             because = escape("; ".join(each.today_because))
             console.print(f"                   [red]today's code: {escape(each.today)}[/] [dim]because {because}[/]")
+        if each.read != read:
+            read = each.read
+            for said in read or ("agrees with the journal again",):
+                console.print(f"                   [cyan]today's code: {escape(said)}[/]")
     differ = sum(each.today is not None for each in steps)
     count = f"{len(steps)} decisions" + ("" if moment is None else f" up to {moment:%d %b %Y %H:%M}")
     if differ:
@@ -106,6 +111,8 @@ def _print(console: Console, source: RetracedJourney, steps: Sequence[Retraced],
 def _print_outlook(console: Console, title: str, outlook: Outlook) -> None:
     console.print(f"\n[bold]{escape(title)}[/]: {escape(say_until(outlook.next, outlook.until))}")
     console.print(f"  [dim]because {escape('; '.join(outlook.because))}[/]")
+    for said in outlook.read:
+        console.print(f"  [cyan]the edit: {escape(said)}[/]")
     if outlook.ahead:
         console.print("  and, if the lead stays quiet and the gate puts nothing off:")
     for step in outlook.ahead:
@@ -132,6 +139,7 @@ def _document(
                 "derived": [_fact(fact) for fact in each.past.derived],
                 "today": each.today,
                 "today_because": each.today_because,
+                "read": each.read,
             }
             for each in steps
         ],

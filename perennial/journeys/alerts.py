@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.journeys import Alert, Enrolment
 from models.leads import LeadRow
 from nurture.journey.decision import Decision
-from nurture.journey.facts import Held
+from nurture.journey.facts import Explained, Held
+from nurture.journey.journal import Journal
 from perennial.platform.database import Transaction, connection_of, upsert_ignore
 
 DOUBTFUL = 3.0
@@ -69,19 +70,23 @@ async def raise_alert(  # noqa: PLR0917 - the row's own order
     await (await connection_of(transaction)).execute(_RAISE_OR_REPLACE if replace else _RAISE, row)
 
 
-async def raise_for_edit(
-    transaction: Transaction, enrolment_id: str, lead_id: str, decision: Decision, at: datetime
+async def raise_for_edit(  # noqa: PLR0917 - the row's own order
+    transaction: Transaction, enrolment_id: str, lead_id: str, journal: Journal, decision: Decision, at: datetime
 ) -> None:
-    """Write the alerts that a decision calls for: the lead is held now, or its reading of an edit is doubtful."""
+    """Write the alerts that a decision over a journal calls for: the lead is held now, or a new reading is doubtful.
+
+    That a lead was put into its place by a person is no doubt.
+    """
+    placed = journal.released is not None and journal.explained is None
     for fact in decision.facts:
-        if isinstance(fact, Held):
-            text = f"held, nothing is sent: {'; '.join(fact.because)}"
-            await raise_alert(transaction, enrolment_id, lead_id, HOLD, text, at, replace=True)
-    reading = decision.reading
-    if reading is not None and reading.cost >= DOUBTFUL:
-        said = "; ".join(reading.said)
-        key = READING + sha256(said.encode()).hexdigest()[:16]
-        await raise_alert(transaction, enrolment_id, lead_id, key, f"an edit was read with doubt: {said}", at)
+        match fact:
+            case Held():
+                text = f"held, nothing is sent: {'; '.join(fact.because)}"
+                await raise_alert(transaction, enrolment_id, lead_id, HOLD, text, at, replace=True)
+            case Explained() if fact.cost >= DOUBTFUL and not placed:
+                said = "; ".join(fact.said)
+                key = READING + sha256(said.encode()).hexdigest()[:16]
+                await raise_alert(transaction, enrolment_id, lead_id, key, f"an edit was read with doubt: {said}", at)
 
 
 async def latest_alerts(session: AsyncSession, most: int) -> list[AlertLine]:

@@ -90,8 +90,7 @@ def try_release(track: Track, view: JournalView, release: Release, now: datetime
     decision = plan(track, journal, released.at, catalogue)
     following = decision.next
     if isinstance(following, Park) and following.why == "held":
-        why = "; ".join(decision.because)
-        raise RefusedError(f"the track leads this lead to no {say_key(release.step)}: {why}")
+        raise RefusedError(f"the track leads this lead to no {say_key(release.step)}")
     done = {Key.parse(fact.key).name for fact in view.facts if isinstance(fact, Done) and fact}
     again = not isinstance(following, Park | Finish) and Key.parse(following.key).name in done
     return say_next(following) + (", which this lead has had already" if again else "")

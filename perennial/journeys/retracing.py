@@ -38,13 +38,17 @@ class RetracedJourney:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What comes next as of a time, and what is to come after if the lead stays quiet."""
+    """What comes next as of a time, and what is to come after if the lead stays quiet.
+
+    `read` says how today's code is read over the journal, where the two differ.
+    """
 
     at: datetime
     next: str
     until: datetime | None
     because: tuple[str, ...]
     ahead: tuple[Upcoming, ...] = field(default=())
+    read: tuple[str, ...] = ()
 
 
 def outlook_of(track: Track, journal: Journal, now: datetime, catalogue: Catalogue) -> Outlook:
@@ -52,7 +56,8 @@ def outlook_of(track: Track, journal: Journal, now: datetime, catalogue: Catalog
     decision = plan(track, journal, now, catalogue)
     following = decision.next
     ahead = () if isinstance(following, Finish) else tuple(upcoming(track, journal, now, catalogue))
-    return Outlook(now, say_next(following), deadline_of(following), decision.because, ahead)
+    read = decision.reading.said if decision.reading is not None else ()
+    return Outlook(now, say_next(following), deadline_of(following), decision.because, ahead, read)
 
 
 async def retrace_file(path: Path, tracks: Registry, catalogue: Catalogue) -> RetracedJourney:

@@ -94,7 +94,7 @@ async def merge_rows(
     for table in MOVED:
         moved = update(table).where(table.__table__.c.lead_id == gone.id).values(lead_id=current.id)
         await session.execute(moved, execution_options=_NO_SYNC)
-    await _journeys(session, current.id, gone.id)
+    await _journeys(session, current.id, gone.id, tracks)
     await _score(session, current, gone, at, model)
     return Merged(current.id, await _doubled(session, current.id, tracks))
 
@@ -129,15 +129,16 @@ async def _preferences(session: AsyncSession, keep: LeadRow, gone: LeadRow) -> N
     await copy_preferences(session, gone.id, to=keep.id)
 
 
-async def _journeys(session: AsyncSession, keep: str, gone: str) -> None:
+async def _journeys(session: AsyncSession, keep: str, gone: str, tracks: Registry) -> None:
     """Renumber the enrolments of both on each track by when they began; the one that goes on comes last.
 
     The last enrolment on a track decides whether a lead may enter it again.
     """
-    tracks = await session.scalars(select(Enrolment.track).where(Enrolment.lead_id == gone).distinct())
-    for track in tracks.all():
+    left = await session.scalars(select(Enrolment.track).where(Enrolment.lead_id == gone).distinct())
+    for track in sorted({tracks.current(name) for name in left}):
+        names = tracks[track].names if track in tracks else (track,)
         found = await session.scalars(
-            select(Enrolment).where(Enrolment.lead_id.in_((keep, gone)), Enrolment.track == track)
+            select(Enrolment).where(Enrolment.lead_id.in_((keep, gone)), Enrolment.track.in_(names))
         )
         enrolments = sorted(
             found,
@@ -162,7 +163,7 @@ async def _doubled(session: AsyncSession, keep: str, tracks: Registry) -> tuple[
     rows = await session.execute(
         select(Enrolment.track, Enrolment.id)
         .where(Enrolment.lead_id == keep, Enrolment.status != "finished")
-        .order_by(Enrolment.number, Enrolment.started_at)
+        .order_by(Enrolment.number)
     )
     last: dict[str, str] = {}
     over: list[str] = []

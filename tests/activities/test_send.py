@@ -47,7 +47,7 @@ from tests.activities.room import (
     resting,
     sending,
 )
-from tests.engine.rig import MONDAY
+from tests.engine.rig import CATALOGUE, MONDAY
 
 SATURDAY = MONDAY + timedelta(days=5)
 LATER = MONDAY + timedelta(hours=2)
@@ -488,6 +488,14 @@ async def test_a_piece_that_is_not_there_is_named_and_leaves_no_touch(house: Dat
     with pytest.raises(ContentError, match="welcom: no such content piece"):
         await send(sending(house, Scripted()), order(Send("send:welcom", "welcom")))
     assert await every(house, Touch) == []
+
+
+async def test_a_piece_renamed_since_the_decision_is_sent_under_its_new_name(house: Database) -> None:
+    """A worker with the new content may get an order that one with the old content gave."""
+    renamed = replace(CATALOGUE.get("welcome"), id="hello", was=("welcome",))
+    await send(sending(house, DatabaseProvider(house), catalogue=Catalogue({"hello": renamed})))
+    touch = await one(house, Touch)
+    assert (touch.step_key, touch.piece, touch.state) == ("send:welcome", "hello", "accepted")
 
 
 async def test_a_piece_that_does_not_render_for_a_lead_is_named_without_the_lead(house: Database) -> None:

@@ -8,7 +8,8 @@ from sqlalchemy import update
 
 from models.journeys import Alert, Enrolment
 from nurture.journey.decision import Decision, Park
-from nurture.journey.facts import Explained, Held
+from nurture.journey.facts import AnyFact, Enrolled, Explained, Held, Released, TapeChoice
+from nurture.journey.journal import Journal
 from perennial.journeys.alerts import latest_alerts, raise_alert, raise_for_edit
 from perennial.platform.database import Database
 from tests.builders import NOON, ada, count, enrolment, store
@@ -32,10 +33,13 @@ def reading(said: Explained) -> Decision:
     return Decision((said,), PLACE, (), reading=said)
 
 
-async def tell(database: Database, decision: Decision, lead: int = 1, after: timedelta = timedelta(0)) -> None:
-    """As `decide` does for a lead."""
+async def tell(
+    database: Database, decision: Decision, lead: int = 1, after: timedelta = timedelta(0), *past: AnyFact
+) -> None:
+    """As `decide` does for a lead with this past."""
+    journal = Journal([Enrolled(NOON, f"l{lead}"), *past])
     async with database.transaction() as connection:
-        await raise_for_edit(connection, f"new-lead/l{lead}/1", f"l{lead}", decision, NOON + after)
+        await raise_for_edit(connection, f"new-lead/l{lead}/1", f"l{lead}", journal, decision, NOON + after)
 
 
 async def lines(database: Database, most: int = 20) -> list[tuple[str, int]]:
@@ -59,6 +63,17 @@ async def test_a_reading_without_doubt_is_told_to_nobody(database: Database) -> 
     await leads_on_the_track(database, 1)
     await tell(database, reading(SURE))
     assert await lines(database) == []
+
+
+async def test_where_a_person_has_put_a_lead_is_no_doubt(database: Database) -> None:
+    """All that the code has before that step was skipped because it was said so; an edit after it is read as any."""
+    await leads_on_the_track(database, 1)
+    placed = (HOLD, Released(NOON, "send:z"))
+    await tell(database, reading(DOUBTFUL), 1, timedelta(0), *placed)
+    assert await lines(database) == []
+    known = Explained(NOON, 1.0, ("`x` was put in behind this lead: skipped",), (TapeChoice(1, "send:x", "skip"),))
+    await tell(database, reading(DOUBTFUL), 1, timedelta(0), *placed, known)
+    assert await count(database, Alert) == 1
 
 
 async def test_the_same_reading_of_many_leads_is_one_line(database: Database) -> None:

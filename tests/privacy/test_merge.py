@@ -11,7 +11,10 @@ from models.journeys import Enrolment
 from models.leads import BehaviourRow, Identity, LeadRow, ScoreEntry
 from models.touches import Message, Touch
 from nurture.errors import InputError, NotFoundError, RefusedError
+from nurture.journey.lead import Lead
 from nurture.journey.matchers import Matcher
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import Registry, track
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.intake.outbox import Incoming, accept
 from perennial.journeys.send_request import lead_state_of, lock_subject
@@ -199,6 +202,24 @@ async def test_of_two_journeys_on_one_track_the_kept_ones_goes_on(two: Database)
         ("new-lead/keep/1", "keep", 2),
         ("new-lead/lose/1", "keep", 1),
     ]
+
+
+async def test_a_renamed_track_is_one_track(two: Database) -> None:
+    """Under its old name and its new one: one of the two journeys exits, and the kept one's goes on."""
+    await store(two, enrolled("keep", "new-lead"), enrolled("lose", "new-customer", days=5))
+
+    @track("new-customer", was="new-lead")
+    async def new_customer(lead: Lead) -> Outcome:
+        await lead.send("welcome")
+        return nurtured
+
+    tracks = Registry((new_customer,))
+    answer = await does(two, lambda session: merge_rows(session, "keep", "lose", at=NOON, tracks=tracks))
+    assert answer.exiting == ("new-customer/lose/1",)
+    assert {each.id: each.number for each in await rows(two, Enrolment)} == {
+        "new-lead/keep/1": 2,
+        "new-customer/lose/1": 1,
+    }
 
 
 async def test_past_stays_of_both_are_numbered_in_order_and_a_running_one_is_last(two: Database) -> None:

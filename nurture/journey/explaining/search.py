@@ -153,4 +153,4 @@ def search(track: Track, journal: Journal, now: datetime, catalogue: Catalogue) 
 
 def _signature(entry: Any) -> Any:
     fact = entry.fact
-    return entry.name, entry.index, getattr(fact, "length", None), getattr(fact, "until", None)
+    return entry.name, entry.index, *(getattr(fact, name, None) for name in ("length", "until", "step"))

@@ -563,7 +563,7 @@ def test_without_an_explanation_the_lead_is_held_and_nothing_is_sent() -> None:
     """It is told once, says what it could not explain, and hears no time; an exit still ends it."""
     journey = held_lead()
     decision = journey.decide()
-    assert decision.next == Park("held", None, opted_out.patterns, None, "held")
+    assert decision.next == Park("send:c/wait", None, opted_out.patterns, None, "held")
     assert decision.because == ("the code comes to `x`, where this lead had `a`",)
     assert kinds(decision.facts) == ["held"]
     journey.go(60)
@@ -652,4 +652,4 @@ def test_held_is_not_recorded_twice_by_a_second_plan() -> None:
     journey.decide()
     assert isinstance(journey.journal.facts[-1], Held)
     again = plan(journey.track, journey.journal, at(90))
-    assert (again.facts, again.next) == ((), Park("held", None, opted_out.patterns, None, "held"))
+    assert (again.facts, again.next) == ((), Park("send:c/wait", None, opted_out.patterns, None, "held"))

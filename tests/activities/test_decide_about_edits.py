@@ -1,0 +1,86 @@
+"""decide after an edit: who looks after leads is told with the decision, once however often it is tried."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.testing import ActivityEnvironment
+
+from activities.decide import DecideActivity
+from models.journeys import Alert, Enrolment
+from models.messages import Decided, Deciding
+from nurture.journey.decision import Park
+from nurture.journey.facts import Done, Enrolled, Waited, Waiting
+from nurture.journey.lead import Lead
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import Registry, Track, track
+from nurture.people.scoring import DEFAULT_MODEL
+from perennial.platform.database import Database
+from tests.activities.room import ADA, deciding, enrolled, every, one
+from tests.engine.rig import CATALOGUE, MONDAY
+
+WEEK = timedelta(days=7)
+SECONDS = WEEK.total_seconds()
+LIVED = (
+    Enrolled(MONDAY, "ada"),
+    Done(MONDAY, "send:welcome", "sent"),
+    Waited(MONDAY + WEEK, "send:welcome/wait", "time", length=SECONDS),
+    Done(MONDAY + WEEK, "send:best-of", "sent"),
+    Waited(MONDAY + 2 * WEEK, "send:best-of/wait", "time", length=SECONDS),
+    Done(MONDAY + 2 * WEEK, "send:last-call", "sent"),
+    Waiting(MONDAY + 2 * WEEK, "send:last-call/wait", SECONDS, (), MONDAY + 3 * WEEK),
+)
+"""A lead in the third wait of three mails a week apart."""
+
+NOW = MONDAY + 15 * timedelta(days=1)
+
+
+@track("new-lead")
+async def shorter(lead: Lead) -> Outcome:
+    """The second mail is gone, and the wait after the third."""
+    await lead.send("welcome")
+    await lead.wait(WEEK)
+    await lead.send("last-call")
+    return nurtured
+
+
+@track("new-lead")
+async def something_else(lead: Lead) -> Outcome:
+    """Nothing is as it was."""
+    await lead.send("rest-note")
+    return nurtured
+
+
+async def decide(database: Database, edited: Track, asked: Deciding) -> Decided:
+    """Run `decide` as a worker with this version does."""
+    activity = DecideActivity(database, Registry((edited,)), CATALOGUE, DEFAULT_MODEL)
+    found: Decided = await ActivityEnvironment().run(activity.decide, asked)
+    return found
+
+
+async def test_a_reading_that_costs_much_is_told_once(database: Database) -> None:
+    """The lead stays where it stood; a retry, and the next wake, raise no second alert."""
+    await enrolled(database)
+    asked = deciding(*LIVED, now=NOW, decided=len(LIVED))
+    for _ in range(2):
+        decided = await decide(database, shorter, asked)
+    assert isinstance(decided.next, Park)
+    assert decided.next.key == "send:last-call/wait"
+    later = deciding(*LIVED, *decided.facts, now=NOW, decided=len(LIVED))
+    await decide(database, shorter, later)
+    alert = await one(database, Alert)
+    assert (alert.enrolment_id, alert.at) == (ADA, NOW)
+    assert alert.text.startswith("an edit was read with doubt: `best-of` is no longer in the code")
+
+
+async def test_a_lead_without_a_place_is_held_in_the_read_model_and_told_once(database: Database) -> None:
+    """With the place where it stood, what could not be explained, and no moment at which it would wake."""
+    await enrolled(database)
+    asked = deciding(*LIVED, now=NOW, decided=len(LIVED))
+    for _ in range(2):
+        decided = await decide(database, something_else, asked)
+    assert decided.shown["Step"] == "held"
+    head = await one(database, Enrolment)
+    assert (head.status, head.step, head.next_at) == ("held", "send:last-call/wait", None)
+    (why,) = head.because
+    assert [alert.text for alert in await every(database, Alert)] == [f"held, nothing is sent: {why}"]
