@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from activities.send import SendActivity
-from models.base import Base
-from models.journeys import DecisionRow, Enrolment, FactRow
+from models.journeys import DecisionRow, FactRow
 from models.messages import Deciding, StepOrder
 from nurture.content.catalogue import Catalogue
 from nurture.journey.decision import AnyStep, Park, Send
@@ -25,7 +24,8 @@ from perennial.journeys.read_model import FACT
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 from perennial.platform.tokens import Tokens
-from tests.engine.rig import CATALOGUE, MONDAY, TRACKS, lead_rows
+from tests.builders import consenting, enrolment, rows, store
+from tests.engine.rig import CATALOGUE, MONDAY, TRACKS
 
 WELCOME = Send("send:welcome", "welcome")
 TOKENS = Tokens("a secret of the tests")
@@ -106,38 +106,8 @@ def deciding(*facts: AnyFact, now: datetime = MONDAY, saved: int = 0, decided: i
 
 async def enrolled(database: Database, *tracks: str, **profile: Any) -> None:
     """Ada, who has consented, is on these tracks."""
-    async with database.writing() as session:
-        session.add_all(lead_rows("ada", **profile))
-        session.add_all(
-            Enrolment(
-                id=f"{track}/ada/1",
-                lead_id="ada",
-                track=track,
-                number=1,
-                status="active",
-                priority=TRACKS[track].priority,
-                started_at=MONDAY,
-            )
-            for track in tracks or ("new-lead",)
-        )
-
-
-async def add(database: Database, *rows: Base) -> None:
-    """Store rows."""
-    async with database.writing() as session:
-        session.add_all(rows)
-
-
-async def every(database: Database, table: type[Any]) -> Sequence[Any]:
-    """All rows of a table."""
-    async with database.reading() as session:
-        return (await session.scalars(select(table))).all()
-
-
-async def one(database: Database, table: type[Any]) -> Any:
-    """The only row of a table."""
-    (row,) = await every(database, table)
-    return row
+    stays = [enrolment(each, "ada", at=MONDAY, priority=TRACKS[each].priority) for each in tracks or ("new-lead",)]
+    await store(database, *consenting("ada", at=MONDAY, **profile), *stays)
 
 
 async def journal(database: Database, enrolment: str = ADA) -> list[tuple[int, AnyFact]]:
@@ -151,7 +121,7 @@ async def journal(database: Database, enrolment: str = ADA) -> list[tuple[int, A
 
 async def decisions(database: Database) -> list[tuple[int, str]]:
     """The decisions in the read model: after how many facts, and what came next."""
-    return sorted((row.seq, row.next) for row in await every(database, DecisionRow))
+    return sorted((row.seq, row.next) for row in await rows(database, DecisionRow))
 
 
 @asynccontextmanager

@@ -25,7 +25,8 @@ from nurture.journey.track import Registry, Track, track
 from nurture.journey.wording import say_next
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.platform.database import Database
-from tests.activities.room import ADA, add, at_wall, deciding, decisions, enrolled, every, journal, one, order
+from tests.activities.room import ADA, at_wall, deciding, decisions, enrolled, journal, order
+from tests.builders import only, rows, store
 from tests.engine.rig import CATALOGUE, MONDAY, TRACKS
 
 NEXT_WEEK = MONDAY + timedelta(days=7)
@@ -85,7 +86,7 @@ async def test_a_decision_writes_the_facts_itself_and_the_head(house: Database) 
         (5, waiting),
     ]
     assert await decisions(house) == [(3, "wait after send welcome")]
-    head = await one(house, Enrolment)
+    head = await only(house, Enrolment)
     assert (head.status, head.step, head.next_at) == ("active", "send:welcome/wait~2", NEXT_WEEK + timedelta(days=7))
     assert head.because == list(decided.because)
 
@@ -123,7 +124,7 @@ async def test_a_decision_after_as_many_facts_replaces_the_one_before(house: Dat
     """A refresh adds no fact: what the new code says is what `why` must show."""
     await decide(house, deciding())
     await decide(house, deciding(), other_version)
-    row = await one(house, DecisionRow)
+    row = await only(house, DecisionRow)
     assert (row.seq, row.next, row.until) == (1, "wait after enrolment", MONDAY + timedelta(days=3))
 
 
@@ -138,12 +139,12 @@ async def test_the_score_is_taken_anew_and_comes_first(house: Database) -> None:
         ScoreEntry(lead_id="ada", rule=e.rule, behaviour_id=e.behaviour_id, points=e.points, reason=e.reason, at=e.at)
         for e in entries
     ]
-    await add(house, *rows)
+    await store(house, *rows)
     decided = await decide(house, deciding(BEGIN, WELCOMED, now=at, decided=2, rescore=True))
     assert decided.facts[0] == Scored(at, 80, "decision")
     assert isinstance(decided.next, HandOffStep)
     assert decided.shown["ScoreBand"] == "mql"
-    ada = await one(house, LeadRow)
+    ada = await only(house, LeadRow)
     assert (ada.score, ada.stage, ada.band) == (80, "decision", "mql")
 
 
@@ -157,10 +158,10 @@ async def test_a_pause_and_an_end_show_in_the_head(house: Database) -> None:
     """The list of journeys says paused, then finished, with the outcome and the moment."""
     paused = deciding(BEGIN, WELCOMED, Paused(NEXT_WEEK), now=NEXT_WEEK, decided=2)
     assert (await decide(house, paused)).shown["Paused"] is True
-    assert (await one(house, Enrolment)).status == "paused"
+    assert (await only(house, Enrolment)).status == "paused"
     ended = replace_facts(paused, Exited(NEXT_WEEK, "moved away"))
     assert (await decide(house, ended)).next == Finish("exited: moved away")
-    head = await one(house, Enrolment)
+    head = await only(house, Enrolment)
     assert (head.status, head.outcome, head.ended_at, head.next_at) == (
         "finished",
         "exited: moved away",
@@ -199,7 +200,7 @@ async def test_a_hand_off_tried_twice_is_one_offer(house: Database) -> None:
     step = order(HandOffStep("hand_off:sales", "sales", "score 80"))
     for wall in (MONDAY, NEXT_WEEK):
         await ActivityEnvironment().run(HandOffActivity(house, at_wall(wall)).hand_off, step)
-    offer = await one(house, HandOffRow)
+    offer = await only(house, HandOffRow)
     assert (offer.lead_id, offer.to, offer.reason, offer.at) == ("ada", "sales", "score 80", MONDAY)
     assert await journal(house) == [(1, Done(MONDAY, "hand_off:sales", "done"))]
 
@@ -209,6 +210,6 @@ async def test_an_alert_tried_twice_is_one_line(house: Database) -> None:
     step = order(AlertStep("alert:sales is late", "sales is late"))
     for wall in (MONDAY, NEXT_WEEK):
         await ActivityEnvironment().run(AlertActivity(house, at_wall(wall)).alert, step)
-    (alert,) = await every(house, Alert)
+    (alert,) = await rows(house, Alert)
     assert (alert.enrolment_id, alert.text, alert.at) == (ADA, "sales is late", MONDAY)
     assert await journal(house) == [(1, Done(MONDAY, "alert:sales is late", "done"))]

@@ -21,7 +21,6 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.send import SendActivity
-from models.journeys import Enrolment
 from models.messages import StepOutcome
 from nurture.journey.lead import Lead
 from nurture.journey.outcomes import Outcome, nurtured
@@ -30,7 +29,8 @@ from perennial.channels.ports import Envelope, TryLaterError, UnknownFateError
 from perennial.leads.suppression import suppress
 from perennial.platform.database import Database, postgres_engine, sqlite_engine
 from tests.activities.room import Killed, Scripted, killed, order, sending
-from tests.engine.rig import MONDAY, lead_rows
+from tests.builders import consenting, enrolment, store
+from tests.engine.rig import MONDAY
 
 LATER = MONDAY + timedelta(minutes=20)
 
@@ -216,15 +216,4 @@ def hold(log: list[str], outcome: StepOutcome) -> None:
 
 async def on_the_track(database: Database, lead: str) -> None:
     """A lead that may be mailed."""
-    async with database.writing() as session:
-        session.add_all(lead_rows(lead))
-        session.add(
-            Enrolment(
-                id=f"new-lead/{lead}/1",
-                lead_id=lead,
-                track="new-lead",
-                number=1,
-                status="active",
-                started_at=MONDAY,
-            )
-        )
+    await store(database, *consenting(lead, at=MONDAY), enrolment(lead_id=lead, at=MONDAY))

@@ -36,17 +36,15 @@ from tests.activities.room import (
     TOKENS,
     Killed,
     Scripted,
-    add,
     decisions,
     enrolled,
-    every,
     journal,
     killed,
-    one,
     order,
     resting,
     sending,
 )
+from tests.builders import only, rows, store
 from tests.engine.rig import CATALOGUE, MONDAY
 
 SATURDAY = MONDAY + timedelta(days=5)
@@ -73,14 +71,14 @@ async def test_an_allowed_send_leaves_a_touch_a_message_and_a_fact(house: Databa
     """One transaction before the provider, one after it, and the read model says where the lead rests."""
     outcome = await send(sending(house, DatabaseProvider(house)), order(then=resting()))
     assert outcome == StepOutcome(at=MONDAY, result="sent")
-    touch, message = await one(house, Touch), await one(house, Message)
+    touch, message = await only(house, Touch), await only(house, Message)
     assert (touch.state, touch.step_key, touch.provider_id) == ("accepted", "send:welcome", touch.id)
     assert (message.touch_id, message.to) == (touch.id, "ada@northwind.example")
     token = message.headers["List-Unsubscribe"].removeprefix("<https://perennial.example/u/").removesuffix(">")
     assert TOKENS.read("preferences", token) == (touch.id,)
     assert await journal(house) == [(1, Done(MONDAY, "send:welcome", "sent"))]
     assert await decisions(house) == [(2, "wait after send welcome")]
-    head = await one(house, Enrolment)
+    head = await only(house, Enrolment)
     assert (head.step, head.next_at) == ("send:welcome/wait", MONDAY + timedelta(days=7))
 
 
@@ -91,24 +89,24 @@ async def test_a_send_that_the_gate_puts_off_leaves_nothing_behind(house: Databa
     assert (outcome.result, outcome.reason) == ("deferred", "closed day: Saturday in Europe/Berlin")
     assert outcome.until is not None
     assert outcome.until.weekday() == 0
-    assert (provider.asked, await every(house, Touch), await journal(house)) == (0, [], [])
+    assert (provider.asked, await rows(house, Touch), await journal(house)) == (0, [], [])
 
 
 async def test_a_suppressed_lead_is_refused_in_the_ledger_and_in_the_journal(house: Database) -> None:
     """The refusal is a touch of its own, the provider is not asked, and asked again it says the same."""
-    await add(house, Suppression(lead_id="ada", reason="opt-out", source="web", at=MONDAY))
+    await store(house, Suppression(lead_id="ada", reason="opt-out", source="web", at=MONDAY))
     provider = Scripted()
     outcome = await send(sending(house, provider))
     assert outcome == StepOutcome(at=MONDAY, result="refused", reason="suppressed: opt-out")
     assert await send(sending(house, provider)) == outcome
     assert provider.asked == 0
-    assert (await one(house, Touch)).state == "refused"
+    assert (await only(house, Touch)).state == "refused"
     assert await journal(house) == [(1, Done(MONDAY, "send:welcome", "refused", "suppressed: opt-out"))]
 
 
 async def test_an_exit_that_the_journey_has_not_heard_yet_stops_its_send(house: Database) -> None:
     """A deal won a moment ago counts in the gate before its signal arrives."""
-    await add(house, _won())
+    await store(house, _won())
     outcome = await send(sending(house, Scripted()))
     assert (outcome.result, outcome.reason) == ("refused", "exited: became a customer")
 
@@ -116,7 +114,7 @@ async def test_an_exit_that_the_journey_has_not_heard_yet_stops_its_send(house: 
 async def test_an_exit_rule_added_later_does_not_reach_back_in_the_gate(house: Database) -> None:
     """What the journey heard and went on after ends nothing now: an edited rule counts from the next fact on."""
     heard = {"kind": "behaved", "at": "2026-03-02T09:30:00Z", "id": "b1", "name": "deal.won"}
-    await add(house, _won(), FactRow(enrolment_id=ADA, seq=1, kind="behaved", at=MONDAY, fact=heard))
+    await store(house, _won(), FactRow(enrolment_id=ADA, seq=1, kind="behaved", at=MONDAY, fact=heard))
     assert (await send(sending(house, Scripted()), order(seq=2))).result == "sent"
 
 
@@ -155,7 +153,7 @@ async def test_a_second_try_of_a_finished_send_only_tells_of_it(house: Database)
     first = await send(sending(house, provider))
     assert await send(sending(house, provider, now=LATER)) == first
     assert provider.asked == 1
-    assert len(await every(house, Touch)) == 1
+    assert len(await rows(house, Touch)) == 1
 
 
 async def test_killed_before_the_provider_the_next_try_sends(house: Database) -> None:
@@ -163,12 +161,12 @@ async def test_killed_before_the_provider_the_next_try_sends(house: Database) ->
     provider = Scripted(before=[Killed()])
     async with killed():
         await send(sending(house, provider))
-    (begun,) = await every(house, Touch)
+    (begun,) = await rows(house, Touch)
     assert begun.state == "sending"
     outcome = await send(sending(house, provider, now=LATER))
     assert outcome == StepOutcome(at=LATER, result="sent")
     assert list(provider.kept) == [begun.id]
-    assert (await one(house, Touch)).at == LATER
+    assert (await only(house, Touch)).at == LATER
 
 
 async def test_killed_after_the_provider_the_next_try_records(house: Database) -> None:
@@ -179,7 +177,7 @@ async def test_killed_after_the_provider_the_next_try_records(house: Database) -
     outcome = await send(sending(house, provider, now=LATER))
     assert outcome == StepOutcome(at=MONDAY, result="sent")
     assert provider.asked == 1
-    assert (await one(house, Touch)).state == "accepted"
+    assert (await only(house, Touch)).state == "accepted"
     assert await journal(house) == [(1, Done(MONDAY, "send:welcome", "sent"))]
 
 
@@ -198,11 +196,11 @@ async def test_killed_before_the_provider_an_opt_out_since_is_respected(house: D
     provider = Scripted(before=[Killed()])
     async with killed():
         await send(sending(house, provider))
-    await add(house, Suppression(lead_id="ada", reason="complaint", source="web", at=MONDAY))
+    await store(house, Suppression(lead_id="ada", reason="complaint", source="web", at=MONDAY))
     outcome = await send(sending(house, provider, now=LATER))
     assert (outcome.result, outcome.reason) == ("refused", "suppressed: complaint")
     assert provider.kept == {}
-    assert (await one(house, Touch)).state == "refused"
+    assert (await only(house, Touch)).state == "refused"
 
 
 async def test_a_touch_begun_before_does_not_count_against_itself(house: Database) -> None:
@@ -219,11 +217,11 @@ async def test_a_try_that_comes_on_a_closed_day_waits_and_keeps_its_touch(house:
     async with killed():
         await send(sending(house, provider))
     put_off = await send(sending(house, provider, now=SATURDAY))
-    assert (put_off.result, (await one(house, Touch)).state) == ("deferred", "deferred")
+    assert (put_off.result, (await only(house, Touch)).state) == ("deferred", "deferred")
     assert put_off.until is not None
     outcome = await send(sending(house, provider, now=put_off.until), order(now=put_off.until))
     assert outcome == StepOutcome(at=put_off.until, result="sent")
-    assert list(provider.kept) == [(await one(house, Touch)).id]
+    assert list(provider.kept) == [(await only(house, Touch)).id]
 
 
 async def test_the_same_send_twice_at_once_is_one_message(house: Database) -> None:
@@ -231,7 +229,7 @@ async def test_the_same_send_twice_at_once_is_one_message(house: Database) -> No
     activity = sending(house, DatabaseProvider(house))
     outcomes = await asyncio.gather(send(activity), send(activity))
     assert [outcome.result for outcome in outcomes] == ["sent", "sent"]
-    assert len(await every(house, Message)) == len(await every(house, Touch)) == 1
+    assert len(await rows(house, Message)) == len(await rows(house, Touch)) == 1
 
 
 # A provider that fails
@@ -244,7 +242,7 @@ async def test_what_was_surely_not_sent_is_refused_in_our_own_words(house: Datab
     provider = Scripted(before=[NotSentError(QUOTING, code="550")])
     outcome = await send(sending(house, provider))
     assert outcome == StepOutcome(at=MONDAY, result="refused", reason="the provider refused it (550)")
-    assert (await one(house, Touch)).reason.splitlines() == ["the provider refused it (550)", QUOTING]
+    assert (await only(house, Touch)).reason.splitlines() == ["the provider refused it (550)", QUOTING]
     assert await send(sending(house, provider)) == outcome
 
 
@@ -268,7 +266,7 @@ async def test_a_webhook_that_was_quicker_than_the_answer_wins(house: Database) 
             raise UnknownFateError
 
     assert (await send(sending(house, Overtaken()))).result == "sent"
-    assert (await one(house, Touch)).state == "accepted"
+    assert (await only(house, Touch)).state == "accepted"
 
 
 async def test_a_try_after_the_record_tells_what_was_recorded_whatever_webhooks_said_since(house: Database) -> None:
@@ -276,7 +274,7 @@ async def test_a_try_after_the_record_tells_what_was_recorded_whatever_webhooks_
     provider = Scripted(after=[UnknownFateError(QUOTING)])
     first = await send(sending(house, provider))
     await webhook_tells(house)
-    assert (await one(house, Touch)).state == "accepted"
+    assert (await only(house, Touch)).state == "accepted"
     assert await send(sending(house, provider, now=LATER)) == first
     assert [fact.result for _, fact in await journal(house) if isinstance(fact, Done)] == [first.result] == ["unknown"]
 
@@ -307,7 +305,7 @@ async def test_a_provider_that_cannot_now_is_tried_again_and_the_lead_judged_ane
         await send(sending(house, provider))
     assert (raised.value.type, raised.value.message, raised.value.next_retry_delay) == (kind, said, again)
     assert raised.value.__cause__ is None
-    assert (await one(house, Touch)).state == "deferred"
+    assert (await only(house, Touch)).state == "deferred"
     assert await send(sending(house, provider, now=LATER)) == StepOutcome(at=LATER, result="sent")
     assert len(provider.kept) == 1
 
@@ -317,7 +315,7 @@ async def test_an_opt_out_during_an_outage_is_respected(house: Database) -> None
     provider = Scripted(before=[TryLaterError()])
     with pytest.raises(ApplicationError):
         await send(sending(house, provider))
-    await add(house, Suppression(lead_id="ada", reason="opt-out", source="web", at=MONDAY))
+    await store(house, Suppression(lead_id="ada", reason="opt-out", source="web", at=MONDAY))
     assert (await send(sending(house, provider, now=LATER))).reason == "suppressed: opt-out"
     assert provider.kept == {}
 
@@ -355,13 +353,13 @@ async def test_at_least_once_waits_for_the_webhook_and_then_sends_the_same_touch
     """Nobody told of the first request within its time, so it counts as lost; the second goes by the same id."""
     provider = Scripted(before=[UnknownFateError(QUOTING, code="timeout")])
     assert await lost_sight(house, provider) == UNHEARD
-    begun = await one(house, Touch)
+    begun = await only(house, Touch)
     assert (begun.state, begun.reason.splitlines()[0]) == ("unknown", "the provider never answered (timeout)")
     assert await journal(house) == []
     outcome = await send(insisting(house, provider, MONDAY + UNHEARD))
     assert outcome == StepOutcome(at=MONDAY + UNHEARD, result="sent")
     assert list(provider.kept) == [begun.id]
-    assert (await one(house, Touch)).state == "accepted"
+    assert (await only(house, Touch)).state == "accepted"
 
 
 async def test_at_least_once_the_webhook_settles_what_it_tells_of(house: Database) -> None:
@@ -410,12 +408,12 @@ async def test_at_least_once_still_respects_an_opt_out_since(house: Database) ->
     """The gate is asked before each request; what the first one became stays unknown, and counts as a touch."""
     provider = Scripted(after=[UnknownFateError(QUOTING)])
     await lost_sight(house, provider)
-    await add(house, Suppression(lead_id="ada", reason="opt-out", source="web", at=MONDAY))
+    await store(house, Suppression(lead_id="ada", reason="opt-out", source="web", at=MONDAY))
     outcome = await send(insisting(house, provider, LATER))
     said = "whether it was sent is not known, and it is not sent again: suppressed: opt-out"
     assert (outcome.result, outcome.reason) == ("unknown", said)
     assert provider.asked == 1
-    assert (await one(house, Touch)).state == "unknown"
+    assert (await only(house, Touch)).state == "unknown"
 
 
 async def test_at_least_once_a_second_request_into_quiet_hours_waits_for_the_window(house: Database) -> None:
@@ -423,7 +421,7 @@ async def test_at_least_once_a_second_request_into_quiet_hours_waits_for_the_win
     provider = Scripted(before=[UnknownFateError(QUOTING)])
     await lost_sight(house, provider)
     put_off = await send(insisting(house, provider, SATURDAY))
-    assert (put_off.result, (await one(house, Touch)).state) == ("deferred", "unknown")
+    assert (put_off.result, (await only(house, Touch)).state) == ("deferred", "unknown")
     assert put_off.until is not None
     assert (await send(insisting(house, provider, put_off.until), order(now=put_off.until))).result == "sent"
 
@@ -437,7 +435,7 @@ async def test_at_least_once_a_second_request_that_fails_says_nothing_of_the_fir
     await lost_sight(house, provider)
     with pytest.raises(ApplicationError):
         await send(insisting(house, provider, MONDAY + UNHEARD))
-    assert (await one(house, Touch)).state == "unknown"
+    assert (await only(house, Touch)).state == "unknown"
     assert (await send(insisting(house, provider, MONDAY + 3 * UNHEARD))).result == "sent"
     assert provider.asked == 3
 
@@ -474,7 +472,7 @@ async def test_at_least_once_a_fast_clock_leaves_the_webhook_its_real_seconds(ho
 
 async def webhook_tells(database: Database) -> None:
     """The provider's webhook says that it took Ada's mail."""
-    body = {"event": "delivered", TOUCH_ARGUMENT: (await one(database, Touch)).id, "timestamp": MONDAY.timestamp()}
+    body = {"event": "delivered", TOUCH_ARGUMENT: (await only(database, Touch)).id, "timestamp": MONDAY.timestamp()}
     event = Event(source="sendgrid", fingerprint="f", event_id="e", received_at=MONDAY, body=body)
     async with database.writing() as session:
         await read_sendgrid(session, event)
@@ -487,14 +485,14 @@ async def test_a_piece_that_is_not_there_is_named_and_leaves_no_touch(house: Dat
     """The engineer reads which piece; nothing half done is in the ledger."""
     with pytest.raises(ContentError, match="welcom: no such content piece"):
         await send(sending(house, Scripted()), order(Send("send:welcom", "welcom")))
-    assert await every(house, Touch) == []
+    assert await rows(house, Touch) == []
 
 
 async def test_a_piece_renamed_since_the_decision_is_sent_under_its_new_name(house: Database) -> None:
     """A worker with the new content may get an order that one with the old content gave."""
     renamed = replace(CATALOGUE.get("welcome"), id="hello", was=("welcome",))
     await send(sending(house, DatabaseProvider(house), catalogue=Catalogue({"hello": renamed})))
-    touch = await one(house, Touch)
+    touch = await only(house, Touch)
     assert (touch.step_key, touch.piece, touch.state) == ("send:welcome", "hello", "accepted")
 
 
@@ -507,7 +505,7 @@ async def test_a_piece_that_does_not_render_for_a_lead_is_named_without_the_lead
         await send(broken)
     assert (raised.value.type, raised.value.message) == ("ContentError", "welcome does not render for this lead")
     assert raised.value.__suppress_context__, "Temporal would write the template's own error beside it"
-    assert (await one(house, Touch)).state == "deferred", "it surely was not sent"
+    assert (await only(house, Touch)).state == "deferred", "it surely was not sent"
 
 
 async def test_a_foreign_step_is_no_send(house: Database) -> None:

@@ -14,7 +14,7 @@ import pytest_asyncio
 from typer.testing import CliRunner, Result
 
 from models.journeys import Enrolment
-from models.leads import Consent, LeadRow
+from models.leads import LeadRow
 from models.shared import ClockRow
 from perennial.app.installation import ConnectedInstallation, connected_installation
 from perennial.app.worker import build_worker
@@ -24,6 +24,7 @@ from perennial.platform.installation import open_installation
 from perennial.platform.migrations import upgrade
 from perennial.platform.settings import load_settings
 from perennial.platform.temporal import connect, ensure_search_attributes
+from tests.builders import consenting, store
 
 TUESDAY = datetime(2026, 3, 3, 10, tzinfo=UTC)
 PATIENCE = 60.0
@@ -56,22 +57,9 @@ class Stack:
 
     async def lead(self, **changes: Any) -> LeadRow:
         """A new lead that may be mailed."""
-        number = next(self._numbers)
-        address = f"lead{number}@example.com"
-        fields: dict[str, Any] = {
-            "id": f"ld{number}",
-            "email": address,
-            "email_key": address,
-            "first_name": "Ada",
-            "time_zone": "Europe/Berlin",
-            "country": "DE",
-            "traits": {"industry": "retail", "topic": "forecasting"},
-            "created_at": TUESDAY,
-        }
-        lead = LeadRow(**(fields | changes))
-        granted = Consent(lead_id=lead.id, at=TUESDAY, action="granted", basis="consent", source="test")
-        async with self.inst.database.writing() as session:
-            session.add_all([lead, granted])
+        lead, consent = consenting(f"ld{next(self._numbers)}", at=TUESDAY, **{"country": "DE"} | changes)
+        assert isinstance(lead, LeadRow)
+        await store(self.inst.database, lead, consent)
         return lead
 
     async def enrolment(self, lead: LeadRow, track: str = "new-lead") -> Enrolment | None:

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from models.journeys import Enrolment
 from models.leads import LeadRow
 from models.messages import Journey
 from models.touches import Message
 from nurture.journey.facts import Enrolled
 from perennial.journeys.enrolling import workflow_id
+from tests.builders import enrolment, store
 from tests.cli.conftest import TUESDAY, Stack, eventually, invoke
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -77,9 +77,7 @@ async def test_an_enrolment_cut_short_is_taken_up_by_the_next_run(stack: Stack) 
     await stack.run("enrol", "new-lead", "--lead", ready.email)
     await stack.stands(ready, "send:welcome/wait")
     async with stack.inst.database.writing() as session:
-        at = stack.inst.now()
-        row = {"id": f"new-lead/{left.id}/1", "lead_id": left.id, "track": "new-lead", "number": 1, "started_at": at}
-        session.add(Enrolment(status="starting", cause="by hand", **row))
+        session.add(enrolment(lead_id=left.id, at=stack.inst.now(), status="starting", cause="by hand"))
     told = await stack.json("enrol", "new-lead", "--where", "cohort=resumed", "--rate", "200/s")
     assert told == {"resumed": 1, "enrolled": 1, "refused: already on new-lead": 1}
     await stack.stands(left, "send:welcome/wait")
@@ -89,14 +87,9 @@ async def test_an_enrolment_cut_short_is_taken_up_by_the_next_run(stack: Stack) 
 async def test_an_enrolment_that_waits_for_a_worker_is_not_made_twice(stack: Stack) -> None:
     """Asked again for one lead, it is refused; asked for many, it is counted as waiting."""
     lead = await stack.lead(traits={"cohort": "waiting"})
-    async with stack.inst.database.writing() as session:
-        at = stack.inst.now()
-        enrolment = Enrolment(
-            id=f"new-lead/{lead.id}/1", lead_id=lead.id, track="new-lead", number=1, status="starting"
-        )
-        enrolment.cause, enrolment.started_at = "by hand", at
-        session.add(enrolment)
-    journey = Journey(enrolment_id=enrolment.id, lead_id=lead.id, facts=(Enrolled(at, lead.id),))
+    at = stack.inst.now()
+    await store(stack.inst.database, enrolment(lead_id=lead.id, at=at, status="starting", cause="by hand"))
+    journey = Journey(enrolment_id=f"new-lead/{lead.id}/1", lead_id=lead.id, facts=(Enrolled(at, lead.id),))
     handle = await stack.inst.client.start_workflow(
         "new-lead", journey, id=workflow_id("new-lead", lead.id), task_queue="nobody-works-here"
     )

@@ -11,15 +11,13 @@ import typer
 from typer.testing import CliRunner, Result
 
 from models.leads import LeadRow, SuppressedAddress
-from models.touches import Touch
 from nurture.errors import InputError, RefusedError
 from perennial.cli import privacy
 from perennial.leads.suppression import suppressions
 from perennial.platform.database import Database
-from tests.builders import enrolment, store, touch
+from tests.builders import does, enrolment, person, rows, settle, store, touch
 from tests.mailroom.mails import accepted, request_for
 from tests.mailroom.running import running
-from tests.people import does, person, rows, settle
 from tests.privacy.test_erase import everything_about
 
 Found = TypeVar("Found")
@@ -88,7 +86,7 @@ def test_a_lead_is_erased_only_when_it_is_meant(database: Database) -> None:
 @pytest.mark.parametrize("runs", [True, False], ids=["a mailbox that runs", "its file"])
 def test_an_erasure_reaches_the_local_mailbox(database: Database, data_dir: Path, *, runs: bool) -> None:
     """Its mail is forgotten, also what went without a touch; whoever else got mail keeps it."""
-    done(database, store(database, enrolment(lead_id="ada"), Touch(**touch("t-ada") | {"lead_id": "ada"})))
+    done(database, store(database, enrolment(lead_id="ada"), touch("t-ada", lead_id="ada")))
     with running(data_dir) as mailbox:
         for touch_id, who in (("t-ada", "ada"), ("", "ada"), ("t-bo", "bo")):
             accepted(mailbox, request_for(touch_id, personalizations=[{"to": [{"email": f"{who}@example.com"}]}]))

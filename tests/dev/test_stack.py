@@ -15,12 +15,12 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
-from models.leads import Consent, LeadRow
 from models.touches import Touch
 from nurture.errors import SettingsError
 from perennial.demo.run import fresh_folder
 from perennial.dev.stack import Stack, embedded_stack
 from perennial.platform.settings import Settings, load_settings
+from tests.builders import consenting
 from tests.paths import ROOT
 
 WEEK_A_SECOND = 7 * 86_400.0
@@ -46,9 +46,7 @@ async def enrol_ada(stack: Stack) -> None:
     inst = stack.inst
     now = inst.now()
     async with inst.database.writing() as session:
-        fields = {"email": "ada@x.example", "email_key": "ada@x.example", "time_zone": "Europe/Berlin"}
-        session.add(LeadRow(id="l1", created_at=now, traits={"topic": "forecasting"}, **fields))
-        session.add(Consent(lead_id="l1", at=now, action="granted", basis="consent", source="test"))
+        session.add_all(consenting("l1", at=now))
     await inst.enroller.enrol("new-lead", "l1", now, "test")
 
 

@@ -18,7 +18,6 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Worker
 
 from models.journeys import Enrolment, FactRow
-from models.leads import Consent, LeadRow
 from models.messages import Behaviour, JournalView
 from models.shared import ClockRow
 from models.touches import Touch
@@ -39,6 +38,7 @@ from perennial.journeys.read_model import FACT
 from perennial.platform.clock import read_clock
 from perennial.platform.database import Database
 from perennial.platform.settings import load_settings
+from tests.builders import consenting
 from tests.paths import CONTENT
 
 MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
@@ -112,7 +112,7 @@ class Rig:
         """Leads who have consented."""
         async with self.database.writing() as session:
             for name in names:
-                session.add_all(lead_rows(self.id(name), **changes))
+                session.add_all(consenting(self.id(name), at=MONDAY, **changes))
 
     async def enrol(self, track: str, lead: str, at: datetime | None = None) -> WorkflowHandle[Any, Any]:
         """Enrol a lead; the journey's handle."""
@@ -170,22 +170,6 @@ class Rig:
         """The head of a lead's journal in the read model."""
         async with self.database.reading() as session:
             return await session.get_one(Enrolment, f"{track}/{self.id(lead)}/1")
-
-
-def lead_rows(lead_id: str, **changes: Any) -> list[LeadRow | Consent]:
-    """A lead and its consent."""
-    fields: dict[str, Any] = {
-        "id": lead_id,
-        "email": f"{lead_id}@northwind.example",
-        "email_key": f"{lead_id}@northwind.example",
-        "first_name": "Ada",
-        "company": "Northwind",
-        "time_zone": "Europe/Berlin",
-        "traits": {"topic": "forecasting", "industry": "retail"},
-        "created_at": MONDAY,
-    }
-    consent = Consent(lead_id=lead_id, at=MONDAY, action="granted", basis="consent", source="test")
-    return [LeadRow(**fields | changes), consent]
 
 
 @asynccontextmanager

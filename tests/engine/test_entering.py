@@ -17,6 +17,7 @@ from nurture.errors import NotFoundError, RefusedError
 from nurture.journey.decision import Enrol
 from nurture.journey.facts import Enrolled
 from tests.activities.room import order
+from tests.builders import enrolment, store
 from tests.engine.rig import MONDAY, Rig, eventually, finished, view_of
 
 # Enrolling
@@ -42,18 +43,7 @@ async def test_an_enrolment_cut_off_before_its_workflow_is_resumed(still_rig: Ri
     """The row says `starting`: the next try starts the workflow under the same number, and a third changes nothing."""
     await still_rig.add_leads("ada")
     lead = still_rig.id("ada")
-    async with still_rig.database.writing() as session:
-        session.add(
-            Enrolment(
-                id=f"lost-deal/{lead}/1",
-                lead_id=lead,
-                track="lost-deal",
-                number=1,
-                status="starting",
-                cause="deal lost",
-                started_at=MONDAY,
-            )
-        )
+    await store(still_rig.database, enrolment("lost-deal", lead, at=MONDAY, status="starting", cause="deal lost"))
     for _ in range(2):
         handle = await still_rig.enrol("lost-deal", "ada")
     async with still_rig.working():

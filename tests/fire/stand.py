@@ -15,12 +15,12 @@ from threading import Thread
 
 from sqlalchemy import select
 
-from models.journeys import Enrolment
 from models.touches import Touch
 from perennial.app.sources import translator
 from perennial.intake.relay import Relay
 from perennial.mailroom.faults import Fault
 from perennial.mailroom.webhook import Manners
+from tests.builders import enrolment
 from tests.engine.rig import MONDAY, Rig, eventually
 from tests.fire.fuse import POINTS
 from tests.fire.lives import Life
@@ -170,15 +170,4 @@ async def enrolled(rig: Rig, names: Sequence[str]) -> None:
     """Leads with a row on each track, for sends without Temporal."""
     await rig.add_leads(*names)
     async with rig.database.writing() as session:
-        session.add_all(
-            Enrolment(
-                id=f"{track.name}/{rig.id(name)}/1",
-                lead_id=rig.id(name),
-                track=track.name,
-                number=1,
-                status="active",
-                started_at=MONDAY,
-            )
-            for name in names
-            for track in TRACKS
-        )
+        session.add_all(enrolment(track.name, rig.id(name), at=MONDAY) for name in names for track in TRACKS)

@@ -39,6 +39,7 @@ from perennial.channels.database_mail import DatabaseProvider
 from perennial.platform.database import Database
 from perennial.platform.migrations import upgrade
 from perennial.platform.settings import load_settings
+from tests.builders import touch
 from tests.engine.rig import CATALOGUE, FACT, MONDAY, Rig, eventually, parked, still
 from tests.intake.test_kill import web_process
 from tests.paths import ROOT
@@ -256,16 +257,7 @@ def batches_of(touches: list[Touch]) -> list[list[dict[str, Any]]]:
 async def touches(rig: Rig, names: list[str]) -> list[Touch]:
     """A mail to each lead, for its clicks to be about."""
     rows = [
-        Touch(
-            id=f"t{number}",
-            enrolment_id=f"all-ears/{rig.id(name)}/1",
-            lead_id=rig.id(name),
-            track="all-ears",
-            step_key="send:welcome",
-            piece="welcome",
-            state="accepted",
-            at=MONDAY - timedelta(days=1),
-        )
+        touch(f"t{number}", "all-ears", rig.id(name), at=MONDAY - timedelta(days=1), state="accepted")
         for number, name in enumerate(names)
     ]
     async with rig.database.writing() as session:

@@ -24,8 +24,8 @@ async def leads_on_the_track(database: Database, number: int) -> None:
     """Leads l1, l2, ... on new-lead."""
     for each in range(1, number + 1):
         address = f"lead{each}@example.com"
-        lead = ada(id=f"l{each}", email=address, email_key=address)
-        await store(database, lead, enrolment(id=f"new-lead/l{each}/1", lead_id=f"l{each}"))
+        lead = ada(lead_id=f"l{each}", email=address, email_key=address)
+        await store(database, lead, enrolment(lead_id=f"l{each}"))
 
 
 def reading(said: Explained) -> Decision:

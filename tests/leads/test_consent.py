@@ -26,7 +26,7 @@ from perennial.leads.suppression import (
     suppressions,
 )
 from perennial.platform.database import Database
-from tests.people import NOON, SECRET, consent_of, does, one, person, rows, settle
+from tests.builders import NOON, SECRET, consent_of, does, one, person, rows, settle
 
 LATER = NOON + timedelta(days=1)
 

@@ -15,7 +15,7 @@ from perennial.leads.lookup import current_lead_ids, find_lead, find_named
 from perennial.leads.suppressed_addresses import suppress_address
 from perennial.leads.suppression import suppress, suppressions
 from perennial.platform.database import Database
-from tests.people import NOON, SECRET, consent_of, does, one, person, rows, settle
+from tests.builders import NOON, SECRET, consent_of, does, one, person, rows, settle
 
 WHO = Identities(SECRET)
 AGREED = {"consent": {"basis": "consent", "source": "guide-form", "wording": "2026-03"}}

@@ -47,7 +47,7 @@ async def found(database: Database, text: str) -> set[str]:
 
 def lead(number: int, **changes: Any) -> LeadRow:
     address = f"lead{number}@example.com"
-    return ada(id=f"l{number}", email=address, email_key=address, **changes)
+    return ada(lead_id=f"l{number}", email=address, email_key=address, **changes)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from models.shared import ClockRow
 from models.touches import Touch
 from models.types import UtcDateTime
 from perennial.platform.database import Database, upsert_ignore
-from tests.builders import NOON, ada, count, enrolment, store, touch
+from tests.builders import NOON, ada, count, enrolment, store, touch, touch_values
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_what_sqlite_stores_sorts_as_the_instants_do(moments: list[datetime]) ->
 
 
 ONCE: list[Callable[[], list[Base]]] = [
-    lambda: [Touch(**touch("t1")), Touch(**touch("t2"))],
-    lambda: [ada(id=n, email_key="b@example.com") for n in ("l2", "l3")],
-    lambda: [ada(id=n, email_key=n, external_id="crm-7") for n in ("l2", "l3")],
+    lambda: [touch("t1"), touch("t2")],
+    lambda: [ada(lead_id=n, email_key="b@example.com") for n in ("l2", "l3")],
+    lambda: [ada(lead_id=n, email_key=n, external_id="crm-7") for n in ("l2", "l3")],
     lambda: [enrolment(id=n, number=2) for n in ("a", "b")],
     lambda: [Suppression(lead_id="l1", reason="opt-out", source=s, at=NOON) for s in ("link", "import")],
     lambda: [
@@ -115,8 +115,8 @@ async def test_what_may_exist_once_cannot_exist_twice(enrolled: Database, rows: 
 async def test_the_same_step_may_be_sent_again_on_the_next_stay(enrolled: Database) -> None:
     """Touches are unique in an enrolment, and a lead may enter a track again."""
     async with enrolled.writing() as session:
-        session.add(enrolment(id="new-lead/l1/2", number=2))
-        session.add_all([Touch(**touch("t1")), Touch(**touch("t2", enrolment_id="new-lead/l1/2"))])
+        session.add(enrolment(number=2))
+        session.add_all([touch("t1"), touch("t2", enrolment_id="new-lead/l1/2")])
 
     assert await count(enrolled, Touch) == 2
 
@@ -133,7 +133,7 @@ async def test_a_row_that_refers_to_nothing_is_refused(enrolled: Database) -> No
 async def test_rows_that_refer_to_each_other_go_in_in_any_order(database: Database) -> None:
     """Foreign keys are checked at commit, so no caller has to know the order of the tables."""
     async with database.writing() as session:
-        await session.execute(upsert_ignore(Touch, touch("t1")))
+        await session.execute(upsert_ignore(Touch, touch_values("t1")))
         session.add(enrolment())
         await session.flush()
         session.add(ada())

@@ -11,19 +11,19 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from models.leads import Consent, LeadRow
+from models.leads import LeadRow
 from nurture.errors import SettingsError
 from perennial.platform.database import Database, parse_url, sqlite_engine
 from perennial.platform.database_errors import explain_database_error
 from perennial.platform.migrations import migration_connection
-from tests.builders import NOON, ada, count
+from tests.builders import ada, count, granted
 
 SECRET = "ada.lovelace@example.com"
 
 
 async def twice(database: Database) -> None:
     async with database.writing() as session:
-        session.add_all([ada(email_key=SECRET), ada(id="l2", email_key=SECRET)])
+        session.add_all([ada(email_key=SECRET), ada(lead_id="l2", email_key=SECRET)])
 
 
 async def missing_value(database: Database) -> None:
@@ -33,7 +33,7 @@ async def missing_value(database: Database) -> None:
 
 async def unknown_lead(database: Database) -> None:
     async with database.writing() as session:
-        session.add(Consent(lead_id=SECRET, at=NOON, action="granted", basis="consent", source="form"))
+        session.add(granted(SECRET))
 
 
 async def wrong_type(database: Database) -> None:

@@ -15,7 +15,7 @@ from models.shared import ClockRow
 from models.touches import Touch
 from perennial.leads.lock import lock_lead
 from perennial.platform.database import Database, upsert_ignore
-from tests.builders import NOON, ada, count, touch
+from tests.builders import NOON, ada, count, touch, touch_values
 
 
 async def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
@@ -183,18 +183,18 @@ async def test_the_database_can_be_used_again_after_it_was_closed(database: Data
 async def test_upsert_ignore_says_whether_the_row_went_in(enrolled: Database) -> None:
     """The second claim of a step finds it taken: that is how a send is not repeated."""
     async with enrolled.writing() as session:
-        first = await session.execute(upsert_ignore(Touch, touch("t1")))
-        second = await session.execute(upsert_ignore(Touch), touch("t2"))
-        third = await session.execute(upsert_ignore(Touch), touch("t3", "send:case-study"))
+        first = await session.execute(upsert_ignore(Touch, touch_values("t1")))
+        second = await session.execute(upsert_ignore(Touch), touch_values("t2"))
+        third = await session.execute(upsert_ignore(Touch), touch_values("t3", step_key="send:case-study"))
 
     assert [result.rowcount for result in (first, second, third)] == [1, 0, 1]  # type: ignore[attr-defined]
 
 
 async def test_upsert_ignore_counts_and_names_the_rows_that_went_in(enrolled: Database) -> None:
     """Of three rows two are new; the old one stays as it was."""
-    rows = [touch("t1"), touch("t2", "send:tip"), touch("t3", "send:offer")]
+    rows = [touch_values("t1"), touch_values("t2", step_key="send:tip"), touch_values("t3", step_key="send:offer")]
     async with enrolled.writing() as session:
-        session.add(Touch(**touch("t0")))
+        session.add(touch("t0"))
     async with enrolled.writing() as session:
         added = await session.execute(upsert_ignore(Touch, rows).returning(Touch.id))
 

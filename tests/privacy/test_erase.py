@@ -25,8 +25,7 @@ from perennial.platform.database import Database
 from perennial.privacy.erase import erase_rows, scrubbed
 from perennial.privacy.export import BY_ENROLMENT, BY_ITSELF, BY_LEAD, NOT_ABOUT_LEADS, export_lead
 from perennial.privacy.merge import merge_rows
-from tests.builders import store
-from tests.people import NOON, SECRET, consent_of, does, granted, one, person, rows, settle
+from tests.builders import NOON, SECRET, consent_of, does, granted, one, person, rows, settle, store
 
 SECRETS = ("Zebulon", "Quixworth", "quixotic.example", "Zörn GmbH", "+49-30-555", "zeb-browser-1", "zeb-user-1")
 """What must not be found of Zebulon Quixworth after the erasure, in any spelling of JSON or case."""

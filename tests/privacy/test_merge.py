@@ -25,8 +25,7 @@ from perennial.leads.preferences import Preferences, preferences_of, set_break, 
 from perennial.leads.suppression import suppress, suppressions
 from perennial.platform.database import Database
 from perennial.privacy.merge import Merged, merge_rows, merged_leads
-from tests.builders import store
-from tests.people import NOON, consent_of, does, one, person, rows, settle
+from tests.builders import NOON, consent_of, does, enrolment, one, person, rows, settle, store, touch
 
 DAY = timedelta(days=1)
 
@@ -34,28 +33,12 @@ DAY = timedelta(days=1)
 def enrolled(
     lead: str, track: str, number: int = 1, *, status: str = "active", days: int = 0, **more: Any
 ) -> Enrolment:
-    return Enrolment(
-        id=f"{track}/{lead}/{number}",
-        lead_id=lead,
-        track=track,
-        number=number,
-        status=status,
-        started_at=NOON + days * DAY,
-        **more,
-    )
+    return enrolment(track, lead, number, at=NOON + days * DAY, status=status, **more)
 
 
 def sent(lead: str, track: str, step: str = "send:welcome", number: int = 1) -> Touch:
-    return Touch(
-        id=f"t-{lead}-{track}-{step[-4:]}",
-        enrolment_id=f"{track}/{lead}/{number}",
-        lead_id=lead,
-        track=track,
-        step_key=step,
-        piece="welcome",
-        state="accepted",
-        at=NOON,
-    )
+    stay_id, named = f"{track}/{lead}/{number}", f"t-{lead}-{track}-{step[-4:]}"
+    return touch(named, track, lead, enrolment_id=stay_id, step_key=step, state="accepted")
 
 
 async def merged(database: Database, keep: str = "keep", lose: str = "lose") -> Merged:

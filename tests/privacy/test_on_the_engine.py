@@ -20,8 +20,8 @@ from perennial.privacy.erase import Eraser
 from perennial.privacy.export import export_lead
 from perennial.privacy.merge import merge_leads
 from perennial.privacy.suppressor import Suppressor
+from tests.builders import SECRET
 from tests.engine.rig import MONDAY, Rig, decoded, eventually, finished, kinds, parked
-from tests.people import SECRET
 from tests.privacy.test_erase import dumped
 
 WAIT = "send:welcome/wait"

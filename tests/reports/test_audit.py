@@ -6,22 +6,20 @@ import pytest
 
 from models.base import Base
 from models.leads import Suppression
-from models.touches import Message, Touch
+from models.touches import Message
 from nurture.gate import GateRules
 from perennial.platform.database import Database
 from perennial.reports.audit import audit_ledger
-from tests.builders import ada, enrolment, store
+from tests.builders import ada, enrolment, store, touch
 
 TUESDAY = datetime(2026, 3, 3, 10, tzinfo=UTC)
 RULES = {"new-lead": GateRules()}
 
 
 def sent(number: int, at: datetime) -> list[Base]:
-    key = f"send:piece-{number}"
-    touch = {"enrolment_id": "new-lead/l1/1", "lead_id": "l1", "track": "new-lead", "step_key": key, "piece": "welcome"}
     message = {"lead_id": "l1", "to": "a@x.example", "sender": "b@x.example", "subject": "s", "text": "t", "html": "h"}
     return [
-        Touch(id=f"t{number}", state="accepted", at=at, **touch),
+        touch(f"t{number}", at=at, state="accepted", step_key=f"send:piece-{number}"),
         Message(touch_id=f"t{number}", at=at, headers={}, categories=[], **message),
     ]
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from models.base import Base
 from models.intake import Event
 from models.leads import Consent, LeadRow, Suppression
-from models.touches import Message, Touch
+from models.touches import Message
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.envelope import From
 from perennial.channels.ports import Provider
@@ -22,7 +22,7 @@ from perennial.integrations.clicks.links import TrackedLinks
 from perennial.platform.database import Database
 from perennial.platform.tokens import Tokens
 from perennial.web.preferences import Preferences
-from tests.builders import NOON, ada, enrolment, store, touch
+from tests.builders import NOON, ada, enrolment, granted, store, touch
 
 PUBLIC = "https://nurture.example"
 SENDER = From("Maya at Northwind", "maya@northwind.example", "hello@northwind.example", "1 Orchard Lane", PUBLIC)
@@ -88,8 +88,7 @@ class Site:
 @asynccontextmanager
 async def site_over(database: Database, provider: Provider | None = None) -> AsyncIterator[Site]:
     """Ada, who has consented and got touch t1, and the pages."""
-    consented = Consent(lead_id="l1", at=NOON, action="granted", basis="consent", source="test")
-    await store(database, ada(first_name="Ada", company="Northwind"), enrolment(), Touch(**touch("t1")), consented)
+    await store(database, ada(first_name="Ada", company="Northwind"), enrolment(), touch("t1"), granted())
     app = FastAPI()
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=PUBLIC) as client:
         site = Site(database, client)

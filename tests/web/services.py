@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from models.touches import Touch
 from tests.builders import ada, enrolment, touch
 from tests.databases import new_database
 from tests.web.serving import Service, serving
@@ -18,7 +17,7 @@ from tests.web.stored import Store
 def store(migrated_url: str) -> Store:
     """The service's database; Ada is on new-lead, and touch t1 went to her."""
     store = Store(migrated_url)
-    store.add(ada(external_id="crm-7"), enrolment(), Touch(**touch("t1")))
+    store.add(ada(external_id="crm-7"), enrolment(), touch("t1"))
     return store
 
 
@@ -47,7 +46,7 @@ def lasting_url(
 def lasting_store(lasting_url: str) -> Store:
     """What is stored there; Ada is on new-lead, and touch t1 went to her."""
     store = Store(lasting_url)
-    store.add(ada(external_id="crm-7"), enrolment(), Touch(**touch("t1")))
+    store.add(ada(external_id="crm-7"), enrolment(), touch("t1"))
     return store
 
 

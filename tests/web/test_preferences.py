@@ -162,7 +162,7 @@ async def test_an_erased_lead_gets_a_friendly_page_and_its_one_click_succeeds(si
 
 async def test_a_merged_lead_unsubscribes_as_the_one_that_goes_on(site: Site) -> None:
     """Old mails name the lead that has gone."""
-    await store(site.database, ada(id="l2", email="ada@work.example", email_key="ada@work.example"))
+    await store(site.database, ada(lead_id="l2", email="ada@work.example", email_key="ada@work.example"))
     async with site.database.writing() as session:
         await session.execute(update(LeadRow).where(LeadRow.id == "l1").values(merged_into="l2"))
         await consent.grant(session, "l2", NOON, basis="consent", source="test")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from models.leads import Identity, LeadRow
-from tests.builders import NOON
+from models.leads import Identity
+from tests.builders import NOON, person
 from tests.web.serving import Service, serving
 from tests.web.stored import Store
 
@@ -31,7 +31,7 @@ def test_a_lead_is_known_by_any_of_its_names(service: Service, store: Store, nam
     """Its id, external id, address, the CRM's own id, and those of a lead that was merged into it."""
     store.add(
         Identity(kind="crm", value="0061x00000ABC", lead_id="l1", at=NOON),
-        LeadRow(id="l2", email="old@example.com", email_key="old@example.com", created_at=NOON, merged_into="l1"),
+        person("l2", email="old@example.com", email_key="old@example.com", merged_into="l1"),
     )
 
     service.crm({"type": "deal.won", "data": {"lead": name}})

@@ -9,8 +9,7 @@ from perennial.intake.rejections import rejection_note, sender_rejections
 from perennial.integrations.sendgrid.bounces import bounce_kind, receiver_reason
 from perennial.integrations.sendgrid.meanings import read_sendgrid
 from perennial.platform.database import Database
-from tests.builders import store
-from tests.people import NOON, does, person, settle
+from tests.builders import NOON, does, person, settle, store
 
 
 @pytest.mark.parametrize(

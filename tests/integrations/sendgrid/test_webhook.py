@@ -13,9 +13,9 @@ from sendgrid import EventWebhook
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import Consent, LeadRow, Suppression
+from models.leads import Suppression
 from perennial.integrations.sendgrid.signature import SIGNATURE, TIMESTAMP, SendGridSignature
-from tests.builders import NOON
+from tests.builders import granted, person
 from tests.web.serving import LONG_AGO, SENDGRID_KEY, Service, click, serving, signed
 from tests.web.stored import Store
 
@@ -251,7 +251,7 @@ def test_an_opt_out_of_before_a_return_that_comes_late_is_kept_and_not_heeded(se
     """SendGrid gives no order, and an event may be a day late: the later word of the lead counts."""
     opt_out = click(event="unsubscribe")
     returned = datetime.fromtimestamp(opt_out["timestamp"] + 60, UTC)
-    store.add(Consent(lead_id="l1", at=returned, action="granted", basis="consent", source="preferences"))
+    store.add(granted(at=returned, source="preferences"))
 
     assert service.sendgrid([opt_out]).json()["new"] == 1
     assert store.suppressions() == set()
@@ -260,8 +260,7 @@ def test_an_opt_out_of_before_a_return_that_comes_late_is_kept_and_not_heeded(se
 def test_a_stop_for_a_lead_that_was_merged_stops_the_one_that_goes_on(service: Service, store: Store) -> None:
     """Step by step to the end."""
     for number, into in (("l2", "l3"), ("l3", "l1")):
-        address = f"{number}@example.com"
-        store.add(LeadRow(id=number, email=address, email_key=address, created_at=NOON, merged_into=into))
+        store.add(person(number, merged_into=into))
 
     service.sendgrid([{"event": "spamreport", "email": "l2@example.com", "timestamp": 1}])
 
@@ -271,11 +270,7 @@ def test_a_stop_for_a_lead_that_was_merged_stops_the_one_that_goes_on(service: S
 
 def test_two_thousand_opt_outs_fit_in_one_batch(service: Service, store: Store) -> None:
     """Of as many leads: more than a statement takes values at a time."""
-    leads = [
-        LeadRow(id=f"x{n}", email=f"x{n}@example.com", email_key=f"x{n}@example.com", created_at=NOON)
-        for n in range(2500)
-    ]
-    store.add(*leads)
+    store.add(*(person(f"x{n}") for n in range(2500)))
     opt_outs = [click(n, event="unsubscribe", email=f"x{n}@example.com", perennial_touch_id="") for n in range(2500)]
 
     assert service.sendgrid(opt_outs).json()["new"] == 2500

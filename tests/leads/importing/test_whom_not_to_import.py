@@ -9,7 +9,7 @@ from perennial.leads.suppressed_addresses import suppress_address
 from perennial.platform.database import Database
 from perennial.privacy.erase import ERASED, erase_rows
 from perennial.privacy.merge import merge_rows
-from tests.people import NOON, SECRET, does, person, rows, settle
+from tests.builders import NOON, SECRET, does, person, rows, settle
 
 ADA = LeadRecord(
     row=2,
