@@ -89,17 +89,26 @@ class Emptied:
         await command(self.server_url, f"DROP DATABASE {self.name} WITH (FORCE)")
 
     async def empty(self) -> None:
-        """Delete all rows, and begin the sequences again; after a test that changed the tables, copy the template."""
-        url = make_url(self.server_url).set(database=self.name).render_as_string(hide_password=False)
-        connection = await asyncpg.connect(url)
+        """Delete all rows and restart the sequences; copy the template again if a test changed more than rows."""
         try:
-            if unchanged := await connection.fetchval(HEAD) == head_revision():
-                await connection.execute(EMPTY)
-        finally:
-            await connection.close()
+            unchanged = await self._delete_rows()
+        except asyncpg.PostgresError:  # such as a database that the test has made read-only
+            unchanged = False
         if not unchanged:
             await self.drop()
             await self.create()
+
+    async def _delete_rows(self) -> bool:
+        """False if the tables are not those of this version."""
+        url = make_url(self.server_url).set(database=self.name).render_as_string(hide_password=False)
+        connection = await asyncpg.connect(url)
+        try:
+            if await connection.fetchval(HEAD) != head_revision():
+                return False
+            await connection.execute(EMPTY)
+        finally:
+            await connection.close()
+        return True
 
 
 @pytest.fixture(scope="session")

@@ -176,7 +176,7 @@ async def dumped(database: Database) -> str:
     said: list[str] = []
     async with database.reading() as session:
         for table in Base.metadata.sorted_tables:
-            found = (await session.execute(select(table))).mappings()
+            found = (await session.execute(select(table).order_by(*table.primary_key))).mappings()
             said += [f"{table.name}: {json.dumps(dict(row), default=str, ensure_ascii=False)}" for row in found]
     return "\n".join(said)
 
