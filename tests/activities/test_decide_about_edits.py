@@ -16,7 +16,8 @@ from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import Registry, Track, track
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.platform.database import Database
-from tests.activities.room import ADA, deciding, enrolled, every, one
+from tests.activities.room import ADA, deciding, enrolled
+from tests.builders import only, rows
 from tests.engine.rig import CATALOGUE, MONDAY
 
 WEEK = timedelta(days=7)
@@ -68,7 +69,7 @@ async def test_a_reading_that_costs_much_is_told_once(database: Database) -> Non
     assert decided.next.key == "send:last-call/wait"
     later = deciding(*LIVED, *decided.facts, now=NOW, decided=len(LIVED))
     await decide(database, shorter, later)
-    alert = await one(database, Alert)
+    alert = await only(database, Alert)
     assert (alert.enrolment_id, alert.at) == (ADA, NOW)
     assert alert.text.startswith("an edit was read with doubt: `best-of` is no longer in the code")
 
@@ -80,7 +81,7 @@ async def test_a_lead_without_a_place_is_held_in_the_read_model_and_told_once(da
     for _ in range(2):
         decided = await decide(database, something_else, asked)
     assert decided.shown["Step"] == "held"
-    head = await one(database, Enrolment)
+    head = await only(database, Enrolment)
     assert (head.status, head.step, head.next_at) == ("held", "send:last-call/wait", None)
     (why,) = head.because
-    assert [alert.text for alert in await every(database, Alert)] == [f"held, nothing is sent: {why}"]
+    assert [alert.text for alert in await rows(database, Alert)] == [f"held, nothing is sent: {why}"]
