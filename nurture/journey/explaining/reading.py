@@ -65,6 +65,7 @@ class Used:
     call: Call | None = None
     entries: tuple[Entry, ...] = ()
     then: Entry | None = None  # the next step that was done, which speaks for it
+    taken: bool = False  # what a flipped read was taken as
 
 
 @dataclass(slots=True)
@@ -207,6 +208,7 @@ class TapeReader:
             self.stale = True
             return so
         self._pay(told, costs.FLIP)
+        self.used[-1].taken = not so
         return not so
 
     def remembered(self) -> Any:

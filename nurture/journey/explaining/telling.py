@@ -23,9 +23,8 @@ def tell_loss(call: Call, entry: Entry) -> str:
 
 def _say(used: Used) -> str:
     answer, call = used.choice.answer, used.call
-    since = f", since {_say_entry(used.then)} followed" if used.then is not None else ""
     if answer == FLIP:
-        return f"`{used.choice.call}` taken the other way round{since}"
+        return f"`{used.choice.call}` taken as {str(used.taken).lower()}{_say_since(used.then)}"
     if answer in (DROP, DROP_AND_ALTER):
         return "; ".join(_say_dropped(entry) for entry in used.entries)
     assert call is not None
@@ -40,6 +39,14 @@ def _say(used: Used) -> str:
         return f"{_say_call(call)} was put in behind this lead: `{choice or 'nothing left'}` assumed"
     taken = "taken as met" if isinstance(call, WaitCall) else "taken as done"
     return f"{_say_call(call)} was put in behind this lead: {taken if as_met == MET else 'skipped'}"
+
+
+def _say_since(then: Entry | None) -> str:
+    """What speaks for a flipped read: the step that was done next."""
+    if then is None:
+        return ""
+    was_sent = Key.parse(then.bare).verb == "send" and then.fact
+    return f", since {_say_entry(then)} {'was sent' if was_sent else 'followed'}"
 
 
 def _say_dropped(entry: Entry) -> str:

@@ -445,7 +445,7 @@ def test_a_return_put_in_above_does_not_end_a_lead_that_is_past_it() -> None:
     decision = journey.decide()
     assert decision.next == Park("send:b/wait", at(14))
     assert decision.reading is not None
-    assert decision.reading.said == ("`score < 20` taken the other way round, since `b` followed",)
+    assert decision.reading.said == ("`score < 20` taken as false, since `b` was sent",)
     ahead = standing(3).edited(only_the_warm)
     assert ahead.go(30).next == Finish("rested")
 

@@ -119,7 +119,8 @@ def test_a_life_goes_on_over_any_edit(track: Track, edited: Track, chance: Rando
     for after, then, following in live(edited, chance, journal.after(decision.facts), now, turns=20):
         again = plan(edited, after.after(following.facts), then, CATALOGUE)
         assert (again.facts, again.next) == ((), following.next)
-        if not isinstance(following.next, Finish):
+        held = isinstance(following.next, Park) and following.next.why == "held"  # its key is where the lead stood
+        if not isinstance(following.next, Finish) and not held:
             assert following.next.key not in after.steps
 
 
