@@ -32,6 +32,7 @@ from tests.laws.tracks import (
     Step,
     Wait,
     While,
+    leaves,
 )
 from tests.laws.world import root
 
@@ -235,8 +236,9 @@ class Model:
         place = self.places[self.scope]
         if tokens is None and each.id in place.skip_once:
             place.skip_once.discard(each.id)
-            if not (self.redo and isinstance(each, Wait)):
+            if not (self.redo and isinstance(each, Wait | If | Helper)):
                 return
+            place.skip_once |= {inner.id for inner in leaves((each,)) if isinstance(inner, Send | Step | Sales)}
         state = tokens[0].state if tokens else {}
         inner = tokens[1:] if tokens else None
         place.path.append((each.id, state))
