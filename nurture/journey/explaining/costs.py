@@ -22,6 +22,9 @@ SKIP_OTHER_VARIANT = 0.45
 SKIP_IN_HELPER = 0.25
 """A further step of a helper that was put in: a helper is one edit."""
 
+AGAIN = 0.25
+"""The same contradiction at the same line, in another turn of a loop or another call of a helper: it is one edit."""
+
 DROP_STEP = 1.5
 """A step was taken out. What was done is evidence: rather a step too many in the code than one too few."""
 

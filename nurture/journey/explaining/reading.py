@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from nurture.errors import PerennialError, TrackError
-from nurture.journey import lead
+from nurture.journey import as_of, lead, reads, skipped
 from nurture.journey import run as running
 from nurture.journey.calls import Call, ChoiceCall, EndCall, Lost, StepCall, Stop, WaitCall
 from nurture.journey.decision import AnyNext
@@ -54,6 +54,12 @@ PIECE_WITHIN = 4
 
 REWORDED = ("alert", "hand_off", "enrol")
 """Steps that are named by their text alone."""
+
+
+_Site = tuple[int, int]
+"""A line of the track's code: which function, and where in it."""
+
+_READS = {reads.__file__, as_of.__file__, lead.__file__, skipped.__file__}
 
 
 @dataclass(slots=True)
@@ -149,6 +155,8 @@ class TapeReader:
         self.helpers: tuple[FrameType, ...] = ()  # the calls of helpers that the run is in, the innermost first
         self.put_in: list[FrameType] = []  # helpers of which a step was skipped
         self.matched: list[FrameType] = []  # helpers of which a step was the journal's
+        self.site: _Site = (0, 0)  # the line that the run is at
+        self.contradicted: set[tuple[_Site, str, str]] = set()  # what was paid for, and at which line
 
     # What the run asks
 
@@ -156,7 +164,7 @@ class TapeReader:
         """Number the call, if entries are left, and see which helpers it is in."""
         if self.run.past:
             self._next_point()
-            self.helpers = () if isinstance(call, EndCall) else _helpers()
+            self.site, self.helpers = ((0, 0), ()) if isinstance(call, EndCall) else _whereabouts()
 
     def answer(self, call: Call, entry: Entry) -> Any:
         """What to make of a call, the next entry being this one; see `nurture.journey.run.Reader`."""
@@ -200,9 +208,11 @@ class TapeReader:
         self._next_point()
         told = self.told.get(self.point)
         label = self.run.scope + question
+        self.site = _line_of_read()
         if told is None:
             if self.point > self.fresh:
-                self.alternatives.append(Option(TapeChoice(self.point, label, FLIP), costs.FLIP))
+                choice = TapeChoice(self.point, label, FLIP)
+                self.alternatives.append(Option(choice, self._price(choice, costs.FLIP)))
             return so
         if told.call != label or told.answer != FLIP:
             self.stale = True
@@ -215,7 +225,7 @@ class TapeReader:
         """What of the way here bears on what comes: two readings that agree on it go on alike."""
         dropped = tuple(entry.index for entry in self.dropped if entry.acted and entry not in self.given_back)
         helpers = tuple((frame in self.put_in, frame in self.matched) for frame in self.helpers)
-        return dropped, helpers, len(self.given_back)
+        return dropped, helpers, len(self.given_back), frozenset(self.contradicted)
 
     def _next_point(self) -> None:
         self.point += 1
@@ -243,7 +253,7 @@ class TapeReader:
             cost = self._alter_cost(call, entry) if told.answer == ALTER else costs.REWORD
             self._pay(told, cost, call, (entry,))
             return self._took(entry)
-        cost_of = {option.choice.answer: option.cost for option in self._skips(call)}
+        cost_of = dict(self._ways_to_skip(call))
         if told.answer not in cost_of:
             return None
         self._pay(told, cost_of[told.answer], call)
@@ -294,8 +304,14 @@ class TapeReader:
         return entry
 
     def _pay(self, told: TapeChoice, cost: float, call: Call | None = None, entries: tuple[Entry, ...] = ()) -> None:
+        cost = self._price(told, cost)
+        self.contradicted.add((self.site, told.call, told.answer))
         self.cost += cost
         self.used.append(Used(told, cost, call, entries))
+
+    def _price(self, choice: TapeChoice, cost: float) -> float:
+        """What a choice costs here: less, if it is the same edit of the same line as one that was paid for."""
+        return min(cost, costs.AGAIN) if (self.site, choice.call, choice.answer) in self.contradicted else cost
 
     # What could be told
 
@@ -317,7 +333,8 @@ class TapeReader:
         return found + self._drops(call)
 
     def _option(self, call: Call, answer: str, cost: float) -> Option:
-        return Option(TapeChoice(self.point, self._label(call), answer), cost)
+        choice = TapeChoice(self.point, self._label(call), answer)
+        return Option(choice, self._price(choice, cost))
 
     def _drop_option(self, call: Call, entries: Sequence[Entry], altered: Entry | None = None) -> Option:
         stands = self.run.journal.stands
@@ -327,7 +344,10 @@ class TapeReader:
         return Option(TapeChoice(self.point, self._label(call), answer, names), cost)
 
     def _skips(self, call: Call) -> list[Option]:
-        """The ways in which a call was put in behind the lead."""
+        return [self._option(call, answer, cost) for answer, cost in self._ways_to_skip(call)]
+
+    def _ways_to_skip(self, call: Call) -> list[tuple[str, float]]:
+        """The ways in which a call was put in behind the lead, and what each costs."""
         match call:
             case WaitCall():
                 found = [(SKIP, costs.SKIP_PAUSE)]
@@ -352,7 +372,7 @@ class TapeReader:
                     found.append((NONE, cost))
             case EndCall():
                 found = []
-        return [self._option(call, answer, cost) for answer, cost in found]
+        return found
 
     def _piece_meant(self, call: ChoiceCall) -> str | None:
         """The piece that a choice put in behind the lead was of: the one sent next, else what it would pick."""
@@ -423,8 +443,8 @@ def _cost_of_dropping(entries: Sequence[Entry], journal: Journal) -> float:
     return cost
 
 
-def _helpers() -> tuple[FrameType, ...]:
-    """The calls of helpers that the code is in, the innermost first; the track's own function is none."""
+def _whereabouts() -> tuple[_Site, tuple[FrameType, ...]]:
+    """The line of the track's code that calls, and the calls of helpers that it is in, the innermost first."""
     frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the run that asks
     while frame is not None and frame.f_code.co_filename != lead.__file__:
         frame = frame.f_back
@@ -433,4 +453,13 @@ def _helpers() -> tuple[FrameType, ...]:
         if frame.f_code.co_filename != lead.__file__:
             found.append(frame)
         frame = frame.f_back
-    return tuple(found[:-1])
+    site = (id(found[0].f_code), found[0].f_lasti) if found else (0, 0)
+    return site, tuple(found[:-1])  # the track's own function is no helper
+
+
+def _line_of_read() -> _Site:
+    """The line of the track's code that reads."""
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - what the code reads
+    while frame is not None and frame.f_code.co_filename in _READS:
+        frame = frame.f_back
+    return (id(frame.f_code), frame.f_lasti) if frame is not None else (0, 0)
