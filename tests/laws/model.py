@@ -365,7 +365,8 @@ class Model:
         for _, state in reversed(self.places[self.scope].path):
             if "item" in state:
                 return str(state["item"])
-        raise AssertionError("no loop around a piece of a loop")
+        self.open_question = "the step that sends a loop's piece was moved into another loop"
+        return "none"
 
     async def _sales(self, state: State) -> str:
         """`hand_to_sales`, by its phases: offer, wait, escalate, wait."""
