@@ -107,6 +107,7 @@ def details(journal: Journal, following: AnyNext, because: tuple[str, ...], now:
     stage = scored.stage if isinstance(scored, Scored) else journal.enrolled.stage
     last = next((fact for fact in reversed(journal.facts) if isinstance(fact, Done)), None)
     held = isinstance(following, Park) and following.why == "held"
+    read = journal.explained if not held else None  # what was read before a hold holds no more
     lines = [
         f"**{say_next(following)}**{_when(following)}",
         "",
@@ -114,7 +115,7 @@ def details(journal: Journal, following: AnyNext, because: tuple[str, ...], now:
         f"- stage **{stage}**, score **{score}** ({DEFAULT_MODEL.band_of(score)})",
         f"- last step: {say_fact(last)}, {last.at:%a %d %b %Y %H:%M} UTC" if last else "- nothing sent yet",
         *([] if held else [f"- because: {'; '.join(because)}"]),
-        *([f"- the track was edited: {'; '.join(journal.explained.said)}"] if journal.explained is not None else []),
+        *([f"- the track was edited: {'; '.join(read.said)}"] if read is not None else []),
         f"- as of {now:%a %d %b %Y %H:%M} UTC, enrolled {journal.enrolled.at:%d %b %Y}",
     ]
     return "\n".join(lines)

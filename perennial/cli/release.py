@@ -46,7 +46,7 @@ def release(
     person says where it goes on. What it has had already comes again if it stands after that step.
     """
     if (at is None) != end:
-        raise InputError("say where they go on: --at STEP, or --end to end the journey")
+        raise InputError("say where they go on: either --at STEP, or --end to end the journey")
     if lead is None and track is None:
         raise InputError("say who: a LEAD, or --track TRACK for all held leads of a track")
     if lead is None and end and not (yes or dry_run):

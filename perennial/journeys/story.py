@@ -165,10 +165,13 @@ async def steps_of(session: AsyncSession, enrolments: Sequence[Enrolment]) -> li
 
 
 async def reading_of(session: AsyncSession, enrolment_id: str) -> tuple[str, ...]:
-    """How the track was last read over a journal, each difference in words; nothing if there is none."""
+    """How the track was last read over a journal, each difference in words.
+
+    Nothing if there is no difference, or if the lead was held or released since: that reading is over.
+    """
     wanted = (
         select(FactRow.fact)
-        .where(FactRow.enrolment_id == enrolment_id, FactRow.kind.in_(("explained", "released")))
+        .where(FactRow.enrolment_id == enrolment_id, FactRow.kind.in_(("explained", "held", "released")))
         .order_by(FactRow.seq.desc())
         .limit(1)
     )

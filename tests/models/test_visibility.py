@@ -31,10 +31,12 @@ def test_a_held_lead_says_what_could_not_be_explained_and_what_to_do() -> None:
 
 
 def test_a_page_says_how_an_edit_was_read_until_it_is_taken_back() -> None:
-    """An empty reading says that the code and the journal agree again."""
+    """A hold ends the reading, and an empty one says that the code and the journal agree again."""
     said = "`terms` was put in behind this lead: skipped"
     edited = Journal([*LIVED, Explained(NOON, 1.0, (said,), (TapeChoice(1, "send:terms", "skip"),))])
     place = Park("send:welcome/wait", NOON + WEEK)
     assert f"- the track was edited: {said}" in details(edited, place, ("welcome was sent",), NOON)
+    held = edited.extended([Held(NOON, ("`a` is gone",))])
+    assert "edited" not in details(held, Park("held", None, why="held"), ("`a` is gone",), NOON)
     back = edited.extended([Explained(NOON)])
     assert "edited" not in details(back, place, ("welcome was sent",), NOON)

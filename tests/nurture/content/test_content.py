@@ -1,10 +1,13 @@
 """Pieces: read from Markdown with clear refusals, and picked for a reader by three plain rules."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.content.catalogue import ANY, FORMATS, STAGES, Catalogue, Piece, parse_piece
+from nurture.content.folder import load_catalogue
 from nurture.errors import ContentError
 
 GOOD = """---
@@ -135,6 +138,25 @@ def test_a_file_name_that_is_no_slug_is_refused() -> None:
     """Ids travel in step keys and addresses, so they are plain."""
     with pytest.raises(ContentError, match="name the file in lower case"):
         parse_piece("Five Checks", GOOD)
+
+
+@pytest.mark.parametrize(
+    ("former", "problem"),
+    [
+        ({"a": "a"}, "a: was: a is its present id; leave it out"),
+        ({"a": "b", "b": ""}, "a: was: b is another piece's id; leave it out, or remove b.md"),
+        ({"a": "old", "b": "old"}, "b: was: old is named by a too; leave it to one of the two"),
+    ],
+)
+def test_a_former_id_that_is_not_one_pieces_alone_is_refused(
+    tmp_path: Path, former: dict[str, str], problem: str
+) -> None:
+    """Two pieces under one name would be one to a lead's journal."""
+    for piece, was in former.items():
+        (tmp_path / f"{piece}.md").write_text(GOOD.replace("order: 20", f"order: 20\nwas: {was}"), encoding="utf-8")
+    with pytest.raises(ContentError) as refused:
+        load_catalogue(tmp_path)
+    assert str(refused.value) == problem
 
 
 def test_an_unknown_piece_is_refused_with_the_closest_ids() -> None:
