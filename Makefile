@@ -26,8 +26,10 @@ test: $(DEV) ## Run the tests (ARGS="-k gate")
 prove: $(DEV) ## Run the slower proofs: kills, storms, long property runs
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-nightly: $(DEV) ## Try random edits of live tracks, other ones each night (ARGS="--minutes 60")
+nightly: $(DEV) ## Search with fresh seeds: random edits (ARGS="--minutes 60"), 20 times the examples, then the slow proofs
 	$(BIN)/python -m tests.laws --edits 10000 --lives 5000 --seed $$(date +%Y%m%d)000 $(ARGS)
+	$(BIN)/python -m pytest -m "hypothesis and not slow" -n 2 --hypothesis-profile=nightly
+	$(MAKE) prove
 
 browser: $(DEV) ## Run the whole way of a person, in dev, through headless Chromium (two minutes)
 	$(BIN)/python -m pytest -m browser tests/browser $(ARGS)

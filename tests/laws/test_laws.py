@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.laws.author import Author
@@ -19,6 +19,7 @@ from tests.laws.oracles import HORIZON, Case, judge, too_often
 from tests.laws.stories import tell
 from tests.laws.tracks import MAIN, Send
 from tests.laws.world import any_world
+from tests.search import examples
 
 PROGRESS = ("done", "waited", "chosen", "graduated", "exited", "finished")
 """Kinds of facts that no rollback takes back."""
@@ -27,7 +28,7 @@ seeds = st.integers(0, 2**32)
 CASES = 6
 """How many cases of each kind of edit; `make nightly` tries thousands, with fresh seeds."""
 
-some = settings(max_examples=25, deadline=None, derandomize=True)
+some = examples(25)
 
 
 def told(case: Case) -> str:

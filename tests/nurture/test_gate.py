@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.errors import InputError
@@ -333,7 +333,6 @@ RIVALS = st.lists(st.builds(Rival, st.sampled_from("xyz"), st.integers(0, 3), MO
 ASKS = st.builds(SendRequest, MOMENTS, st.uuids().map(str), st.just("new-lead"), st.integers(0, 3), ZONES, COUNTRIES)
 
 
-@settings(deadline=None)
 @given(ask=ASKS, touches=TOUCHES, rivals=RIVALS, rules=rule_sets())
 def test_every_answer_is_inside_the_window_and_every_deferral_is_ahead(
     ask: SendRequest, touches: tuple[PastTouch, ...], rivals: tuple[Rival, ...], rules: GateRules
@@ -349,7 +348,6 @@ def test_every_answer_is_inside_the_window_and_every_deferral_is_ahead(
             pytest.fail(f"a lead in good standing was refused: {reason}")
 
 
-@settings(deadline=None)
 @given(ask=ASKS, touches=TOUCHES, rules=rule_sets())
 def test_one_deferral_is_enough_when_nothing_else_happens(
     ask: SendRequest, touches: tuple[PastTouch, ...], rules: GateRules
@@ -362,7 +360,6 @@ def test_one_deferral_is_enough_when_nothing_else_happens(
     assert verdict == Allow()
 
 
-@settings(deadline=None)
 @given(
     first=ASKS,
     gaps=st.lists(st.integers(0, 5 * 24 * 60), min_size=1, max_size=20),

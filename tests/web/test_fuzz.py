@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.search import examples
 from tests.web.serving import Service, click, signed, standard
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -30,9 +31,9 @@ NAMED = dict.fromkeys(("sg_event_id", "email", "timestamp", "url", "reason", "ty
 EVENTS = st.fixed_dictionaries(
     {"event": st.sampled_from(["click", "bounce", "unsubscribe", "dropped"]) | st.text(min_size=1)}, optional=NAMED
 )
-BOUNDED = settings(
-    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+BOUNDED = settings(examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+pytestmark = pytest.mark.hypothesis
 
 
 @pytest.fixture(scope="session")

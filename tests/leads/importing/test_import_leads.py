@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +22,7 @@ from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, 
 from perennial.leads.importing.mapping import read_mapping
 from perennial.platform.database import Database
 from tests.paths import SAMPLE
+from tests.search import examples
 
 T = TypeVar("T", bound=Base)
 NOW = datetime(2026, 9, 2, 8, tzinfo=UTC)
@@ -307,7 +308,7 @@ async def test_progress_is_told_after_each_batch_and_an_error_keeps_the_batches_
 
 
 @given(count=st.integers(min_value=2, max_value=200))
-@settings(max_examples=5)
+@examples(5)
 def test_ids_are_unlike_and_well_formed(count: int) -> None:
     """Law: as many ids as are asked for, all different."""
     ids = {new_lead_id() for _ in range(count)}

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -16,9 +16,10 @@ from nurture.journey.plan import look_ahead, plan
 from nurture.journey.track import Track
 from nurture.journey.wording import say_fact, say_next
 from tests.nurture.journey.generated import CATALOGUE, happens, live, lives, person_ends, tracks
+from tests.search import examples
 
-many = settings(max_examples=100, deadline=None)
-few = settings(max_examples=15, deadline=None)
+many = examples(100)
+few = examples(15)
 """For tracks that became quite another one: a search that finds nothing takes its whole budget."""
 
 FACTS: TypeAdapter[tuple[Fact, ...]] = TypeAdapter(tuple[Fact, ...])

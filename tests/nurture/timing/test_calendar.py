@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.errors import InputError
@@ -157,7 +157,6 @@ JUMPS = (
 )
 
 
-@settings(deadline=None)
 @given(
     jump=st.sampled_from(JUMPS),
     offset=st.integers(-24 * 60, 6 * 60),
