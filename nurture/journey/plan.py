@@ -17,7 +17,7 @@ from nurture.journey.driving import drive
 from nurture.journey.explaining import costs
 from nurture.journey.explaining.reading import Reading, Used, read
 from nurture.journey.explaining.search import search
-from nurture.journey.explaining.tape import ALTER
+from nurture.journey.explaining.tape import ALTER, EVERY
 from nurture.journey.explaining.telling import tell, tell_loss
 from nurture.journey.facts import (
     AnyFact,
@@ -158,7 +158,7 @@ def _as_read(track: Track, journal: Journal, now: datetime, reading: Reading) ->
 def _is_recorded(used: Used, journal: Journal, run: Run) -> bool:
     """Whether this choice is needed no more: the open wait that was altered is recorded as it is now."""
     stands = journal.stands
-    if used.choice.answer != ALTER or stands is None or stands not in used.entries:
+    if used.choice.answer.removesuffix(EVERY) != ALTER or stands is None or stands not in used.entries:
         return False
     return any(isinstance(fact, Waiting | Waited) and fact.key == stands.fact.key for fact in run.derived)
 

@@ -23,7 +23,7 @@ SKIP_IN_HELPER = 0.25
 """A further step of a helper that was put in: a helper is one edit."""
 
 AGAIN = 0.25
-"""The same contradiction at the same line, in another turn of a loop or another call of a helper: it is one edit."""
+"""The same contradiction at the same line, in another turn of a loop: it is one edit, and holds for the others."""
 
 DROP_STEP = 1.5
 """A step was taken out. What was done is evidence: rather a step too many in the code than one too few."""
@@ -50,6 +50,9 @@ REWORD = 1.3
 
 FLIP = 1.2
 """A condition was edited: between a step put in and a step put in for one taken out."""
+
+ENDED = 1.0
+"""In addition where the code ends before what was done: a `return` put in above is likelier read another way."""
 
 MOVED = 1.0
 """In addition for a dropped step that stands further on in the code: it was moved, not removed."""

@@ -21,6 +21,7 @@ from nurture.journey.explaining.tape import (
     ALTER,
     DROP,
     DROP_AND_ALTER,
+    EVERY,
     FLIP,
     MET,
     NONE,
@@ -157,6 +158,7 @@ class TapeReader:
         self.matched: list[FrameType] = []  # helpers of which a step was the journal's
         self.site: _Site = (0, 0)  # the line that the run is at
         self.contradicted: set[tuple[_Site, str, str]] = set()  # what was paid for, and at which line
+        self.every: dict[tuple[_Site, str], str] = {}  # what holds at a line in every further turn
 
     # What the run asks
 
@@ -175,6 +177,10 @@ class TapeReader:
                 self.stale = True
                 return None
             answered = self._obey(told, call, entry)
+            if answered is not None:
+                return answered
+        elif (every := self.every.get((self.site, self._label(call)))) and not self.run.fits(call, entry):
+            answered = self._obey(TapeChoice(self.point, self._label(call), every), call, entry, pays=False)
             if answered is not None:
                 return answered
         altering, self.altering = self.altering, False
@@ -209,12 +215,13 @@ class TapeReader:
         told = self.told.get(self.point)
         label = self.run.scope + question
         self.site = _line_of_read()
+        if told is None and (self.site, label) in self.every:
+            return not so
         if told is None:
             if self.point > self.fresh:
-                choice = TapeChoice(self.point, label, FLIP)
-                self.alternatives.append(Option(choice, self._price(choice, costs.FLIP)))
+                self.alternatives.append(self._priced(label, FLIP, costs.FLIP))
             return so
-        if told.call != label or told.answer != FLIP:
+        if told.call != label or told.answer.removesuffix(EVERY) != FLIP:
             self.stale = True
             return so
         self._pay(told, costs.FLIP)
@@ -225,7 +232,7 @@ class TapeReader:
         """What of the way here bears on what comes: two readings that agree on it go on alike."""
         dropped = tuple(entry.index for entry in self.dropped if entry.acted and entry not in self.given_back)
         helpers = tuple((frame in self.put_in, frame in self.matched) for frame in self.helpers)
-        return dropped, helpers, len(self.given_back), frozenset(self.contradicted)
+        return dropped, helpers, len(self.given_back), frozenset(self.contradicted), frozenset(self.every.items())
 
     def _next_point(self) -> None:
         self.point += 1
@@ -237,27 +244,30 @@ class TapeReader:
 
     # What the tape says
 
-    def _obey(self, told: TapeChoice, call: Call, entry: Entry) -> Any:
-        """Do what the tape says; None if there is no need, or no way, to."""
-        if told.answer in (ALTER, REWORD, DROP, DROP_AND_ALTER):
+    def _obey(self, told: TapeChoice, call: Call, entry: Entry, *, pays: bool = True) -> Any:
+        """Do what the tape says, or what holds in every turn; None if there is no need, or no way, to."""
+        answer = told.answer.removesuffix(EVERY)
+        if answer in (ALTER, REWORD, DROP, DROP_AND_ALTER):
             if self.run.fits(call, entry):
                 return None
-            if told.answer in (DROP, DROP_AND_ALTER):
-                self.altering = told.answer == DROP_AND_ALTER
+            if answer in (DROP, DROP_AND_ALTER):
+                self.altering = answer == DROP_AND_ALTER
                 return self._drop(told, call)
-            can = self._alterable(call, entry) if told.answer == ALTER else self._rewordable(call, entry)
+            can = self._alterable(call, entry) if answer == ALTER else self._rewordable(call, entry)
             if not can:
                 return None
-            if told.answer == REWORD:
+            if answer == REWORD:
                 self.dropped.append(entry)
-            cost = self._alter_cost(call, entry) if told.answer == ALTER else costs.REWORD
-            self._pay(told, cost, call, (entry,))
+            cost = self._alter_cost(call, entry) if answer == ALTER else costs.REWORD
+            if pays:
+                self._pay(told, cost, call, (entry,))
             return self._took(entry)
         cost_of = dict(self._ways_to_skip(call))
-        if told.answer not in cost_of:
+        if answer not in cost_of:
             return None
-        self._pay(told, cost_of[told.answer], call)
-        return self._skipped(told.answer, call)
+        if pays:
+            self._pay(told, cost_of[answer], call)
+        return self._skipped(answer, call)
 
     def _skipped(self, answer: str, call: Call) -> Skipped:
         as_met, _, choice = answer.partition(":")
@@ -283,7 +293,8 @@ class TapeReader:
                 return None
         if not entries:
             return None
-        self._pay(told, _cost_of_dropping(entries, self.run.journal), call, tuple(entries))
+        cost = _cost_of_dropping(entries, self.run.journal) + self._cost_of_ending(call, entries)
+        self._pay(told, cost, call, tuple(entries))
         for entry in entries:
             self.dropped.append(entry)
             self.steps_dropped += entry.acted
@@ -304,14 +315,19 @@ class TapeReader:
         return entry
 
     def _pay(self, told: TapeChoice, cost: float, call: Call | None = None, entries: tuple[Entry, ...] = ()) -> None:
-        cost = self._price(told, cost)
-        self.contradicted.add((self.site, told.call, told.answer))
+        answer = told.answer.removesuffix(EVERY)
+        if answer != told.answer:
+            cost = min(cost, costs.AGAIN)
+            self.every[self.site, told.call] = answer
+        self.contradicted.add((self.site, told.call, answer))
         self.cost += cost
         self.used.append(Used(told, cost, call, entries))
 
-    def _price(self, choice: TapeChoice, cost: float) -> float:
-        """What a choice costs here: less, if it is the same edit of the same line as one that was paid for."""
-        return min(cost, costs.AGAIN) if (self.site, choice.call, choice.answer) in self.contradicted else cost
+    def _priced(self, label: str, answer: str, cost: float) -> Option:
+        """An option; if the same was paid for at the same line, it is one edit, and holds for every further turn."""
+        if (self.site, label, answer) in self.contradicted:
+            return Option(TapeChoice(self.point, label, answer + EVERY), min(cost, costs.AGAIN))
+        return Option(TapeChoice(self.point, label, answer), cost)
 
     # What could be told
 
@@ -320,9 +336,10 @@ class TapeReader:
         entries, start = self.run.entries, self.run.cursor
         if isinstance(call, EndCall):
             rest = entries[start:-1]
-            if not rest or any(each.acted or isinstance(each.fact, Graduated | Released) for each in rest):
+            if not rest or any(isinstance(each.fact, Graduated | Released) for each in rest):
                 return []
-            return [self._drop_option(call, rest)]
+            option = self._drop_option(call, rest)
+            return [Option(option.choice, option.cost + self._cost_of_ending(call, rest))]
         found = self._skips(call)
         if isinstance(entries[start].fact, Released):
             return found
@@ -333,8 +350,7 @@ class TapeReader:
         return found + self._drops(call)
 
     def _option(self, call: Call, answer: str, cost: float) -> Option:
-        choice = TapeChoice(self.point, self._label(call), answer)
-        return Option(choice, self._price(choice, cost))
+        return self._priced(self._label(call), answer, cost)
 
     def _drop_option(self, call: Call, entries: Sequence[Entry], altered: Entry | None = None) -> Option:
         stands = self.run.journal.stands
@@ -342,6 +358,9 @@ class TapeReader:
         answer = DROP if altered is None else DROP_AND_ALTER
         cost = _cost_of_dropping(entries, self.run.journal) + (self._alter_cost(call, altered) if altered else 0.0)
         return Option(TapeChoice(self.point, self._label(call), answer, names), cost)
+
+    def _cost_of_ending(self, call: Call, dropped: Sequence[Entry]) -> float:
+        return costs.ENDED if isinstance(call, EndCall) and any(entry.acted for entry in dropped) else 0.0
 
     def _skips(self, call: Call) -> list[Option]:
         return [self._option(call, answer, cost) for answer, cost in self._ways_to_skip(call)]

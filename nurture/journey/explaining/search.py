@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from nurture.journey.decision import Park
+from nurture.journey.decision import Finish, Park
 from nurture.journey.explaining import costs
 from nurture.journey.explaining.reading import Reading, read
 from nurture.journey.explaining.tape import FLIP, Tape
@@ -99,7 +99,7 @@ class _Search:
         recent = reading.reader.point - WINDOW
         for option in options:
             choice = option.choice
-            if choice.point > last and (choice.answer == FLIP or choice.point > recent):
+            if choice.point > last and (choice.answer.startswith(FLIP) or choice.point > recent):
                 self._push(reading.cost + option.cost, (*tape, choice))
 
     def _contradicts_most(self, reading: Reading) -> bool:
@@ -119,7 +119,12 @@ class _Search:
 def _preference(numbered: tuple[int, Reading]) -> tuple[bool, int, int, int]:
     """Of equally cheap readings: one that sends nothing now, then the one nearest to what was done, then the first."""
     number, reading = numbered
-    return not isinstance(reading.next, Park), reading.reader.steps_dropped, reading.reader.steps_skipped, number
+    return (
+        not isinstance(reading.next, Park | Finish),
+        reading.reader.steps_dropped,
+        reading.reader.steps_skipped,
+        number,
+    )
 
 
 class _Unexplained:

@@ -14,6 +14,8 @@ is explained, and how a check sees every branch.
 | `alter` | a wait, a choice | the next entry is this one, altered |
 | `reword` | a step named by its text | the next entry is this one, in other words |
 | `flip` | a read | it was the other way round |
+
+Any but `drop` may end with ` every`: it holds in every further turn of a loop too, where nothing fits better.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ NONE = "none"
 ALTER = "alter"
 REWORD = "reword"
 FLIP = "flip"
+EVERY = " every"
 DROP = "drop"
 DROP_AND_ALTER = "drop and alter"
 

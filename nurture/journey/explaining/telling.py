@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nurture.journey.calls import Call, ChoiceCall, WaitCall
 from nurture.journey.explaining.reading import Reading, Used
-from nurture.journey.explaining.tape import ALTER, DROP, DROP_AND_ALTER, FLIP, MET, REWORD
+from nurture.journey.explaining.tape import ALTER, DROP, DROP_AND_ALTER, EVERY, FLIP, MET, REWORD
 from nurture.journey.facts import Deferred, Span, Waited, Waiting
 from nurture.journey.journal import Entry
 from nurture.journey.keys import Key
@@ -22,7 +22,7 @@ def tell_loss(call: Call, entry: Entry) -> str:
 
 
 def _say(used: Used) -> str:
-    answer, call = used.choice.answer, used.call
+    answer, call = used.choice.answer.removesuffix(EVERY), used.call
     if answer == FLIP:
         return f"`{used.choice.call}` taken as {str(used.taken).lower()}{_say_since(used.then)}"
     if answer in (DROP, DROP_AND_ALTER):
