@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from nurture.content.catalogue import Catalogue
     from nurture.journey.track import Track
 
-MOST_POINTS = 20_000
-"""A reading that comes to more places than this runs in circles."""
+MOST_POINTS = 100
+"""A reading that comes to more places than this without one that the journal knows runs in circles."""
 
 MOST_AHEAD = 300
 """How many calls ahead of the lead are looked at for steps that were moved there."""
@@ -143,6 +143,7 @@ class TapeReader:
         self.ahead = ahead
         self.called_ahead: list[str] = []
         self.point = 0
+        self.known_at = 0  # the last point at which an entry was accounted for
         self.heard = 0  # the last point whose choice was taken
         self.cost = 0.0
         self.used: list[Used] = []
@@ -236,7 +237,7 @@ class TapeReader:
 
     def _next_point(self) -> None:
         self.point += 1
-        if self.point > MOST_POINTS:
+        if self.point - self.known_at > MOST_POINTS:
             raise TrackError(f"more than {MOST_POINTS} places without one that the journal knows")
 
     def _label(self, call: Call) -> str:
@@ -303,10 +304,12 @@ class TapeReader:
             if entry.settled:
                 self.run.position = entry.index
         self.run.cursor += len(entries)
+        self.known_at = self.point
         return AGAIN
 
     def _took(self, entry: Entry) -> Entry:
         self.matched += self.helpers
+        self.known_at = self.point
         if entry.acted:
             for used in reversed(self.used):
                 if used.then is not None:
