@@ -161,7 +161,7 @@ async def test_a_lead_without_a_place_is_held_until_the_edit_is_rolled_back(stil
     journeys = await deploy(still_rig)
     async with still_rig.running(version(quite_another)).working():
         for name in ("there", "past"):
-            await parked(journeys[name], "held", "held")
+            await parked(journeys[name], STANDS[name], "held")
         exit_ = behaviour("b1", "lead.opted_out", at=still_rig.inst.now())
         await journeys["there"].signal("behaviour", exit_)
         assert await finished(journeys["there"]) == "exited: opted out"

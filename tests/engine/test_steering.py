@@ -159,7 +159,12 @@ async def test_a_send_that_is_under_way_is_recorded_before_the_exit(still_rig: R
         await handle.signal("exit", Request(id="e1"))
         provider.open.set()
         assert await finished(handle) == "exited: a person ended it"
-    assert kinds(await rig.facts("lesson", "ada")) == ["enrolled", "done send:welcome", "exited"]
+    assert kinds(await rig.facts("lesson", "ada")) == [
+        "enrolled",
+        "done send:welcome",
+        "waiting send:welcome/wait",
+        "exited",
+    ]
 
 
 # Override, refresh, cancel
@@ -173,7 +178,7 @@ async def test_an_override_ends_the_wait_and_answers_what_comes_next(still_rig: 
         await parked(handle, "send:welcome/wait")
         assert await handle.execute_update("override", Request(id="o1")) == "send best-of"
         view = await parked(handle, "send:best-of", "deferred")
-    assert kinds(view.facts)[2:] == ["overridden", "waited send:welcome/wait", "deferred send:best-of"]
+    assert kinds(view.facts)[3:] == ["overridden", "waited send:welcome/wait", "deferred send:best-of"]
 
 
 async def test_the_same_override_twice_ends_one_wait_and_answers_both(still_rig: Rig) -> None:
@@ -267,8 +272,8 @@ async def test_the_query_shows_the_journal_and_where_it_stands(still_rig: Rig) -
         handle = await rig.journey_of("lesson", "ada")
         await parked(handle, "send:welcome/wait")
         view = await view_of(handle)
-    assert (view.lead_id, view.track, view.total) == (rig.id("ada"), "lesson", 2)
-    assert kinds(view.facts) == ["enrolled", "done send:welcome"]
+    assert (view.lead_id, view.track, view.total) == (rig.id("ada"), "lesson", 3)
+    assert kinds(view.facts) == ["enrolled", "done send:welcome", "waiting send:welcome/wait"]
     assert view.because == ("welcome was sent",)
 
 
@@ -320,4 +325,4 @@ async def test_a_worker_that_is_stopped_finishes_the_send_it_is_in(still_rig: Ri
     assert await rig.pieces("ada") == ["welcome"]
     async with rig.working():
         view = await parked(handle, "send:welcome/wait")
-    assert kinds(view.facts) == ["enrolled", "done send:welcome"]
+    assert kinds(view.facts) == ["enrolled", "done send:welcome", "waiting send:welcome/wait"]
