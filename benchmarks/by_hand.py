@@ -46,7 +46,7 @@ class Recording(BaseModel):
 
 @workflow.defn(name="naive")
 class Naive:
-    """Every step an activity, a rescore activity for each signal, and the timer armed anew after each signal."""
+    """Every step an activity, a rescore activity for each signal, and the timer armed again after each signal."""
 
     def __init__(self) -> None:
         self.inbox: deque[Behaviour] = deque()

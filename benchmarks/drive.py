@@ -87,7 +87,7 @@ class Driver:
     async def fill(self, rate: float, seconds: float) -> Round:
         """Keep the system full: start journeys at `rate` a second, fewer while sends are late.
 
-        Counting begins when the first journeys are near their end, and lasts for so many seconds; journeys that are
+        Counting begins when the first journeys are near their end, and lasts for `seconds`; journeys that are
         still on their way then are terminated.
         """
         loop = asyncio.get_running_loop()

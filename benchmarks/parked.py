@@ -30,7 +30,7 @@ class Disk:
     mailbox: int
 
     def since(self, before: "Disk", leads: int) -> "Disk":
-        """What each of so many leads has added."""
+        """What one lead has added, on average."""
         return Disk(
             (self.server - before.server) // leads,
             (self.ours - before.ours) // leads,
@@ -56,7 +56,7 @@ def disk(data_dir: Path) -> Disk:
 
 
 async def park(stand: Stand, count: int) -> list[str]:
-    """Enrol so many leads and wait until each is parked."""
+    """Enrol that many leads and wait until each is parked."""
     ids = await stand.add_leads(count)
     driver, at = Driver(stand, "ours"), stand.inst.now()
     limit = asyncio.Semaphore(16)

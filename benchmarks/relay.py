@@ -29,7 +29,7 @@ from perennial.intake.outbox import Incoming, accept
 from perennial.intake.relay import Relay
 
 HEARD = 100
-"""One event in so many is a click on the welcome, which wakes the journey the first time."""
+"""One event in this many is a click on the welcome, which wakes the journey the first time."""
 
 LOAD = 100
 """Events a second of other leads, at load."""
@@ -54,7 +54,7 @@ async def store(stand: Stand, events: Sequence[Incoming]) -> None:
 
 
 async def drained(stand: Stand, relay: Relay, leads: Sequence[str], count: int) -> float:
-    """Seconds to pass on so many events that have piled up."""
+    """Seconds to pass on that many events that have piled up."""
     for first in range(0, count, 1000):
         numbers = range(first, min(first + 1000, count))
         said = [

@@ -82,7 +82,7 @@ class Stand:
         return Cpu(seconds[0], seconds[1], seconds[2], time.perf_counter())
 
     async def add_leads(self, count: int) -> list[str]:
-        """So many new leads with consent; their ids."""
+        """Add that many leads with consent; their ids."""
         first, self.leads = self.leads, self.leads + count
         ids = [f"ld{number:06d}" for number in range(first, self.leads)]
         at = datetime.now(UTC)

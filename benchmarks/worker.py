@@ -74,7 +74,7 @@ class HandActivities:
 
     @activity.defn(name="rescore")
     async def rescore(self, recording: Recording) -> int:
-        """Take the score anew."""
+        """Take the score again."""
         async with self.database.writing() as session:
             return (await rescore(session, DEFAULT_MODEL, recording.lead_id, recording.at)).total
 

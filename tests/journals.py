@@ -16,7 +16,7 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 def at(days: float = 0) -> datetime:
-    """So many days after the start."""
+    """That many days after the start."""
     return START + timedelta(days=days)
 
 

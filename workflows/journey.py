@@ -42,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.inbox import Inbox
 
 MOST_EVENTS = 100
-"""A cold wake replays the whole history: so many keep it within 100 ms (docs/decisions/0008)."""
+"""A cold wake replays the whole history: this many events keep it within 100 ms (docs/decisions/0008)."""
 
 MOST_SIGNALS = 1_000
 """`is_continue_as_new_suggested()` does not count signals; the server refuses more than 10,000 a run."""

@@ -24,6 +24,7 @@ from perennial.intake import own
 from perennial.intake.outbox import accept
 from perennial.intake.reports import Receipt, Report
 from perennial.journeys.enrolling import Enroller
+from perennial.journeys.handles import workflow_of
 from perennial.journeys.unheard import leave_unheard
 from perennial.leads.behaviours import write_behaviour
 from perennial.leads.lock import lock_lead
@@ -118,7 +119,7 @@ class Listener:
             report,
             new,
             score.total,
-            tuple(each.id.rpartition("/")[0] for each in told),
+            tuple(workflow_of(each.id) for each in told),
             self._entering(report, journeys),
             len(running) - len(told),
         )

@@ -1,7 +1,7 @@
 """A lead's story, from the database alone: where it stands, what happened in order, and the ledger of its score."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from models.journeys import DecisionRow, Enrolment, FactRow, HandOffRow
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from models.touches import Message, Touch
 from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Explained, Scored
+from nurture.journey.keys import WAIT, Key
 from nurture.journey.matchers import say_behaviour
 from nurture.journey.wording import say_fact, say_key
 from nurture.people.scoring import Score, ScoringModel
@@ -189,13 +190,14 @@ async def present_decision(session: AsyncSession, enrolment: Enrolment, now: dat
 
 
 def _names_of(key: str) -> set[str]:
-    last = key.rpartition("/")[2]
-    return {key, last, last.partition(":")[2], say_key(key)}
+    parsed = Key.parse(key)
+    counted = parsed.subject if parsed.count == 1 else f"{parsed.subject}~{parsed.count}"
+    return {key, str(replace(parsed, scope="")), WAIT if parsed.is_wait else counted, say_key(key)}
 
 
 def _journey_line(enrolment: Enrolment, now: datetime, edited: tuple[str, ...]) -> JourneyLine:
     running = enrolment.status in {"active", "paused", "held"}
-    waits = enrolment.step.rpartition("/")[2].startswith("wait")
+    waits = Key.parse(enrolment.step).is_wait
     until = (
         enrolment.next_at if running and enrolment.next_at is not None and (waits or enrolment.next_at > now) else None
     )
@@ -285,7 +287,7 @@ def _kind_of(fact: AnyFact) -> str:
         case Done() if fact.result == "refused":
             return "refused"
         case Done():
-            return "sent" if fact.key.rpartition("/")[2].startswith("send:") else "done"
+            return "sent" if Key.parse(fact.key).verb == "send" else "done"
         case Chosen():
             return "chosen"
         case Enrolled():

@@ -192,7 +192,7 @@ async def test_killed_and_the_provider_cannot_tell_it_is_never_sent_again(house:
 
 
 async def test_killed_before_the_provider_an_opt_out_since_is_respected(house: Database) -> None:
-    """What surely never left is judged anew, and here it never leaves."""
+    """What surely never left is judged again, and here it never leaves."""
     provider = Scripted(before=[Killed()])
     async with killed():
         await send(sending(house, provider))

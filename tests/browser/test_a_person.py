@@ -73,7 +73,7 @@ def test_a_click_moves_the_journey_and_an_unsubscribe_ends_every_mail(dev: Dev, 
 
 
 def until(page: Page, seen: Callable[[], None]) -> None:
-    """Look at a page that does not refresh itself, and load it anew, until something is seen there."""
+    """Look at a page that does not refresh itself, and load it again, until something is seen there."""
     end = time.monotonic() + PATIENCE
     while True:
         try:

@@ -18,7 +18,7 @@ GONE = ("an-old-welcome", "an-old-story", "an-old-offer")
 
 
 async def held(stack: Stack, pieces: tuple[str, ...] = GONE) -> LeadRow:
-    """A lead of new-lead that was sent these, of which the track knows nothing any more."""
+    """A lead of new-lead that was sent these pieces, which the track no longer has."""
     lead = await stack.lead()
     began = TUESDAY - len(pieces) * WEEK
     facts: list[AnyFact] = [Enrolled(began, lead.id)]

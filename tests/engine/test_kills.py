@@ -54,7 +54,7 @@ async def accepted(rig: Rig) -> int:
 
 
 async def at_least(rig: Rig, touches: int) -> None:
-    """Wait until so many were accepted."""
+    """Wait until that many were accepted."""
 
     async def reached() -> bool:
         return await accepted(rig) >= touches

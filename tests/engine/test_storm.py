@@ -20,7 +20,7 @@ from perennial.platform.temporal import connect
 from tests.engine.rig import Rig, behaviour, events, eventually, finished, parked, view_of
 
 SENDERS = 6
-AGAIN = 5  # each sender says one in so many twice
+AGAIN = 5  # each sender says one in this many twice
 
 
 @track("listener", exits_on=(opted_out,))
@@ -94,10 +94,10 @@ async def test_a_signal_repeated_across_continue_as_new_is_heard_once(still_rig:
         await tell(handle, behaviour("b59", "page.viewed", "/a", at=rig.inst.now()))
     async with rig.working():
 
-        async def anew() -> bool:
+        async def in_a_new_run() -> bool:
             return (await handle.describe()).run_id != first_run
 
-        await eventually(anew)
+        await eventually(in_a_new_run)
         for number in range(60):
             await tell(handle, behaviour(f"b{number}", "page.viewed", "/a", at=rig.inst.now()))
         await tell(handle, behaviour("last", "demo.requested", at=rig.inst.now()))
@@ -116,10 +116,10 @@ async def test_a_run_that_goes_on_keeps_what_the_ui_shows(still_rig: Rig) -> Non
         for number in range(220):
             await tell(handle, behaviour(f"b{number}", "page.viewed", "/a", at=rig.inst.now()))
 
-        async def anew() -> bool:
+        async def in_a_new_run() -> bool:
             return (await handle.describe()).run_id != first.run_id
 
-        await eventually(anew)
+        await eventually(in_a_new_run)
         await parked(handle, "start/wait")
         second = await handle.describe()
         assert dict(second.typed_search_attributes) == dict(first.typed_search_attributes)

@@ -38,7 +38,7 @@ FAULTS = (
     Fault(kind="drop_before", chance=0.015, seed=4),
     Fault(kind="drop_after", chance=0.015, seed=5),
 )
-"""What the provider does wrong, each to so many of a hundred requests."""
+"""What the provider does wrong, each to this many of a hundred requests."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Stand:
 
     @contextmanager
     def worker(self, plan: Sequence[tuple[str, int]], leads: Sequence[str] = ()) -> Iterator[Worked]:
-        """A worker of so many lives."""
+        """A worker of that many lives."""
         told = json.dumps({"life": asdict(self.life) | {"leads": list(leads)}, "plan": list(plan)})
         command = [sys.executable, "-m", "tests.fire.lives", told]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
@@ -128,7 +128,7 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Tally:
-    """Sends of a track. `untrue`: touches of which the ledger says something else than the mailbox."""
+    """Sends of a track. `untrue`: touches whose state in the ledger and in the mailbox differ."""
 
     sends: int
     states: Counter[str]

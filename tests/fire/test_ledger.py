@@ -86,7 +86,7 @@ async def test_thousands_of_sends_through_a_worker_that_dies_all_the_time(
 
 
 async def without_temporal(at: Stand, leads: int, plan: list[tuple[str, int]]) -> Worked:
-    """Send to so many leads through a worker that lives by the plan, and then to the end."""
+    """Send to that many leads through a worker that lives by the plan, and then to the end."""
     names = [f"ada{number}" for number in range(leads)]
     await enrolled(at.rig, names)
     with at.worker([*plan, ("", 1)], leads=names) as worked:

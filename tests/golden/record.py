@@ -1,4 +1,4 @@
-"""Record the golden histories anew: `python -m tests.golden.record` writes tests/golden/*.json, one a path.
+"""Record the golden histories again: `python -m tests.golden.record` writes tests/golden/*.json, one a path.
 
 Only for a change that is meant to change the histories, and that no journey in flight will meet: these files tell
 whether the workflow's code still replays what it has once done. The leads in them are made up.

@@ -266,7 +266,7 @@ async def touches(rig: Rig, names: list[str]) -> list[Touch]:
 
 
 async def told(rig: Rig, clicks: int) -> bool:
-    """Whether so many clicks are in the journals."""
+    """Whether that many clicks are in the journals."""
     return await counted(rig, select(FactRow.seq).where(FactRow.kind == "behaved")) >= clicks
 
 

@@ -35,7 +35,7 @@ def test_the_rows_and_facts_of_a_whole_journey_give_its_decisions_back() -> None
 
 
 def test_a_score_taken_by_a_decision_is_given_to_it_again() -> None:
-    """The score that `decide` takes anew stands first in what it adds, and is the world's, not the plan's."""
+    """The score that `decide` takes again stands first in what it adds, and is the world's, not the plan's."""
     facts: list[AnyFact] = [Enrolled(TUESDAY, "l1"), Scored(TUESDAY, 80, "decision"), Graduated(TUESDAY, 80)]
     row = DecisionRow(seq=1, at=TUESDAY, next="offer to sales", until=None, because=[])
     (past,) = past_decisions(facts, [row])

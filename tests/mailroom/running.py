@@ -101,7 +101,7 @@ class Receiver:
             return list(self.calls)
 
     def events(self, count: int, **fields: object) -> list[dict[str, Any]]:
-        """So many events with these fields, in the order in which they were told."""
+        """That many events with these fields, in the order in which they were told."""
 
         def found(calls: list[Call]) -> list[dict[str, Any]]:
             every = [event for call in calls for event in call.events()]

@@ -39,7 +39,7 @@ def test_planning_again_what_plan_produced_changes_nothing(track: Track, chance:
 @given(tracks, lives)
 @many
 def test_plan_is_deterministic(track: Track, chance: Random) -> None:
-    """The same journal at the same moment gives the same decision, also when it is indexed anew from its facts."""
+    """The same journal at the same moment gives the same decision, also when it is indexed again from its facts."""
     for journal, now, decision in live(track, chance):
         assert plan(track, Journal(journal.facts, journal.decided), now, CATALOGUE) == decision
 

@@ -445,7 +445,7 @@ def test_a_graduation_that_is_accepted_finishes_the_journey() -> None:
 
 
 def test_a_recycled_lead_goes_on_with_the_interrupted_wait_restarted() -> None:
-    """The wait it was in starts anew from the end of the graduation."""
+    """The wait it was in starts again from the end of the graduation."""
     decision = plan(HOT, OFFERED, at(4))
     assert kinds(decision.facts) == ["waited", "waiting"]
     assert decision.next == Park("send:welcome/wait", at(11), (*link_clicked("welcome").patterns, *opted_out.patterns))
