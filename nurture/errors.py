@@ -8,6 +8,7 @@ PerennialError
 ├── TrackError            fix the track's code: it breaks the rules a track lives by
 ├── RefusedError          not allowed now, by a rule that the message names
 └── SettingsError         fix the settings or the surroundings: address, port, database, disk
+    └── NoAnswerError     start a worker or look at its log: this journey does not answer, others may
 """
 
 from collections.abc import Iterable
@@ -44,6 +45,10 @@ class RefusedError(PerennialError):
 
 class SettingsError(PerennialError):
     """The settings or the surroundings are wrong: address, port, database, disk."""
+
+
+class NoAnswerError(SettingsError):
+    """One journey does not answer: no worker runs, or its last task failed. Others may be well."""
 
 
 def close_names(name: str, known: Iterable[str], most: int = 1) -> list[str]:

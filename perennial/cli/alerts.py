@@ -22,7 +22,10 @@ def alerts(
     *,
     as_json: Json = False,
 ) -> None:
-    """List what the journeys ask a person to look at, and who rejects our mail because of us; the latest last."""
+    """List what the journeys ask a person to look at, and mail that receivers reject because of our reputation.
+
+    The latest stands last.
+    """
     found, rejections = run(_alerts(last))
     if as_json:
         ours = [{"at": at, "text": note, "lead_id": None, "email": None} for at, note in rejections]

@@ -12,7 +12,7 @@ from perennial.app.installation import ConnectedInstallation
 from perennial.cli.many import for_each
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, LeadName, Rate, parse_rate
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import counted, out, print_json
 from perennial.journeys.handles import RunningJourney, running_journeys, signal_journey, update_journey
 from perennial.leads.lookup import require_lead
 
@@ -112,7 +112,7 @@ def _control(
         return
     told = results["told"]
     over = f", {results['over']:,} had ended already" if results["over"] else ""
-    out().print(f"[bold]{told:,} {'journey was' if told == 1 else 'journeys were'} {participle}[/]{over}")
+    out().print(f"[bold]{counted(told, 'journey was', 'journeys were')} {participle}[/]{over}")
 
 
 async def _signal(verb: Verb, lead: str | None, track: str | None, reason: str, rate: float | None) -> Counter[str]:

@@ -27,7 +27,10 @@ def dev(
         int | None, typer.Option(help="The Temporal UI's port. Default: the last run's, or any.")
     ] = None,
 ) -> None:
-    """Run everything here: Temporal and its UI, database, worker, inbox, web service. Ctrl-C stops; a start goes on."""
+    """Run everything here: Temporal and its UI, database, worker, inbox, web service.
+
+    Ctrl-C stops it all; the next start goes on where it stopped.
+    """
     settings = load_settings()
     if "provider" not in settings.model_fields_set:
         settings = settings.model_copy(update={"provider": "mailbox"})

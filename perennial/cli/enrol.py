@@ -10,7 +10,7 @@ from nurture.errors import InputError, RefusedError
 from perennial.cli.many import for_each, print_refusals
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, Rate, Where, parse_rate
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import counted, out, print_json
 from perennial.leads.lookup import require_lead
 from perennial.leads.selection import select_leads
 
@@ -45,7 +45,7 @@ def enrol(
         print_json(dict(results))
         return
     console = out()
-    console.print(f"[bold]{results['enrolled'] + results['resumed']:,} leads enrolled on {track}[/]")
+    console.print(f"[bold]{counted(results['enrolled'] + results['resumed'], 'lead')} enrolled on {track}[/]")
     if results["resumed"]:
         console.print(f"  {results['resumed']:>7,}  of them were left over from an earlier run")
     if results["waiting"]:
@@ -102,10 +102,13 @@ def renurture(
         return
     console = out()
     if dry_run:
-        console.print(f"[bold]{results['found']:,} leads[/] would go to {track} (dry run: nothing was changed)")
+        console.print(
+            f"[bold]{counted(results['found'], 'lead')}[/] would go to {track} (dry run: nothing was changed)"
+        )
         return
     console.print(
-        f"[bold]{results['started']:,} leads started on {track}[/], {results['nudged']:,} on it already decide again"
+        f"[bold]{counted(results['started'], 'lead')} started on {track}[/]; "
+        f"{counted(results['nudged'], 'lead')} on it already will decide again"
     )
     print_refusals(console, results)
 

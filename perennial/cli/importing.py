@@ -10,7 +10,7 @@ from rich.markup import escape
 from perennial.cli.many import progress
 from perennial.cli.opening import client_if_up, opened_database, run
 from perennial.cli.options import Json
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import counted, out, print_json
 from perennial.journeys.handles import exit_journeys, running
 from perennial.leads.importing.importer import ImportReport, import_leads
 from perennial.leads.importing.leads_file import check_file, read_leads, rejects_file, rejects_path
@@ -51,7 +51,7 @@ def import_(
         return
     console = out()
     would = "would be " if dry_run else ""
-    console.print(f"[bold]{report.read:,} rows read[/]{' (dry run: nothing was changed)' if dry_run else ''}")
+    console.print(f"[bold]{counted(report.read, 'row')} read[/]{' (dry run: nothing was changed)' if dry_run else ''}")
     for count, what in (
         (report.added, f"{would}added"),
         (report.changed, f"{would}changed"),
@@ -60,9 +60,11 @@ def import_(
     ):
         console.print(f"  {count:>7,}  {escape(what)}")
     if report.suppressed:
-        console.print(f"{report.suppressed:,} will never be mailed, {report.opted_out:,} at their own request")
+        will = "would" if dry_run else "will"
+        asked = f"; {report.opted_out:,} of them asked for that" if report.opted_out else ""
+        console.print(f"{counted(report.suppressed, 'lead')} {will} never be mailed{asked}")
     if ended:
-        console.print(f"{ended:,} running journeys were told to end")
+        console.print(f"{counted(ended, 'running journey was', 'running journeys were')} told to end")
     if report.added and not dry_run:
         console.print("Next: [bold]starter.py enrol new-lead --all[/]")
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from models.leads import LeadRow
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json, Where
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import counted, out, print_json
 from perennial.journeys.handles import tracks_of
 from perennial.leads.selection import warmest_leads
 
@@ -45,7 +45,7 @@ def leads(
         table.add_row(*map(escape, row))
     if found:
         console.print(table)
-    console.print(f"{total:,} leads" + (f", {len(found)} shown (--limit)" if total > len(found) else ""))
+    console.print(f"{counted(total, 'lead')}" + (f", {len(found)} shown (--limit)" if total > len(found) else ""))
 
 
 async def _leads(where: str | None, limit: int) -> tuple[int, list[LeadRow], dict[str, list[str]]]:

@@ -12,7 +12,7 @@ from models.touches import Message
 from nurture.errors import InputError
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import counted, out, print_json
 from perennial.dev.local_mail import list_mail, read_mail
 from perennial.leads.lookup import require_lead
 
@@ -44,7 +44,7 @@ def mail(
     if found:
         console.print(table)
     more = f", the last {len(found)} shown (--last)" if total > len(found) else ""
-    console.print(f"{total:,} messages{more}. Read one with [bold]starter.py mail --open TOUCH[/]")
+    console.print(f"{counted(total, 'message')}{more}. Read one with [bold]starter.py mail --open TOUCH[/]")
 
 
 def _read(touch_id: str, html: Path | None, *, as_json: bool) -> None:

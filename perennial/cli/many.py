@@ -11,12 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from nurture.errors import RefusedError
+from nurture.errors import NoAnswerError, RefusedError
 
 T = TypeVar("T")
 
 AT_ONCE = 16
 """How many leads are enrolled or signalled at the same time."""
+
+NOT_DONE = ("refused: ", "no answer: ")
+"""What the results of those begin with for whom it was not done."""
 
 
 async def for_each(
@@ -24,7 +27,9 @@ async def for_each(
 ) -> Counter[str]:
     """Do `work` for each item, a few at once and at most `rate` a second; count what it returns.
 
-    A refusal counts too, under its reason without the dates. Progress is shown on a terminal only.
+    A refusal counts too, under its reason without the dates. So does a journey that does not answer: it stops none of
+    the others. If none of the first few answers, most likely no worker runs: raises NoAnswerError. Progress is shown on
+    a terminal only.
     """
     results: Counter[str] = Counter()
     numbered = enumerate(items)
@@ -39,6 +44,11 @@ async def for_each(
                     results[await work(item)] += 1
                 except RefusedError as error:
                     results[re.sub(r" (since|until) \d{4}-\d\d-\d\d", "", f"refused: {error}")] += 1
+                except NoAnswerError as error:
+                    results[f"no answer: {error}"] += 1
+                    silent = sum(count for result, count in results.items() if result.startswith("no answer: "))
+                    if silent == results.total() >= min(AT_ONCE, len(items)):
+                        raise
                 advance(1)
 
         lanes = [asyncio.create_task(lane()) for _ in range(min(AT_ONCE, len(items)))]
@@ -62,7 +72,7 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def print_refusals(console: Console, results: Counter[str]) -> None:
-    """Print a line for each reason of a refusal, the commonest first."""
+    """Print a line for each reason for which it was not done, the commonest first."""
     for result, count in results.most_common():
-        if result.startswith("refused: "):
+        if result.startswith(NOT_DONE):
             console.print(f"  {count:>7,}  [yellow]{escape(result)}[/]")

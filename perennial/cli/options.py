@@ -15,7 +15,8 @@ LeadName = Annotated[
 Rate = Annotated[str | None, typer.Option(help="At most this many a second or minute, such as 50/s or 600/m.")]
 InUtc = Annotated[bool, typer.Option("--utc", help="Times in UTC, not in the lead's own zone.")]
 Where = Annotated[
-    str | None, typer.Option(help='A filter, such as "industry=retail score>=40"; names and values by `leads`.')
+    str | None,
+    typer.Option(help='A filter, such as "industry=retail score>=40"; `leads` lists the names and values to use.'),
 ]
 
 

@@ -21,6 +21,11 @@ def err() -> Console:
     return Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 lead", "2,000 leads". `many` is the plural if it is not `one` with an s."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def print_json(answer: Any) -> None:
     """Print one JSON document on standard output."""
     print(json.dumps(answer, default=_plain, indent=2, ensure_ascii=False))

@@ -140,8 +140,8 @@ def merge(
 ) -> None:
     """Make two leads one, mid-journey.
 
-    The stricter consent holds; caps and score count both; a journey that both are on goes on once, and the story tells
-    both.
+    The stricter consent of the two applies. Caps and score count what both got and did. If both are on a track, one
+    journey goes on and the other ends; the story tells of both.
     """
     merged = run(_merge(keep, lose))
     if as_json:

@@ -11,10 +11,10 @@ from models.messages import Release
 from nurture.errors import InputError, RefusedError
 from perennial.app.installation import ConnectedInstallation
 from perennial.cli.control import Reason
-from perennial.cli.many import for_each, print_refusals
+from perennial.cli.many import NOT_DONE, for_each, print_refusals
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, Rate, parse_rate
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import counted, out, print_json
 from perennial.journeys.held import HeldJourney, held_journeys, release_lead, step_named
 from perennial.leads.lookup import require_lead
 
@@ -43,7 +43,7 @@ def release(
     """Put a held lead, or all held leads of a track that stood at one place, on their way; say what comes next.
 
     A lead is held if an edit of its track left it without a place: nothing is sent to it until the track is mended or a
-    person says where it goes on. What it has had already comes again if it stands after that step.
+    person says where it goes on. A released lead gets every step from there on, also those that it had before.
     """
     if (at is None) != end:
         raise InputError("say where they go on: either --at STEP, or --end to end the journey")
@@ -56,12 +56,11 @@ def release(
         print_json({"released": dict(answers), "dry_run": dry_run})
         return
     console = out()
-    refused = sum(count for answer, count in answers.items() if answer.startswith("refused: "))
-    done = answers.total() - refused
+    done = sum(count for answer, count in answers.items() if not answer.startswith(NOT_DONE))
     would = "would be released (dry run: nothing was changed)" if dry_run else "released"
-    console.print(f"[bold]{done:,} {'lead' if done == 1 else 'leads'} {would}[/]. Next:")
+    console.print(f"[bold]{counted(done, 'lead')} {would}[/]{'. Next:' if done else ''}")
     for answer, count in answers.most_common():
-        if not answer.startswith("refused: "):
+        if not answer.startswith(NOT_DONE):
             console.print(f"  {count:>7,}  {escape(answer)}")
     print_refusals(console, answers)
 

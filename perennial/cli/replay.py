@@ -17,7 +17,7 @@ from nurture.journey.facts import AnyFact
 from perennial.app.programme import Programme, programme_of
 from perennial.cli.opening import client_if_up, opened_database, run
 from perennial.cli.options import Json, parse_pair, parse_time
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import counted, out, print_json
 from perennial.journeys.read_model import FACT
 from perennial.journeys.retracing import Outlook, RetracedJourney, outlook_of, retrace_file, retrace_lead
 from perennial.platform.settings import load_settings
@@ -101,7 +101,7 @@ def _print(console: Console, source: RetracedJourney, steps: Sequence[Retraced],
             for said in read or ("agrees with the journal again",):
                 console.print(f"                   [cyan]today's code: {escape(said)}[/]")
     differ = sum(each.today is not None for each in steps)
-    count = f"{len(steps)} decisions" + ("" if moment is None else f" up to {moment:%d %b %Y %H:%M}")
+    count = counted(len(steps), "decision") + ("" if moment is None else f" up to {moment:%d %b %Y %H:%M}")
     if differ:
         console.print(f"\n{count}: today's code would take [red]{differ}[/] differently")
     else:
@@ -114,7 +114,7 @@ def _print_outlook(console: Console, title: str, outlook: Outlook) -> None:
     for said in outlook.read:
         console.print(f"  [cyan]the edit: {escape(said)}[/]")
     if outlook.ahead:
-        console.print("  and, if the lead stays quiet and the gate puts nothing off:")
+        console.print("  and then, if the lead does nothing and the gate puts nothing off:")
     for step in outlook.ahead:
         console.print(f"    {step.at:%d %b %Y %H:%M}  {escape(step.what)}")
 

@@ -95,7 +95,10 @@ def _print_standing(
     elif standing.because:
         console.print(f"    [dim]because {escape('; '.join(standing.because))}[/]")
     if coming is not None:
-        console.print(f"    then {escape(coming.what)}, {time_in(coming.at, zone)}, if the lead stays quiet")
+        when = time_in(coming.at, zone)
+        console.print(
+            f"    next, if the lead does nothing: {escape(coming.what)} on {when}, unless the gate puts it off"
+        )
 
 
 def _print_line(console: Console, line: Line, zone: tzinfo, day: str, *, many: bool) -> str:

@@ -8,7 +8,7 @@ from perennial.app.run_worker import work
 from perennial.cli.exit_codes import BAD_INPUT
 from perennial.cli.opening import run
 from perennial.cli.options import Json
-from perennial.cli.printing import err, out, print_json
+from perennial.cli.printing import counted, err, out, print_json
 from perennial.dev.engine_lock import engine_address
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import current_and_head, upgrade
@@ -27,8 +27,9 @@ def check(as_json: Json = False) -> None:
     else:
         for problem in problems:
             err().print(f"[red]problem:[/] {escape(problem)}")
-        verdict = "[green]all well[/]" if not problems else f"[red]{len(problems)} problems[/]"
-        out().print(f"{pieces} pieces, {len(tracks)} tracks ({', '.join(tracks)}): {verdict}")
+        verdict = "[green]all well[/]" if not problems else f"[red]{counted(len(problems), 'problem')}[/]"
+        read = f"{counted(pieces, 'piece')}, {counted(len(tracks), 'track')} ({', '.join(tracks)})"
+        out().print(f"{read}: {verdict}")
     if problems:
         raise typer.Exit(BAD_INPUT)
 

@@ -17,6 +17,7 @@ from models.touches import Touch
 from nurture.journey.facts import AnyFact, Chosen, Enrolled, Graduated, Scored, Waited
 from nurture.journey.wording import say_fact
 from nurture.timing.clock import Clock
+from perennial.cli.printing import counted
 from perennial.demo.view import BAR, bars
 from perennial.journeys.enrolling import workflow_id
 from perennial.journeys.story import journal_of
@@ -39,7 +40,7 @@ class SampleLead:
 
 def print_counts(console: Console, counts: Funnel, not_enrolled: Mapping[str, int]) -> None:
     """Sent, deferred, refused, the funnel, and where everyone stands."""
-    console.print(f"\n[bold]{counts.sent:,} messages sent[/] to {counts.touched:,} leads")
+    console.print(f"\n[bold]{counted(counts.sent, 'message')} sent[/] to {counted(counts.touched, 'lead')}")
     _print_reasons(console, "put off by the gate, sent later", counts.deferred)
     _print_reasons(console, "refused by the gate, never sent", counts.refused)
     _print_reasons(console, "not enrolled", not_enrolled)
@@ -52,7 +53,8 @@ def print_counts(console: Console, counts: Funnel, not_enrolled: Mapping[str, in
     console.print(_funnel(counts))
     console.print("\n[bold]Where everyone stands[/]")
     console.print(bars(counts.standing))
-    console.print(f"{counts.running:,} journeys are still under way; they stay as they are")
+    running = counted(counts.running, "journey is", "journeys are")
+    console.print(f"{running} still under way and will stay so")
 
 
 def _print_reasons(console: Console, title: str, reasons: Mapping[str, int]) -> None:
@@ -161,7 +163,8 @@ def print_audit(console: Console, audit: Audit, late: Sequence[float], clock: Cl
     if audit.violations:
         for violation in audit.violations[:20]:
             console.print(Text(f"violated: {violation}", "red"))
-        console.print(f"[red bold]{len(audit.violations)} violations in {audit.touches:,} touches[/]")
+        violated, touches = counted(len(audit.violations), "violation"), counted(audit.touches, "touch", "touches")
+        console.print(f"[red bold]{violated} in {touches}[/]")
         return
     console.print(
         f"[green]checked:[/] {audit.touches:,} touches, none over a lead's caps (24 hours, 7 and 30 days), none "

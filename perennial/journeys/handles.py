@@ -23,7 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.journeys import Enrolment
 from models.messages import JournalView, Release, Request
-from nurture.errors import RefusedError, SettingsError
+from nurture.errors import NoAnswerError, RefusedError, SettingsError
 
 PATIENCE = timedelta(seconds=15)
 """How long a worker has to answer."""
@@ -104,7 +104,7 @@ async def view_journey(client: Client, enrolment_id: str) -> JournalView:
 async def update_journey(client: Client, enrolment_id: str, name: str, request: Request | Release) -> str:
     """Run a journey's update; what it answers.
 
-    Raises RefusedError if the journey does not take it or has ended, SettingsError if no worker answers.
+    Raises RefusedError if the journey does not take it or has ended, NoAnswerError if it does not answer.
     """
     with _answered(enrolment_id):
         handle = client.get_workflow_handle(workflow_of(enrolment_id))
@@ -115,7 +115,9 @@ async def update_journey(client: Client, enrolment_id: str, name: str, request: 
 @contextmanager
 def _answered(enrolment_id: str) -> Iterator[None]:
     """Say what it means that a journey does not answer."""
-    late = SettingsError(f"no worker answered within {PATIENCE.seconds} seconds; start one with `starter.py worker`")
+    late = NoAnswerError(
+        f"no worker answered within {PATIENCE.seconds} seconds; start one with `starter.py worker`, or look at its log"
+    )
     try:
         yield
     except WorkflowUpdateFailedError as error:
@@ -127,6 +129,11 @@ def _answered(enrolment_id: str) -> Iterator[None]:
         match error.status:
             case RPCStatusCode.NOT_FOUND:
                 raise RefusedError(f"the journey on {enrolment_id.partition('/')[0]} has ended") from None
+            case RPCStatusCode.FAILED_PRECONDITION:
+                raise NoAnswerError(
+                    f"a journey on {enrolment_id.partition('/')[0]} cannot answer: its last task failed, and is tried "
+                    "again; look at the worker's log, or wait"
+                ) from None
             case RPCStatusCode.DEADLINE_EXCEEDED | RPCStatusCode.CANCELLED:
                 raise late from None
             case _:

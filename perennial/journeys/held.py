@@ -108,7 +108,7 @@ async def release_lead(  # noqa: PLR0917 - whom, how, and by which programme
 ) -> str:
     """Put a held lead on its way, unless this is a dry run; what comes next for it, in words.
 
-    Raises RefusedError if it is not held, or would have no place there, and SettingsError if no worker answers.
+    Raises RefusedError if it is not held, or would have no place there, NoAnswerError if it does not answer.
     """
     expected = try_release(track, await view_journey(client, journey.id), release, now, catalogue)
     return expected if dry_run else await update_journey(client, journey.id, "release", release)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from models.journeys import Enrolment
 from models.leads import LeadRow
@@ -92,3 +93,25 @@ async def test_a_lead_in_doubt_shows_how_the_edit_was_read(stack: Stack) -> None
     assert f"the track was edited: {said}" in (await stack.run("show", lead.id)).stdout
     assert f"the track was edited: {said}" in (await stack.run("why", lead.id)).stdout
     assert f"the edit: {said}" in (await stack.run("replay", lead.id)).stdout
+
+
+async def test_a_journey_that_cannot_answer_is_counted_and_the_others_go_on(stack: Stack) -> None:
+    """Its workflow is on a queue that no worker looks at, as after a move of the workers."""
+    well, lost = await held(stack), await stack.lead()
+    row = Enrolment(
+        id=f"new-lead/{lost.id}/1", lead_id=lost.id, track="new-lead", number=1, status="held", started_at=TUESDAY
+    )
+    row.step = "send:an-old-offer/wait"
+    async with stack.inst.database.writing() as session:
+        session.add(row)
+    workflow = workflow_id("new-lead", lost.id)
+    handle = await stack.inst.client.start_workflow("new-lead", id=workflow, task_queue="deserted")
+    released = await stack.json("release", "--track", "new-lead", "--at", "welcome")
+    assert released["released"].pop("send welcome") == 1
+    assert [answer[:10] for answer in released["released"]] == ["no answer:"]
+    await stack.stands(well, "send:welcome/wait")
+    alone = await stack.run("release", lost.id, "--end", code=4)
+    assert "look at" in alone.stderr
+    await handle.terminate()
+    async with stack.inst.database.writing() as session:
+        await session.execute(update(Enrolment).where(Enrolment.id == row.id).values(status="finished"))
