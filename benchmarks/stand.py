@@ -19,7 +19,7 @@ from benchmarks.canonical import TRAITS
 from benchmarks.worker import installed
 from models.leads import Consent, LeadRow
 from models.shared import ClockRow
-from perennial.app.installation import ConnectedInstallation
+from perennial.app.connected import ConnectedInstallation
 from perennial.dev.embedded import Engine, embedded_engine
 from perennial.platform.clock import THE_CLOCK, set_clock
 from perennial.platform.database import Database

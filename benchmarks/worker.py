@@ -24,7 +24,7 @@ from benchmarks.canonical import canonical, catalogue
 from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
-from perennial.app.installation import ConnectedInstallation
+from perennial.app.connected import ConnectedInstallation
 from perennial.app.worker import build_worker, step_activities
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Envelope, Fate

@@ -6,7 +6,7 @@ from datetime import datetime
 from fastapi import APIRouter
 
 from nurture.content.catalogue import ANY
-from perennial.app.installation import sender_of
+from perennial.app.connected import sender_of
 from perennial.app.programme import programme_of
 from perennial.channels.ports import Provider
 from perennial.integrations.clicks.links import TrackedLinks

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import structlog
 
-from perennial.app.installation import ConnectedInstallation, connected_installation
+from perennial.app.connected import ConnectedInstallation, connected_installation
 from perennial.app.sources import translator
 from perennial.intake.relay import Relay
 from perennial.platform.migrations import require_current

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from nurture.errors import PerennialError, SettingsError
-from perennial.app.installation import connected_installation
+from perennial.app.connected import connected_installation
 from perennial.app.providers import open_provider
 from perennial.app.worker import build_worker
 from perennial.platform.logs import configure_logs

@@ -12,7 +12,7 @@ from activities.decide import DecideActivity
 from activities.enrol import EnrolActivity
 from activities.hand_off import HandOffActivity
 from activities.send import SendActivity
-from perennial.app.installation import ConnectedInstallation, sender_of
+from perennial.app.connected import ConnectedInstallation, sender_of
 from perennial.app.providers import provider_of
 from perennial.channels.ports import Provider
 from perennial.platform.failures import FailureRedaction

@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from models.messages import Request
 from nurture.errors import InputError, RefusedError
-from perennial.app.installation import ConnectedInstallation
+from perennial.app.connected import ConnectedInstallation
 from perennial.cli.many import for_each
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, LeadName, Rate, parse_rate

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from temporalio.client import Client
 
 from nurture.errors import SettingsError
-from perennial.app.installation import ConnectedInstallation, connected_installation
+from perennial.app.connected import ConnectedInstallation, connected_installation
 from perennial.dev.engine_lock import engine_address
 from perennial.platform.installation import Installation, open_installation
 from perennial.platform.migrations import require_current

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from models.messages import Release
 from nurture.errors import InputError, RefusedError
-from perennial.app.installation import ConnectedInstallation
+from perennial.app.connected import ConnectedInstallation
 from perennial.cli.control import Reason
 from perennial.cli.many import NOT_DONE, for_each, print_refusals
 from perennial.cli.opening import connected, run

@@ -21,7 +21,7 @@ from models.types import UtcDateTime
 from nurture.bench.behaviour_model import BehaviourModel, PlannedBehaviour
 from nurture.errors import RefusedError
 from nurture.people.behaviours import behaviour_kind
-from perennial.app.installation import ConnectedInstallation
+from perennial.app.connected import ConnectedInstallation
 from perennial.intake.reports import Report
 
 POLL = 0.15

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 
 from nurture.errors import SettingsError
 from nurture.timing.clock import Clock
-from perennial.app.installation import ConnectedInstallation, connected_installation
+from perennial.app.connected import ConnectedInstallation, connected_installation
 from perennial.dev.child import Announce, Child
 from perennial.dev.embedded import Engine, embedded_engine
 from perennial.mailroom.client import MailboxClient

@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from models.journeys import Enrolment
 from models.leads import LeadRow
 from models.shared import ClockRow
-from perennial.app.installation import ConnectedInstallation, connected_installation
+from perennial.app.connected import ConnectedInstallation, connected_installation
 from perennial.app.worker import build_worker
 from perennial.cli.app import app
 from perennial.dev.embedded import embedded_engine

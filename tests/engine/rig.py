@@ -28,7 +28,7 @@ from nurture.journey.track import Registry, Track, load_tracks
 from nurture.people.behaviours import behaviour_kind
 from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
-from perennial.app.installation import ConnectedInstallation
+from perennial.app.connected import ConnectedInstallation
 from perennial.app.worker import build_worker
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.channels.ports import Provider

@@ -34,7 +34,7 @@ from nurture.journey.matchers import link_clicked
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import Registry, track
 from nurture.people.scoring import DEFAULT_MODEL
-from perennial.app.installation import ConnectedInstallation
+from perennial.app.connected import ConnectedInstallation
 from perennial.channels.database_mail import DatabaseProvider
 from perennial.platform.database import Database
 from perennial.platform.migrations import upgrade
