@@ -8,12 +8,15 @@ from pkgutil import resolve_name
 
 import pytest
 
+from nurture.people.behaviours import BEHAVIOURS
+from perennial.platform.settings import Settings, variable
 from tests.paths import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#:]+)(?:#[^)]*)?\)")
 DOTTED = re.compile(r"`((?:nurture|perennial|models|workflows|activities)(?:\.\w+)+)`")
+VARIABLE = re.compile(r"`((?:PERENNIAL|SENDGRID)_\w+)`")
 PATH = re.compile(r"`((?:nurture|perennial|models|workflows|activities|tests|docs|content|migrations)/[\w./-]*)`")
 
 
@@ -81,3 +84,21 @@ def test_make_targets_named_in_the_readme_exist() -> None:
     }
     assert named == {"demo", "test"}
     assert named <= targets
+
+
+def test_the_settings_table_has_every_setting_and_no_other() -> None:
+    """docs/run-in-production.md, between `PERENNIAL_DATABASE_URL` and the logs."""
+    page = (ROOT / "docs" / "run-in-production.md").read_text(encoding="utf-8")
+    table = {
+        name for row in page.splitlines() if row.startswith("| `") for name in VARIABLE.findall(row.split(" | ")[0])
+    }
+    assert table == {
+        "SENDGRID_API_KEY" if name == "sendgrid_api_key" else variable(name) for name in Settings.model_fields
+    }
+
+
+def test_the_table_of_behaviours_has_them_all_with_their_property() -> None:
+    """docs/write-a-track.md: what `does` and `signal` take."""
+    page = (ROOT / "docs" / "write-a-track.md").read_text(encoding="utf-8")
+    for kind in BEHAVIOURS.values():
+        assert f"| `{kind.name}` | {f'`{kind.subject}`' if kind.subject else ''} | {kind.says} |" in page
