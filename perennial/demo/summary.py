@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.journeys import Enrolment, HandOffRow
 from models.leads import LeadRow
 from models.touches import Touch
-from nurture.journey.facts import AnyFact, Chosen, Enrolled, Graduated, Scored, Waited
+from nurture.journey.facts import AnyFact, Chosen, Enrolled, Graduated, Scored, Waited, Waiting
 from nurture.journey.wording import say_fact
 from nurture.timing.clock import Clock
 from perennial.cli.printing import counted
@@ -117,8 +117,8 @@ def print_story(console: Console, story: SampleLead) -> None:
     )
     table = Table.grid(padding=(0, 2))
     last: datetime | None = None
-    for fact in story.facts:
-        if isinstance(fact, Waited) and fact.by == "behaviour":
+    for fact in sorted(story.facts, key=lambda fact: fact.at):
+        if isinstance(fact, Waiting) or (isinstance(fact, Waited) and fact.by == "behaviour"):
             continue  # the line before tells it
         day = "" if last is not None and fact.at.date() == last.date() else f"{fact.at:%a %d %b}"
         last = fact.at

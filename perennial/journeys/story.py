@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.journeys import DecisionRow, Enrolment, FactRow, HandOffRow
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from models.touches import Message, Touch
-from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Explained, Scored
+from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Explained, Scored, Waiting
 from nurture.journey.keys import WAIT, Key
 from nurture.journey.matchers import say_behaviour
 from nurture.journey.wording import say_fact, say_key
@@ -260,7 +260,7 @@ async def _fact_lines(session: AsyncSession, lead_id: str, enrolments: Sequence[
         for fact in await journal_of(session, enrolment.id):
             settled.add(getattr(fact, "key", "") if isinstance(fact, Done) else "")
             match fact:
-                case Behaved():
+                case Behaved() | Waiting():  # a behaviour has its own line; a wait is told by its end
                     continue
                 case Scored():
                     if (fact.at, fact.score) in scored:
