@@ -5,7 +5,10 @@ the provider is called. A worker killed anywhere leaves a touch that tells the n
 unknown fate the track decides by its `delivery`: at most once, or at least once. docs/sending.md says what each costs.
 """
 
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -33,7 +36,8 @@ from perennial.journeys import ledger
 from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.ledger import LedgerEntry
 from perennial.journeys.outcomes import our_reason, outcome_of, reason_lines, record_outcome, recorded_outcome
-from perennial.journeys.send_request import Recipient, SendSubject, lead_state_of, lock_subject, request_of
+from perennial.journeys.read_model import write_open_touch
+from perennial.journeys.send_request import Recipient, SendSubject, lead_state_of, lock_subject, request_of, subject_of
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 from perennial.platform.paths import CONTENT
@@ -70,6 +74,13 @@ STOPPED_FOR = timedelta(minutes=10)
 """How long a send waits after the provider refused us, the sender; it goes on by itself once that is mended."""
 
 
+Opened = tuple[LedgerEntry, Recipient]
+"""A touch that the gate has allowed, and whom it is for."""
+
+Record = Callable[[AsyncConnection, StepOrder, StepOutcome], Awaitable[StepOutcome]]
+"""Records the outcome of a send in the transaction that settles its touch."""
+
+
 @dataclass(frozen=True)
 class SendActivity:
     """The activity `send` over this provider; `layouts` is the folder of the two layouts around every piece."""
@@ -82,6 +93,7 @@ class SendActivity:
     time: LiveClock
     tokens: Tokens
     layouts: Path = CONTENT
+    _late: dict[str, asyncio.Task[StepOutcome]] = field(default_factory=dict)
 
     @activity.defn(name="send")
     async def send(self, order: StepOrder) -> StepOutcome:
@@ -97,43 +109,93 @@ class SendActivity:
             return opened
         touch, lead = opened
         try:
-            envelope = self._envelope(order, step, touch, lead)
+            envelope = self.envelope(order, step, touch, lead)
         except ApplicationError as error:
-            await self._put_off(touch.id, error.message, "")
+            await self.put_off(order, touch.id, error.message)
             raise
+        return await self.settled(order, touch, self.provider.send(envelope))
+
+    async def judge(
+        self, connection: AsyncConnection, order: StepOrder, step: Send, now: datetime
+    ) -> StepOutcome | Opened | None:
+        """Ask the gate in a transaction that has locked the lead; a new touch is `sending` once that is committed.
+
+        None if an earlier try left a touch whose fate takes the activity's patience. Raises ContentError for a piece
+        that is gone.
+        """
+        subject = await subject_of(connection, order.enrolment_id, step.key, self.tracks[order.track].exits)
+        touch = subject.touch
+        if touch is None:
+            return await self._judge(connection, order, step, subject, _new_touch(now), now)
+        if not self._is_open(touch, order):
+            return await recorded_outcome(connection, order, touch)
+        if touch.state != "deferred":
+            return None
+        return await self._judge(connection, order, step, subject, touch, now)
+
+    async def settle(self, order: StepOrder, touch_id: str) -> None:
+        """Settle a send that was begun and never recorded: whatever the lead does next, this comes first."""
+        if (late := self._late.get(touch_id)) is not None:
+            with suppress(ApplicationError):  # surely not sent: it is put off
+                await late
+            return
+        match await self.provider.fate(touch_id):
+            case "absent":
+                await self.put_off(order, touch_id, "the worker stopped before it was sent")
+            case "accepted":
+                await self._close(order, touch_id, "accepted")
+            case "unknown":
+                await self._close(order, touch_id, "unknown", UNKNOWN)
+
+    def finish_late(self, order: StepOrder, touch: LedgerEntry, answer: Awaitable[str]) -> None:
+        """Leave a slow request under way in this worker; whoever asks for the touch's outcome waits for it."""
+
+        async def finish() -> StepOutcome:
+            try:
+                return await self.settled(order, touch, answer)
+            finally:
+                self._late.pop(touch.id, None)
+
+        task = asyncio.create_task(finish())
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # asked for or not, it is no crash
+        self._late[touch.id] = task
+
+    async def settled(
+        self, order: StepOrder, touch: LedgerEntry, answer: Awaitable[str], record: Record = record_outcome
+    ) -> StepOutcome:
+        """Record what the provider answers. Raises ApplicationError if the send is to be tried again."""
         try:
-            provider_id = await self.provider.send(envelope)
+            provider_id = await answer
         except NotSentError as error:
-            return await self._close(order, touch.id, "refused", error.said("the provider refused it"), str(error))
+            said = error.said("the provider refused it")
+            return await self._close(order, touch.id, "refused", said, str(error), record=record)
         except UnknownFateError as error:
-            return await self._lose_sight(order, touch.id, error.said("the provider never answered"), str(error))
+            said = error.said("the provider never answered")
+            return await self._lose_sight(order, touch.id, said, str(error), record)
         except TryLaterError as error:
-            await self._put_off(touch.id, said := error.said("the provider asks to try again later"), str(error))
+            await self.put_off(order, touch.id, said := error.said("the provider asks to try again later"), str(error))
             raise ApplicationError(said, type="TryLater", next_retry_delay=error.after) from None
         except SendingStoppedError as error:
-            await self._put_off(
-                touch.id, said := error.said("the provider refuses the sender, not the lead"), str(error)
-            )
+            said = error.said("the provider refuses the sender, not the lead")
+            await self.put_off(order, touch.id, said, str(error))
             raise ApplicationError(said, type="SendingStopped", next_retry_delay=STOPPED_FOR) from None
-        return await self._close(order, touch.id, "accepted", provider_id=provider_id)
+        return await self._close(order, touch.id, "accepted", provider_id=provider_id, record=record)
 
-    async def _open(
-        self, order: StepOrder, step: Send, now: datetime
-    ) -> StepOutcome | tuple[LedgerEntry, Recipient] | LedgerEntry:
+    async def _open(self, order: StepOrder, step: Send, now: datetime) -> StepOutcome | Opened | LedgerEntry:
         """Judge, and commit a new touch as `sending`. If an earlier try left a touch: that touch, or its outcome."""
         async with self.database.transaction() as connection:
             subject = await self._lock(connection, order)
             touch = subject.touch
             if touch is not None:
                 return touch if self._is_open(touch, order) else await recorded_outcome(connection, order, touch)
-            return await self._judge(
-                connection, order, step, subject, LedgerEntry(f"tc{token_hex(12)}", NEW, "", now), now
+            return await self._begun(
+                order, connection, await self._judge(connection, order, step, subject, _new_touch(now), now)
             )
 
-    async def _resume(
-        self, order: StepOrder, step: Send, touch: LedgerEntry, now: datetime
-    ) -> StepOutcome | tuple[LedgerEntry, Recipient]:
+    async def _resume(self, order: StepOrder, step: Send, touch: LedgerEntry, now: datetime) -> StepOutcome | Opened:
         """Settle the touch that an earlier try left. Judge again before sending again: the lead may have opted out."""
+        if (late := self._late.get(touch.id)) is not None:
+            return await asyncio.shield(late)
         if touch.state != "deferred":
             match await self.provider.fate(touch.id):
                 case "accepted":
@@ -149,7 +211,14 @@ class SendActivity:
             touch = await ledger.lock(connection, touch.id)
             if not self._is_open(touch, order):
                 return await recorded_outcome(connection, order, touch)
-            return await self._judge(connection, order, step, subject, touch, now)
+            return await self._begun(order, connection, await self._judge(connection, order, step, subject, touch, now))
+
+    async def _begun(
+        self, order: StepOrder, connection: AsyncConnection, judged: StepOutcome | Opened
+    ) -> StepOutcome | Opened:
+        if not isinstance(judged, StepOutcome):
+            await write_open_touch(connection, order.enrolment_id, judged[0].id)
+        return judged
 
     async def _lock(self, connection: AsyncConnection, order: StepOrder) -> SendSubject:
         return await lock_subject(connection, order.enrolment_id, order.step.key, self.tracks[order.track].exits)
@@ -180,7 +249,7 @@ class SendActivity:
         subject: SendSubject,
         touch: LedgerEntry,
         now: datetime,
-    ) -> StepOutcome | tuple[LedgerEntry, Recipient]:
+    ) -> StepOutcome | Opened:
         track, piece, lead = self.tracks[order.track], self._piece(step), subject.recipient
         state = await lead_state_of(connection, subject, now, exclude=touch.id)
         lost = touch.state == "unknown"
@@ -212,28 +281,30 @@ class SendActivity:
             await ledger.change(connection, judged)
         if isinstance(verdict, Allow):
             return judged, lead
-        outcome = outcome_of(judged)
-        await record_outcome(connection, order, outcome)
-        return outcome
+        return await record_outcome(connection, order, outcome_of(judged))
 
-    def _envelope(self, order: StepOrder, step: Send, touch: LedgerEntry, lead: Recipient) -> Envelope:
+    def envelope(self, order: StepOrder, step: Send, touch: LedgerEntry, lead: Recipient) -> Envelope:
+        """The mail of a touch. Raises ApplicationError if the piece does not render for this lead."""
         piece = self._piece(step)
         return envelope_of(
             touch, order.track, lead, piece, step.variant, sender=self.sender, tokens=self.tokens, layouts=self.layouts
         )
 
-    async def _put_off(self, touch_id: str, said: str, told: str) -> None:
+    async def put_off(self, order: StepOrder, touch_id: str, said: str, told: str = "") -> None:
         """Note that a touch was surely not sent: the next try judges it again without asking the provider."""
         async with self.database.transaction() as connection:
             touch = await ledger.lock(connection, touch_id)
             if touch.state == "sending":
                 await ledger.change(connection, replace(touch, state="deferred", reason=reason_lines(said, told)))
+            await write_open_touch(connection, order.enrolment_id, None)
 
-    async def _lose_sight(self, order: StepOrder, touch_id: str, said: str, told: str = "") -> StepOutcome:
+    async def _lose_sight(
+        self, order: StepOrder, touch_id: str, said: str, told: str = "", record: Record = record_outcome
+    ) -> StepOutcome:
         """Record a touch of unknown fate: settle it if sent at most once, else give the webhook time to report."""
         attempt = activity.info().attempt
         if not self._sends_again(order):
-            return await self._close(order, touch_id, "unknown", said, told)
+            return await self._close(order, touch_id, "unknown", said, told, record=record)
         async with self.database.transaction() as connection:
             touch = await ledger.lock(connection, touch_id)
             enough = touch.state == "unknown" and attempt >= MOST_TRIES
@@ -242,7 +313,7 @@ class SendActivity:
                 await ledger.change(connection, touch)
             known = not self._is_open(touch, order)
         if known or enough:  # the webhook was quicker
-            return await self._close(order, touch_id, "unknown")
+            return await self._close(order, touch_id, "unknown", record=record)
         raise _ask_again(said, self._patience * 2 ** min(attempt - 1, MOST_DOUBLINGS))
 
     async def _close(
@@ -254,6 +325,7 @@ class SendActivity:
         told: str = "",
         *,
         provider_id: str | None = None,
+        record: Record = record_outcome,
     ) -> StepOutcome:
         """Settle a touch, unless a webhook settled it first."""
         async with self.database.transaction() as connection:
@@ -262,9 +334,11 @@ class SendActivity:
             if touch.state in OPEN or (touch.state == "unknown" and state == "accepted"):
                 touch = replace(touch, state=state, reason=reason_lines(said, told))
                 await ledger.change(connection, touch, provider_id=provider_id)
-            outcome = outcome_of(touch)
-            await record_outcome(connection, order, outcome)
-        return outcome
+            return await record(connection, order, outcome_of(touch))
+
+
+def _new_touch(now: datetime) -> LedgerEntry:
+    return LedgerEntry(f"tc{token_hex(12)}", NEW, "", now)
 
 
 def _ask_again(said: str, after: timedelta) -> ApplicationError:

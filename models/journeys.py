@@ -39,6 +39,11 @@ class Enrolment(Base):
     outcome: Mapped[str | None] = mapped_column(String(64))
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    length: Mapped[int] = mapped_column(default=0, server_default="0")  # facts that the workflow knows to be here
+    digest: Mapped[str] = mapped_column(String(16), default="", server_default="")  # of those facts, in order
+    open_touch: Mapped[str | None] = mapped_column(
+        String(32)
+    )  # a send that was begun, and whose outcome is no fact yet
 
 
 class FactRow(Base):
@@ -100,7 +105,7 @@ class Alert(Base):
 class Unheard(Base):
     """A behaviour that no parked journey listened for; the next decision takes it into the journal.
 
-    `taken` is the length of the journal at that decision: a decision tried again takes the same ones again.
+    `taken` is how much of the journal was saved at that decision: a decision tried again takes the same ones again.
     """
 
     __tablename__ = "unheard"

@@ -69,8 +69,8 @@ class Release(MessageModel):
 class Journey(MessageModel):
     """A workflow's input: where the journey stands. A new one holds one fact, `Enrolled`.
 
-    `saved` of `total` facts so far are in the database; `facts` may be fewer than `total` once compacted. `now` is the
-    journey's time when the previous run ended.
+    `saved` of `total` facts so far are in the database, with this `digest`; `facts` may be fewer than `total` once
+    compacted. `now` is the journey's time when the previous run ended.
     """
 
     enrolment_id: str
@@ -79,6 +79,7 @@ class Journey(MessageModel):
     decided: int = 0
     total: int = 1
     saved: int = 0
+    digest: str = ""
     inbox: tuple[Behaviour | Control, ...] = ()
     heard: tuple[str, ...] = ()
     clock: Clock = Field(default_factory=Clock.production)
@@ -86,8 +87,13 @@ class Journey(MessageModel):
     now: datetime | None = None
 
 
-class Deciding(MessageModel):
-    """Input of `decide`: the journal. `saved` of its `total` facts are in the database, the rest is to be written."""
+class Advancing(MessageModel):
+    """Input of `advance`: the journal, and what woke the journey: news in order, or the moment `due` of its timer.
+
+    `saved` of the journal's `total` facts are in the database, with this `digest`; the rest is to be written. The first
+    `compacted` of `facts` are what compaction kept. `now` is the journey's time so far, `woken_at` the workflow's
+    clock, `long` whether its history is: what the answer says of both is recorded, and a replay goes by that.
+    """
 
     enrolment_id: str
     lead_id: str
@@ -96,21 +102,49 @@ class Deciding(MessageModel):
     decided: int
     total: int
     saved: int
+    digest: str = ""
+    compacted: int = 0
+    news: tuple[Behaviour | Control, ...] = ()
+    due: datetime | None = None
     now: datetime
+    woken_at: datetime
     rescore: bool = False
+    long: bool = False
 
 
-class Decided(MessageModel):
-    """Answer of `decide`: the facts to append (a new score first), what comes next, and why.
-
-    `shown` are the search attributes of where the lead comes to rest: `next`, or what `then` foresees.
-    """
+class Acted(MessageModel):
+    """What a wake did at once: the facts that led to the step, why, and the fact that came of it."""
 
     facts: tuple[Fact, ...]
+    step: Step
+    because: tuple[str, ...]
+    outcome: Fact
+
+
+class Advanced(MessageModel):
+    """Answer of `advance`: the facts to append (heard, of the act, derived after it), and what comes next.
+
+    `then` is where the lead comes to rest once the step `next` has succeeded. `shown` are the search attributes of that
+    rest, `expects` what the journey will do when the timer of `next` fires, in words.
+    """
+
+    now: datetime
+    heard: tuple[Fact, ...] = ()
+    acted: Acted | None = None
+    facts: tuple[Fact, ...] = ()
     next: Next
     because: tuple[str, ...]
     then: Decision | None = None
     shown: dict[str, str | bool] = Field(default_factory=dict)
+    expects: str = ""
+    digest: str = ""
+    long: bool = False
+
+    @property
+    def all_facts(self) -> tuple[Fact, ...]:
+        """All of them, in order."""
+        acted = (*self.acted.facts, self.acted.outcome) if self.acted is not None else ()
+        return (*self.heard, *acted, *self.facts)
 
 
 class StepOrder(MessageModel):

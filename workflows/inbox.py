@@ -11,12 +11,19 @@ server makes some of them wait so long that hundreds of others are heard in betw
 
 
 class Inbox:
-    """Messages in order. An id is let in once; `arrived` counts all that came, `taken` those that the loop took."""
+    """Messages in order. An id is let in once; `arrived` counts all that came, `taken` those that the loop took.
 
-    def __init__(self, waiting: Iterable[Behaviour | Control] = (), heard: Iterable[str] = ()) -> None:
+    What a person sent without an id gets one, by its number in the run that began at the journal's fact `first`: the
+    same in each replay and after a reset.
+    """
+
+    def __init__(
+        self, waiting: Iterable[Behaviour | Control] = (), heard: Iterable[str] = (), *, first: int = 0
+    ) -> None:
         self._waiting = deque(waiting)
         self._heard = deque(heard, maxlen=REMEMBERED)
         self._tickets = len(self._waiting)
+        self._first = first
         self.arrived = 0
         self.taken = 0
 
@@ -27,6 +34,8 @@ class Inbox:
             if message.id in self._heard:
                 return 0
             self._heard.append(message.id)
+        elif isinstance(message, Control):
+            message = message.model_copy(update={"id": f"{self._first}.{self.arrived}"})
         self._waiting.append(message)
         self._tickets += 1
         return self._tickets
@@ -43,6 +52,18 @@ class Inbox:
         """The message that has waited longest."""
         self.taken += 1
         return self._waiting.popleft()
+
+    def take_all(self) -> tuple[Behaviour | Control, ...]:
+        """All that wait, in order."""
+        news = tuple(self._waiting)
+        self.taken += len(news)
+        self._waiting.clear()
+        return news
+
+    @property
+    def first(self) -> Behaviour | Control:
+        """The message that has waited longest; it stays."""
+        return self._waiting[0]
 
     def halts(self) -> bool:
         """Whether a pause or an exit waits, which a step that is still being tried must not outlast."""

@@ -133,9 +133,10 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """Time stands still for this journey."""
+    """Time stands still for this journey. `id` is the request's, so that a repeated one is known."""
 
     at: datetime
+    id: str = ""
     kind: Literal["paused"] = "paused"
 
 
@@ -144,6 +145,7 @@ class Resumed:
     """Time goes on."""
 
     at: datetime
+    id: str = ""
     kind: Literal["resumed"] = "resumed"
 
 
@@ -152,6 +154,7 @@ class Overridden:
     """A person ended the present wait, or the putting-off of a send."""
 
     at: datetime
+    id: str = ""
     kind: Literal["overridden"] = "overridden"
 
 
@@ -211,6 +214,7 @@ class Released:
     at: datetime
     step: str = ""
     end: bool = False
+    id: str = ""
     kind: Literal["released"] = "released"
 
 
@@ -229,6 +233,7 @@ class Exited:
 
     at: datetime
     reason: str
+    id: str = ""
     kind: Literal["exited"] = "exited"
 
 

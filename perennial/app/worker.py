@@ -7,8 +7,8 @@ from typing import Any
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.advance import AdvanceActivity
 from activities.alert import AlertActivity
-from activities.decide import DecideActivity
 from activities.enrol import EnrolActivity
 from activities.hand_off import HandOffActivity
 from activities.send import SendActivity
@@ -25,6 +25,7 @@ PASSED_THROUGH = (
     "pydantic",
     "pydantic_core",
     "annotated_types",
+    "workflows.handlers",
     "workflows.inbox",
     "models.visibility",
 )
@@ -60,19 +61,19 @@ def sandbox() -> SandboxedWorkflowRunner:
 def step_activities(inst: ConnectedInstallation, provider: Provider) -> Sequence[Callable[..., Any]]:
     """The activities of the primitive steps."""
     settings, time = inst.settings, inst.time
-    sender = sender_of(settings)
+    sender = SendActivity(
+        inst.database,
+        inst.tracks,
+        inst.catalogue,
+        provider,
+        sender_of(settings),
+        time,
+        tokens_of(settings),
+        layouts=settings.content_dir,
+    )
     return [
-        DecideActivity(inst.database, inst.tracks, inst.catalogue, inst.scoring).decide,
-        SendActivity(
-            inst.database,
-            inst.tracks,
-            inst.catalogue,
-            provider,
-            sender,
-            time,
-            tokens_of(settings),
-            layouts=settings.content_dir,
-        ).send,
+        AdvanceActivity(inst.database, inst.tracks, inst.catalogue, inst.scoring, sender).advance,
+        sender.send,
         HandOffActivity(inst.database, time).hand_off,
         AlertActivity(inst.database, time).alert,
         EnrolActivity(inst.enroller, time).enrol,

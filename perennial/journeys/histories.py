@@ -26,11 +26,11 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from models.messages import Decided
+from models.messages import Advanced
 from nurture.bench.retrace import PastDecision, deadline_of
 from nurture.errors import InputError
 from nurture.journey.decision import AnyStep, Decision, Park
-from nurture.journey.facts import AnyFact, Behaved, Scored
+from nurture.journey.facts import AnyFact
 from nurture.journey.journal import Journal
 from nurture.journey.wording import say_next
 from workflows.journey import JourneyWorkflow
@@ -69,22 +69,23 @@ class RecordingWorkflow(JourneyWorkflow):
         """As the workflow."""
         return await super().run(args)
 
-    async def _decide(self) -> Decided:
+    async def _advance(self, due: Park | None = None) -> Advanced:
         before = Journal(self.journal.facts, self.journal.decided)
-        decided = await super()._decide()
-        given = [fact for fact in decided.facts if isinstance(fact, Behaved | Scored)]
-        derived = tuple(fact for fact in decided.facts if not isinstance(fact, Behaved | Scored))
-        self.decisions.append(
-            _past(before.extended(given), self.now, derived, Decision((), decided.next, decided.because))
-        )
+        advanced = await super()._advance(due)
+        before = before.extended(advanced.heard)
+        if (acted := advanced.acted) is not None:
+            because = Decision((), acted.step, acted.because)
+            self.decisions.append(_past(before, acted.outcome.at, acted.facts, because))
+            before = before.after(acted.facts).after([acted.outcome])
+        self.decisions.append(_past(before, self.now, advanced.facts, Decision((), advanced.next, advanced.because)))
         self._keep()
-        return decided
+        return advanced
 
-    async def _perform(self, step: AnyStep, decided: Decided) -> Park | None:
+    async def _perform(self, step: AnyStep, advanced: Advanced) -> Park | None:
         looked_at = len(self.journal)
-        foreseen = await super()._perform(step, decided)
-        if foreseen is not None and decided.then is not None:
-            then = decided.then
+        foreseen = await super()._perform(step, advanced)
+        if foreseen is not None and advanced.then is not None:
+            then = advanced.then
             before = Journal(self.journal.facts[: len(self.journal) - len(then.facts)], looked_at)
             self.decisions.append(_past(before, self.now, then.facts, then))
         self._keep()

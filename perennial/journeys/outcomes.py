@@ -8,7 +8,7 @@ from models.messages import StepOrder, StepOutcome
 from nurture.journey.facts import Done
 from nurture.journey.wording import say_fact
 from perennial.journeys.ledger import LedgerEntry
-from perennial.journeys.read_model import FACT, write_decision, write_facts, write_head
+from perennial.journeys.read_model import FACT, write_decision, write_facts, write_head, write_open_touch
 
 
 def reason_lines(ours: str, providers: str) -> str:
@@ -37,17 +37,19 @@ async def recorded_outcome(connection: AsyncConnection, order: StepOrder, touch:
     fact = FACT.validate_python(recorded) if recorded else None
     if isinstance(fact, Done):
         return StepOutcome(at=fact.at, result=fact.result, reason=fact.reason)
-    outcome = outcome_of(touch)
-    await record_outcome(connection, order, outcome)
-    return outcome
+    return await record_outcome(connection, order, outcome_of(touch))
 
 
-async def record_outcome(connection: AsyncConnection, order: StepOrder, outcome: StepOutcome) -> None:
-    """Write the step's fact at once, and where the lead rests now if that was foreseen."""
+async def record_outcome(connection: AsyncConnection, order: StepOrder, outcome: StepOutcome) -> StepOutcome:
+    """Write the step's fact at once, and where the lead rests now if that was foreseen; the same outcome."""
     fact = Done(max(outcome.at, order.now), order.step.key, outcome.result, outcome.reason)
-    foreseen = order.then is not None and outcome.result == "sent" and outcome.at == order.now
-    await write_facts(connection, order.enrolment_id, order.seq, [fact, *(order.then_facts if foreseen else ())])
-    if order.then is not None and foreseen:
+    foreseen = outcome.result == "sent" and outcome.at == order.now
+    then = order.then if foreseen else None
+    await write_facts(connection, order.enrolment_id, order.seq, [fact, *(order.then_facts if then else ())])
+    if then is None:
+        await write_open_touch(connection, order.enrolment_id, None)
+    else:
         because = [say_fact(fact)]
-        await write_head(connection, order.enrolment_id, outcome.at, order.then, because)
-        await write_decision(connection, order.enrolment_id, order.seq + 1, outcome.at, order.then, because)
+        await write_head(connection, order.enrolment_id, outcome.at, then, because)
+        await write_decision(connection, order.enrolment_id, order.seq + 1, outcome.at, then, because)
+    return outcome

@@ -1,11 +1,18 @@
-"""The read model of the journals: facts, decisions, and the head of each enrolment."""
+"""The read model of the journals: facts, decisions, and the head of each enrolment.
 
-from collections.abc import Sequence
+The workflow's journal is the truth. It knows how many facts are here and their digest; what is here beyond is what a
+try has committed whose answer the workflow never got (`perennial.journeys.adopting`).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import Table, bindparam, exists
+from sqlalchemy import Table, Update, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from models.journeys import DecisionRow, Enrolment, FactRow
@@ -23,20 +30,53 @@ _INSERT_FACTS = upsert_ignore(FactRow)
 _FACTS = cast("Table", FactRow.__table__)
 _DECISIONS = cast("Table", DecisionRow.__table__)
 _FORGET_FACTS = _FACTS.delete().where(
-    _FACTS.c.enrolment_id == bindparam("enrolment"),
-    _FACTS.c.seq >= bindparam("first"),
-    ~exists().where(_DECISIONS.c.enrolment_id == bindparam("enrolment"), _DECISIONS.c.seq > bindparam("decided_at")),
+    _FACTS.c.enrolment_id == bindparam("enrolment"), _FACTS.c.seq >= bindparam("first")
+)
+_FACTS_FROM = (
+    select(_FACTS.c.fact)
+    .where(_FACTS.c.enrolment_id == bindparam("enrolment"), _FACTS.c.seq >= bindparam("first"))
+    .order_by(_FACTS.c.seq)
 )
 _FRESH = insert(_DECISIONS)  # PostgreSQL's construct, which SQLite's compiler understands too
 _WRITE_DECISION = _FRESH.on_conflict_do_update(
     index_elements=["enrolment_id", "seq"],
     set_={name: _FRESH.excluded[name] for name in ("at", "next", "until", "because")},
 )
-_UPDATE_HEAD = (
-    _ENROLMENTS.update()
-    .where(_ENROLMENTS.c.id == bindparam("the_id"))
-    .values({name: bindparam(f"new_{name}", type_=_ENROLMENTS.c[name].type) for name in _HEAD})
-)
+_POSITION = ("length", "digest")
+
+
+def _update(names: Iterable[str]) -> Update:
+    new = {name: bindparam(f"new_{name}", type_=_ENROLMENTS.c[name].type) for name in names}
+    return _ENROLMENTS.update().where(_ENROLMENTS.c.id == bindparam("the_id")).values(new)
+
+
+_UPDATE_HEAD = _update((*_HEAD, "open_touch"))
+_UPDATE_HEAD_AND_POSITION = _update((*_HEAD, "open_touch", *_POSITION))
+_UPDATE_OPEN_TOUCH = _update(("open_touch",))
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a journal is in the read model: how many facts the workflow knows of there, and their digest."""
+
+    length: int
+    digest: str
+
+    def after(self, facts: Sequence[AnyFact]) -> "Position":
+        """The position once these facts are there too."""
+        found = self.digest
+        for fact in facts:
+            found = blake2b(f"{found}{_text_of(fact)}".encode(), digest_size=8).hexdigest()
+        return Position(self.length + len(facts), found)
+
+
+def _row_of(fact: AnyFact) -> dict[str, Any]:
+    row: dict[str, Any] = FACT.dump_python(fact, mode="json", exclude_defaults=True)
+    return row | {"kind": fact.kind}
+
+
+def _text_of(fact: AnyFact) -> str:
+    return json.dumps(_row_of(fact), sort_keys=True, separators=(",", ":"))
 
 
 async def write_facts(transaction: Transaction, enrolment_id: str, first: int, facts: Sequence[AnyFact]) -> None:
@@ -50,21 +90,24 @@ async def write_facts(transaction: Transaction, enrolment_id: str, first: int, f
             "kind": fact.kind,
             "key": getattr(fact, "key", ""),
             "at": fact.at,
-            "fact": FACT.dump_python(fact, mode="json", exclude_defaults=True) | {"kind": fact.kind},
+            "fact": _row_of(fact),
         }
         for offset, fact in enumerate(facts)
     ]
     await (await connection_of(transaction)).execute(_INSERT_FACTS, rows)
 
 
-async def forget_facts(transaction: Transaction, enrolment_id: str, first: int, *, decided_at: int) -> None:
-    """Delete facts `first`, ... of a journal that an earlier try of the decision after `decided_at` facts left behind.
-
-    A worker can die after its commit, and the next one decide with other code. If a decision after more facts is there,
-    this try is late and the journal has gone on without it: delete nothing.
-    """
+async def facts_from(transaction: Transaction, enrolment_id: str, first: int) -> list[AnyFact]:
+    """The facts `first`, ... that are there."""
     connection = await connection_of(transaction)
-    await connection.execute(_FORGET_FACTS, {"enrolment": enrolment_id, "first": first, "decided_at": decided_at})
+    rows = await connection.scalars(_FACTS_FROM, {"enrolment": enrolment_id, "first": first})
+    return [FACT.validate_python(row) for row in rows]
+
+
+async def forget_facts(transaction: Transaction, enrolment_id: str, first: int) -> None:
+    """Delete the facts `first`, ... of a journal."""
+    connection = await connection_of(transaction)
+    await connection.execute(_FORGET_FACTS, {"enrolment": enrolment_id, "first": first})
 
 
 async def write_decision(  # noqa: PLR0917 - the row's own order
@@ -83,11 +126,21 @@ async def write_decision(  # noqa: PLR0917 - the row's own order
 
 
 async def write_head(
-    transaction: Transaction, enrolment_id: str, at: datetime, following: AnyNext, because: Sequence[str]
+    transaction: Transaction,
+    enrolment_id: str,
+    at: datetime,
+    following: AnyNext,
+    because: Sequence[str],
+    *,
+    position: Position | None = None,
+    open_touch: str | None = None,
 ) -> None:
-    """Write where an enrolment stands and what wakes it: everything, unless it is parked. The caller locks the lead."""
+    """Write where an enrolment stands and what wakes it: everything, unless it is parked. The caller locks the lead.
+
+    `position` is written by `advance` alone. `open_touch` is a send that is begun with it.
+    """
     values: dict[str, Any] = dict.fromkeys(_HEAD)
-    values |= {"because": list(because), "status": "active", "next_at": at}
+    values |= {"because": list(because), "status": "active", "next_at": at, "open_touch": open_touch}
     match following:
         case Finish():
             values |= {
@@ -108,7 +161,17 @@ async def write_head(
                 values["status"] = following.why
         case _:
             values |= {"step": following.key}
+    statement = _UPDATE_HEAD
+    if position is not None:
+        statement = _UPDATE_HEAD_AND_POSITION
+        values |= {"length": position.length, "digest": position.digest}
     connection = await connection_of(transaction)
     await connection.execute(
-        _UPDATE_HEAD, {f"new_{name}": value for name, value in values.items()} | {"the_id": enrolment_id}
+        statement, {f"new_{name}": value for name, value in values.items()} | {"the_id": enrolment_id}
     )
+
+
+async def write_open_touch(transaction: Transaction, enrolment_id: str, touch_id: str | None) -> None:
+    """Note that a send is under way, or with None that its outcome is recorded."""
+    connection = await connection_of(transaction)
+    await connection.execute(_UPDATE_OPEN_TOUCH, {"new_open_touch": touch_id, "the_id": enrolment_id})

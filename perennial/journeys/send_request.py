@@ -131,6 +131,11 @@ class SendSubject:
 async def lock_subject(transaction: Transaction, enrolment_id: str, step_key: str, exits: Matcher) -> SendSubject:
     """Lock the enrolment's current lead, and read whom the send of this step is for."""
     await lock_enrolled_lead(transaction, enrolment_id)
+    return await subject_of(transaction, enrolment_id, step_key, exits)
+
+
+async def subject_of(transaction: Transaction, enrolment_id: str, step_key: str, exits: Matcher) -> SendSubject:
+    """Whom the send of this step is for; the caller has locked the lead."""
     values = {"enrolment": enrolment_id, "step": step_key, "exits": _names(exits)}
     row = (await (await connection_of(transaction)).execute(_SUBJECT, values)).one()
     lead, (status, outcome, decision, suppressed, unwanted, rivals, exited), touch = row[:9], row[9:16], row[16:]

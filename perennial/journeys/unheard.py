@@ -1,13 +1,13 @@
 """Behaviours that a parked journey did not listen for: they wait until its next decision takes them in."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import cast
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.journeys import Unheard
 from models.leads import BehaviourRow
-from models.messages import Deciding
 from nurture.journey.facts import AnyFact, Behaved
 from perennial.platform.database import upsert_ignore
 
@@ -18,6 +18,10 @@ _UNHEARD = (
     .where(Unheard.enrolment_id == bindparam("enrolment"))
     .order_by(BehaviourRow.at, BehaviourRow.id)
 )
+_ROWS = cast("Table", Unheard.__table__)
+_MINE = _ROWS.c.enrolment_id == bindparam("enrolment")
+_DROP = _ROWS.delete().where(_MINE, _ROWS.c.taken < bindparam("position"))
+_TAKE = _ROWS.update().where(_MINE).values(taken=bindparam("position"))
 
 
 async def leave_unheard(connection: AsyncConnection, behaviour_id: str, enrolments: Iterable[str]) -> None:
@@ -27,20 +31,22 @@ async def leave_unheard(connection: AsyncConnection, behaviour_id: str, enrolmen
         await connection.execute(_INSERT, rows)
 
 
-async def take_unheard(connection: AsyncConnection, asked: Deciding) -> list[AnyFact]:
-    """Take in the behaviours that this journey did not listen for since its last decision.
+async def take_unheard(
+    connection: AsyncConnection, enrolment_id: str, position: int, known: Collection[str]
+) -> list[AnyFact]:
+    """Take in the behaviours that this journey did not listen for since its last decision, but for the `known` ones.
 
-    A decision that is tried again, at the same length of the journal, takes the same ones.
+    `position` is how many of its facts were saved then: a decision that is tried again takes the same ones.
     """
-    found = (await connection.execute(_UNHEARD, {"enrolment": asked.enrolment_id})).all()
+    found = (await connection.execute(_UNHEARD, {"enrolment": enrolment_id})).all()
     if not found:
         return []
-    mine = Unheard.enrolment_id == asked.enrolment_id
-    await connection.execute(delete(Unheard).where(mine, Unheard.taken < asked.total))
-    await connection.execute(update(Unheard).where(mine).values(taken=asked.total))
-    known = {fact.id for fact in asked.facts if isinstance(fact, Behaved)}
+    what = {"enrolment": enrolment_id, "position": position}
+    if any(taken is not None and taken < position for *_, taken in found):
+        await connection.execute(_DROP, what)
+    await connection.execute(_TAKE, what)
     return [
         Behaved(at, id_, name, subject)
         for id_, at, name, subject, taken in found
-        if id_ not in known and (taken is None or taken >= asked.total)
+        if id_ not in known and (taken is None or taken >= position)
     ]

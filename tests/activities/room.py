@@ -9,18 +9,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
+from temporalio.testing import ActivityEnvironment
 
+from activities.advance import AdvanceActivity
 from activities.send import SendActivity
 from models.journeys import DecisionRow, FactRow
-from models.messages import Deciding, StepOrder
+from models.messages import Advanced, Advancing, StepOrder
 from nurture.content.catalogue import Catalogue
 from nurture.journey.decision import AnyStep, Park, Send
 from nurture.journey.facts import AnyFact, Enrolled
-from nurture.journey.track import Registry
+from nurture.journey.track import Registry, Track
+from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
 from perennial.channels.envelope import From
 from perennial.channels.ports import Envelope, Fate, Provider
-from perennial.journeys.read_model import FACT
+from perennial.journeys.read_model import FACT, Position
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 from perennial.platform.tokens import Tokens
@@ -96,12 +99,39 @@ def resting(days: float = 7, key: str = "send:welcome/wait") -> Park:
     return Park(key, MONDAY + timedelta(days=days), ("email.clicked:*",))
 
 
-def deciding(*facts: AnyFact, now: datetime = MONDAY, saved: int = 0, decided: int = 0, **changes: Any) -> Deciding:
-    """A question to `decide`; without facts, the first of a journey."""
+def advancing(*facts: AnyFact, now: datetime = MONDAY, saved: int = 0, decided: int = 0, **changes: Any) -> Advancing:
+    """A wake for `advance`; without facts, the first of a journey. The first `saved` have the digest of just these."""
     journal = facts or (Enrolled(MONDAY, "ada", traits={"topic": "forecasting", "industry": "retail"}),)
     fields: dict[str, Any] = {"enrolment_id": ADA, "lead_id": "ada", "track": "new-lead", "facts": journal}
-    numbers = {"total": len(journal), "saved": saved, "decided": decided, "now": now}
-    return Deciding(**fields | numbers | changes)
+    numbers = {"total": len(journal), "saved": saved, "decided": decided, "now": now, "woken_at": now}
+    digest = Position(0, "").after(journal[:saved]).digest
+    return Advancing(**fields | numbers | {"digest": digest} | changes)
+
+
+def advance_activity(
+    database: Database, provider: Provider | None = None, *tracks: Track, now: datetime = MONDAY
+) -> AdvanceActivity:
+    """The activity `advance` at a moment of the wall clock, over these tracks or all."""
+    registry = Registry(tracks) if tracks else TRACKS
+    sender = sending(database, provider or Scripted(), now=now, tracks=registry)
+    return AdvanceActivity(database, registry, CATALOGUE, DEFAULT_MODEL, sender)
+
+
+async def advance(activity: AdvanceActivity, asked: Advancing) -> Advanced:
+    """Run `advance` as a worker does."""
+    found: Advanced = await ActivityEnvironment().run(activity.advance, asked)
+    return found
+
+
+def woken_again(asked: Advancing, advanced: Advanced, **changes: Any) -> Advancing:
+    """The next wake of the same journey, which has this answer."""
+    facts = (*asked.facts, *advanced.all_facts)
+    known = {"facts": facts, "total": len(facts), "saved": len(facts), "decided": len(facts)}
+    return asked.model_copy(
+        update=known
+        | {"digest": advanced.digest, "now": advanced.now, "news": (), "due": None, "rescore": True}
+        | changes
+    )
 
 
 async def enrolled(database: Database, *tracks: str, **profile: Any) -> None:

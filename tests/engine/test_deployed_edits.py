@@ -172,7 +172,6 @@ async def test_a_lead_without_a_place_is_held_until_the_edit_is_rolled_back(stil
         assert (await ended(journeys["past"]))[-1] == "hand_off:partners"
 
 
-@pytest.mark.slow  # a worker that stops just after an override can leave a task that does not replay: to be understood
 async def test_two_versions_taking_turns_do_nothing_twice(still_rig: Rig) -> None:
     """A deployment that is rolled out, back, and out again, with a wake under each."""
     handle = None

@@ -176,7 +176,7 @@ async def test_an_override_ends_the_wait_and_answers_what_comes_next(still_rig: 
     async with rig.working():
         handle = await rig.journey_of("lesson", "ada")
         await parked(handle, "send:welcome/wait")
-        assert await handle.execute_update("override", Request(id="o1")) == "send best-of"
+        assert await handle.execute_update("override", Request(id="o1")) == "send best-of, put off"
         view = await parked(handle, "send:best-of", "deferred")
     assert kinds(view.facts)[3:] == ["overridden", "waited send:welcome/wait", "deferred send:best-of"]
 

@@ -1,24 +1,19 @@
-"""decide after an edit: who looks after leads is told with the decision, once however often it is tried."""
+"""advance after an edit: who looks after leads is told with the decision, once however often it is tried."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from temporalio.testing import ActivityEnvironment
-
-from activities.decide import DecideActivity
 from models.journeys import Alert, Enrolment
-from models.messages import Decided, Deciding
 from nurture.journey.decision import Park
 from nurture.journey.facts import Done, Enrolled, Waited, Waiting
 from nurture.journey.lead import Lead
 from nurture.journey.outcomes import Outcome, nurtured
-from nurture.journey.track import Registry, Track, track
-from nurture.people.scoring import DEFAULT_MODEL
+from nurture.journey.track import track
 from perennial.platform.database import Database
-from tests.activities.room import ADA, deciding, enrolled
+from tests.activities.room import ADA, advance, advance_activity, advancing, enrolled, woken_again
 from tests.builders import only, rows
-from tests.engine.rig import CATALOGUE, MONDAY
+from tests.engine.rig import MONDAY
 
 WEEK = timedelta(days=7)
 SECONDS = WEEK.total_seconds()
@@ -52,23 +47,16 @@ async def something_else(lead: Lead) -> Outcome:
     return nurtured
 
 
-async def decide(database: Database, edited: Track, asked: Deciding) -> Decided:
-    """Run `decide` as a worker with this version does."""
-    activity = DecideActivity(database, Registry((edited,)), CATALOGUE, DEFAULT_MODEL)
-    found: Decided = await ActivityEnvironment().run(activity.decide, asked)
-    return found
-
-
 async def test_a_reading_that_costs_much_is_told_once(database: Database) -> None:
     """The lead stays where it stood; a retry, and the next wake, raise no second alert."""
     await enrolled(database)
-    asked = deciding(*LIVED, now=NOW, decided=len(LIVED))
+    asked = advancing(*LIVED, now=NOW, decided=len(LIVED))
+    activity = advance_activity(database, None, shorter, now=NOW)
     for _ in range(2):
-        decided = await decide(database, shorter, asked)
-    assert isinstance(decided.next, Park)
-    assert decided.next.key == "send:last-call/wait"
-    later = deciding(*LIVED, *decided.facts, now=NOW, decided=len(LIVED))
-    await decide(database, shorter, later)
+        advanced = await advance(activity, asked)
+    assert isinstance(advanced.next, Park)
+    assert advanced.next.key == "send:last-call/wait"
+    await advance(activity, woken_again(asked, advanced))
     alert = await only(database, Alert)
     assert (alert.enrolment_id, alert.at) == (ADA, NOW)
     assert alert.text.startswith("an edit was read with doubt: `best-of` is no longer in the code")
@@ -77,10 +65,10 @@ async def test_a_reading_that_costs_much_is_told_once(database: Database) -> Non
 async def test_a_lead_without_a_place_is_held_in_the_read_model_and_told_once(database: Database) -> None:
     """With the place where it stood, what could not be explained, and no moment at which it would wake."""
     await enrolled(database)
-    asked = deciding(*LIVED, now=NOW, decided=len(LIVED))
+    asked = advancing(*LIVED, now=NOW, decided=len(LIVED))
     for _ in range(2):
-        decided = await decide(database, something_else, asked)
-    assert decided.shown["Step"] == "held"
+        advanced = await advance(advance_activity(database, None, something_else, now=NOW), asked)
+    assert advanced.shown["Step"] == "held"
     head = await only(database, Enrolment)
     assert (head.status, head.step, head.next_at) == ("held", "send:last-call/wait", None)
     (why,) = head.because

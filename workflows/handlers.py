@@ -1,0 +1,125 @@
+"""What reaches a journey: its signals, its query and its updates. Handlers only put into the inbox; the loop takes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from models.messages import Behaviour, Behaviours, Control, JournalView, Journey, Release, Request
+    from nurture.journey.decision import AnyNext, Finish, Park
+    from nurture.journey.journal import Journal
+    from nurture.journey.wording import say_next
+    from workflows.inbox import Inbox
+
+
+class JourneyHandlers:
+    """A journey's state, and how it is reached.
+
+    `saved` of the `total` facts so far are in the database, with this `digest`; `heard` is how many of the inbox's
+    messages a decision has looked at.
+    """
+
+    def __init__(self, args: Sequence[RawValue]) -> None:
+        journey = workflow.payload_converter().from_payload(args[0].payload, Journey)
+        self.journey = journey
+        self.journal = Journal(journey.facts, journey.decided)
+        self.inbox = Inbox(journey.inbox, journey.heard, first=journey.total)
+        self.total = journey.total
+        self.saved = journey.saved
+        self.digest = journey.digest
+        self.shown = dict(journey.shown)
+        self.now = journey.now or self.journal.enrolled.at
+        self.next: AnyNext | None = None
+        self.because: tuple[str, ...] = ()
+        self.heard = 0
+
+    @workflow.signal
+    def behaviour(self, behaviour: Behaviour) -> None:
+        """The lead, or sales about it, did something. An id heard before is not heard again."""
+        self.inbox.put(behaviour)
+
+    @workflow.signal
+    def behaviours(self, burst: Behaviours) -> None:
+        """A burst of behaviours, in order, in one signal."""
+        for behaviour in burst.items:
+            self.inbox.put(behaviour)
+
+    @workflow.signal
+    def pause(self, request: Request) -> None:
+        """Send nothing, and let time stand still, until resumed. Exits still work."""
+        self.inbox.put(Control(verb="pause", id=request.id, reason=request.reason))
+
+    @workflow.signal
+    def resume(self, request: Request) -> None:
+        """Go on."""
+        self.inbox.put(Control(verb="resume", id=request.id, reason=request.reason))
+
+    @workflow.signal
+    def refresh(self, request: Request) -> None:
+        """Decide again now, with the track's code as it is."""
+        self.inbox.put(Control(verb="refresh", id=request.id, reason=request.reason))
+
+    @workflow.signal
+    def exit(self, request: Request) -> None:
+        """End the journey; the reason is recorded."""
+        self.inbox.put(Control(verb="exit", id=request.id, reason=request.reason))
+
+    @workflow.query(name="journal")
+    def view(self) -> JournalView:
+        """The journal, and where the journey stands."""
+        return JournalView(
+            enrolment_id=self.journey.enrolment_id,
+            lead_id=self.journey.lead_id,
+            track=workflow.info().workflow_type,
+            facts=self.journal.facts,
+            decided=self.journal.decided,
+            total=self.total,
+            now=self.clock_now(),
+            next=self.next,
+            because=self.because,
+        )
+
+    @workflow.update
+    async def override(self, request: Request) -> str:
+        """End the present wait and move on; answers what comes next. An id heard before ends nothing again."""
+        return await self._answered(Control(verb="override", id=request.id, reason=request.reason))
+
+    @override.validator
+    def _may_override(self, request: Request) -> None:  # noqa: ARG002 - a validator takes what its update takes
+        if not (isinstance(self.next, Park) and self.next.why == "wait"):
+            raise ApplicationError(
+                f"there is no wait to end: the journey stands at {self._standing()}",
+                type="NotWaiting",
+                non_retryable=True,
+            )
+
+    @workflow.update
+    async def release(self, release: Release) -> str:
+        """Put a held lead on its way; answers what comes next. An id heard before releases nothing again."""
+        return await self._answered(
+            Control(verb="release", id=release.id, reason=release.reason, step=release.step, end=release.end)
+        )
+
+    @release.validator
+    def _may_release(self, release: Release) -> None:
+        if not (isinstance(self.next, Park) and self.next.why == "held"):
+            raise ApplicationError(
+                f"the lead is not held: it stands at {self._standing()}", type="NotHeld", non_retryable=True
+            )
+        if not release.end and not release.step:
+            raise ApplicationError("a release names a step, or the end", type="NoPlace", non_retryable=True)
+
+    async def _answered(self, control: Control) -> str:
+        ticket = self.inbox.put(control)
+        await workflow.wait_condition(lambda: self.heard >= ticket or isinstance(self.next, Finish))
+        return self._standing()
+
+    def _standing(self) -> str:
+        return say_next(self.next) if self.next is not None else "its first decision"
+
+    def clock_now(self) -> datetime:
+        """The journey's time: the clock's, and never before what was already recorded."""
+        return max(self.journey.clock.virtual_at(workflow.now()), self.now)
