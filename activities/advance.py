@@ -54,7 +54,7 @@ class Wake:
 
     @property
     def repeats(self) -> bool:
-    """What a wake has come to: the facts heard, the step done at once, the decision after them over `journal`."""
+        """Whether an earlier try took this decision: only what it committed was heard, and the lead rests there."""
         decision = self.decision
         only_adopted = 0 < self.adopted == len(self.heard) and self.acted is None
         return only_adopted and not decision.facts and isinstance(decision.next, Park | Finish)

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from temporalio.client import WorkflowHandle
 
 from models.messages import Request
