@@ -10,16 +10,17 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from models.messages import Behaviour, Behaviours, Control, JournalView, Journey, Release, Request
     from nurture.journey.decision import AnyNext, Finish, Park
+    from nurture.journey.facts import AnyFact, Done
     from nurture.journey.journal import Journal
-    from nurture.journey.wording import say_next
+    from nurture.journey.wording import say_fact, say_next
     from workflows.inbox import Inbox
 
 
 class JourneyHandlers:
     """A journey's state, and how it is reached.
 
-    `saved` of the `total` facts so far are in the database, with this `digest`; `heard` is how many of the inbox's
-    messages a decision has looked at.
+    `saved` of the `total` facts so far are in the database, with this `digest`. `heard` is how many of the inbox's
+    messages a wake has taken, `outcome` what came of the step that the last wake did at once.
     """
 
     def __init__(self, args: Sequence[RawValue]) -> None:
@@ -34,6 +35,7 @@ class JourneyHandlers:
         self.now = journey.now or self.journal.enrolled.at
         self.next: AnyNext | None = None
         self.because: tuple[str, ...] = ()
+        self.outcome: AnyFact | None = None
         self.heard = 0
 
     @workflow.signal
@@ -115,7 +117,8 @@ class JourneyHandlers:
     async def _answered(self, control: Control) -> str:
         ticket = self.inbox.put(control)
         await workflow.wait_condition(lambda: self.heard >= ticket or isinstance(self.next, Finish))
-        return self._standing()
+        done = f"{say_fact(self.outcome)}, then " if isinstance(self.outcome, Done) else ""
+        return done + self._standing()
 
     def _standing(self) -> str:
         return say_next(self.next) if self.next is not None else "its first decision"

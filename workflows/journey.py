@@ -118,6 +118,7 @@ class JourneyWorkflow(JourneyHandlers):
                 self.inbox.skip(fact.id)
         self.now, self.saved, self.digest = advanced.now, self.total, advanced.digest
         self.expects, self.acted = advanced.expects, advanced.acted is not None
+        self.outcome = advanced.acted.outcome if advanced.acted is not None else None
         self.journal = self.journal.after()
         self._stand(advanced.next, advanced.because, advanced.shown)
         self.heard = looked_at

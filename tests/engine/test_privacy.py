@@ -117,7 +117,7 @@ async def test_no_name_address_or_company_is_in_any_history(rig: Rig) -> None:
 
     history = await handle.fetch_history()
     told = decoded(history.to_json_dict()) + decoded((await other.fetch_history()).to_json_dict())
-    assert events(history, "ACTIVITY_TASK_COMPLETED") >= 7
+    assert events(history, "ACTIVITY_TASK_COMPLETED") >= 5
     for said in ("hand_off:sales", "ValueError in send", "IntegrityError in", "the provider refused it (550)"):
         assert said in told, f"{said} should be there, or the search proves nothing"
     for secret in SECRETS:
@@ -126,7 +126,9 @@ async def test_no_name_address_or_company_is_in_any_history(rig: Rig) -> None:
 
 async def test_a_provider_that_stops_us_names_no_lead(still_rig: Rig) -> None:
     """While a failed step is pending, its failure is in the description that the UI shows."""
-    provider = Chatty(DatabaseProvider(still_rig.database), [SendingStoppedError(QUOTING)])
+    provider = Chatty(
+        DatabaseProvider(still_rig.database), [SendingStoppedError(QUOTING), SendingStoppedError(QUOTING)]
+    )
     rig = still_rig.running(everything).over(provider)
     async with rig.working():
         handle = await rig.journey_of("everything", "ada", **PROFILE)
