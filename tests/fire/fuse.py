@@ -84,6 +84,12 @@ class Fuse:
         HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
 
 
+def _sent(result: Any) -> bool:
+    """Whether an activity's answer tells of a mail: `send`'s, or that of a wake that has sent."""
+    acted = getattr(result, "acted", None)
+    return getattr(acted.outcome if acted is not None else result, "result", "") == "sent"
+
+
 def _flat(parameters: Any) -> Iterable[str]:
     match parameters:
         case str():
@@ -128,7 +134,7 @@ class Reports(temporal.Interceptor, worker.Interceptor):
         class Around(ActivityInboundInterceptor):
             async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
                 result = await self.next.execute_activity(input)
-                if getattr(result, "result", "") == "sent":
+                if _sent(result):
                     fuse.passing("recorded")
                 return result
 
