@@ -18,10 +18,10 @@ from tests.fire.stand import Ledger, Stand, Worked, enrolled, stand
 from tests.fire.story import PIECES, TRACKS, at_least_once
 
 DAY_A_SECOND = 86_400.0
-LEADS = 210
+LEADS = 500
 ROUNDS = 3
 FEW, MANY = 16, 120
-PATIENCE = 420
+PATIENCE = 580
 
 
 async def test_killed_at_each_point_nothing_goes_twice_and_nothing_that_must_arrive_is_lost(
@@ -62,7 +62,7 @@ async def test_thousands_of_sends_through_a_worker_that_dies_all_the_time(
     """On the real engine: each point costs several lives, each life leaves a score of sends in mid-air."""
     names = [f"ada{number}" for number in range(LEADS)]
     dice = random.Random(11)
-    plan = [(point, dice.randrange(5, 60)) for point in POINTS for _ in range(ROUNDS)]
+    plan = [(point, dice.randrange(5, 30)) for point in POINTS for _ in range(ROUNDS)]
     dice.shuffle(plan)
     async with rig_on(client, data_dir, quick(speed=DAY_A_SECOND)) as made, stand(made, server_address, data_dir) as at:
         await at.rig.add_leads(*names)

@@ -48,6 +48,9 @@ ALTER_CHOICE = 0.5
 REWORD = 1.3
 """An alert, a hand-off or an enrolment reads otherwise: its text is its only name, so this is one edit and not two."""
 
+IN_PLACE = 0.6
+"""Two steps that were both done have changed places, as in a list in another order: less than dropping one."""
+
 FLIP = 1.2
 """A condition was edited: between a step put in and a step put in for one taken out."""
 

@@ -23,10 +23,12 @@ from nurture.journey.explaining.tape import (
     DROP_AND_ALTER,
     EVERY,
     FLIP,
+    IN_PLACE,
     MET,
     NONE,
     REWORD,
     SKIP,
+    SO,
     Option,
     Tape,
     met,
@@ -150,6 +152,8 @@ class TapeReader:
         self.alternatives: list[Option] = []
         self.dropped: list[Entry] = []
         self.given_back: list[Entry] = []  # dropped, and met again further on
+        self.displaced: list[str] = []  # steps that were called for, and answered by another of them
+        self.stood_in: list[Entry] = []  # those others
         self.steps_dropped = 0
         self.steps_skipped = 0
         self.altering = False  # the next entry is to be taken as altered
@@ -192,15 +196,25 @@ class TapeReader:
         if altering and self._alterable(call, entry):
             self.cost += self._alter_cost(call, entry)
             return self._took(entry)
-        return self.beyond(call) if isinstance(entry.fact, Released) else None
+        if isinstance(entry.fact, Released):
+            return self.beyond(call)
+        return None if self._changes_places(call, entry) else self._given_back(call)
+
+    def _given_back(self, call: Call) -> Any:
+        """The fact of a step that was moved to here from before: it is done, and nothing is read as of then."""
+        for entry in (*self.dropped, *self.stood_in, *self.run.journal.set_aside):
+            if entry.acted and entry not in self.given_back and self.run.fits(call, entry):
+                self.given_back.append(entry)
+                position = self.run.position
+                self.run.stand(entry)
+                self.run.position = max(position, entry.index)
+                return entry.fact
+        return None
 
     def beyond(self, call: Call) -> Any:
         """What answers a call past the journal's entries, if it is known: a step that was moved there."""
-        for entry in (*self.dropped, *self.run.journal.set_aside):
-            if entry.acted and entry not in self.given_back and self.run.fits(call, entry):
-                self.given_back.append(entry)
-                self.run.stand(entry)
-                return entry.fact
+        if (fact := self._given_back(call)) is not None:
+            return fact
         if self.ahead and not isinstance(call, EndCall):
             self.called_ahead.append(self._label(call))
             if len(self.called_ahead) > MOST_AHEAD:
@@ -217,7 +231,13 @@ class TapeReader:
         label = self.run.scope + question
         self.site = _line_of_read()
         if told is None and (self.site, label) in self.every:
+            if self.point > self.fresh:
+                self.alternatives.append(Option(TapeChoice(self.point, label, SO), costs.AGAIN, self._left))
             return not so
+        if told is not None and told.answer == SO and self.every.pop((self.site, label), None):
+            self._pay(told, costs.AGAIN)
+            self.used[-1].taken = so
+            return so
         if told is None:
             if self.point > self.fresh:
                 self.alternatives.append(self._priced(label, FLIP, costs.FLIP))
@@ -233,7 +253,8 @@ class TapeReader:
         """What of the way here bears on what comes: two readings that agree on it go on alike."""
         dropped = tuple(entry.index for entry in self.dropped if entry.acted and entry not in self.given_back)
         helpers = tuple((frame in self.put_in, frame in self.matched) for frame in self.helpers)
-        return dropped, helpers, len(self.given_back), frozenset(self.contradicted), frozenset(self.every.items())
+        places = frozenset(self.displaced), frozenset(entry.index for entry in self.stood_in)
+        return dropped, helpers, places, len(self.given_back), frozenset(self.contradicted), frozenset(self.every.items())
 
     def _next_point(self) -> None:
         self.point += 1
@@ -248,9 +269,17 @@ class TapeReader:
     def _obey(self, told: TapeChoice, call: Call, entry: Entry, *, pays: bool = True) -> Any:
         """Do what the tape says, or what holds in every turn; None if there is no need, or no way, to."""
         answer = told.answer.removesuffix(EVERY)
-        if answer in (ALTER, REWORD, DROP, DROP_AND_ALTER):
+        if answer in (ALTER, REWORD, DROP, DROP_AND_ALTER, IN_PLACE):
             if self.run.fits(call, entry):
                 return None
+            if answer == IN_PLACE:
+                if not self._changes_places(call, entry):
+                    return None
+                if pays:
+                    self._pay(told, self._cost_of_place(), call, (entry,))
+                self.displaced.append(call.name)
+                self.stood_in.append(entry)
+                return self._took(entry)
             if answer in (DROP, DROP_AND_ALTER):
                 self.altering = answer == DROP_AND_ALTER
                 return self._drop(told, call)
@@ -294,8 +323,9 @@ class TapeReader:
                 return None
         if not entries:
             return None
-        cost = _cost_of_dropping(entries, self.run.journal) + self._cost_of_ending(call, entries)
+        cost = self._cost_of_dropping(entries) + self._cost_of_ending(call, entries)
         self._pay(told, cost, call, tuple(entries))
+        self.contradicted.add((self.site, DROP, _kinds_of(entries)))
         for entry in entries:
             self.dropped.append(entry)
             self.steps_dropped += entry.acted
@@ -322,15 +352,20 @@ class TapeReader:
         if answer != told.answer:
             cost = min(cost, costs.AGAIN)
             self.every[self.site, told.call] = answer
-        self.contradicted.add((self.site, told.call, answer))
+        self.contradicted.add((self.site, "" if answer == IN_PLACE else told.call, answer))
         self.cost += cost
         self.used.append(Used(told, cost, call, entries))
 
     def _priced(self, label: str, answer: str, cost: float) -> Option:
         """An option; if the same was paid for at the same line, it is one edit, and holds for every further turn."""
         if (self.site, label, answer) in self.contradicted:
-            return Option(TapeChoice(self.point, label, answer + EVERY), min(cost, costs.AGAIN))
-        return Option(TapeChoice(self.point, label, answer), cost)
+            return Option(TapeChoice(self.point, label, answer + EVERY), min(cost, costs.AGAIN), self._left)
+        return Option(TapeChoice(self.point, label, answer), cost, self._left)
+
+    @property
+    def _left(self) -> int:
+        """How many entries are not accounted for yet."""
+        return len(self.run.entries) - 1 - self.run.cursor
 
     # What could be told
 
@@ -342,7 +377,7 @@ class TapeReader:
             if not rest or any(isinstance(each.fact, Graduated | Released) for each in rest):
                 return []
             option = self._drop_option(call, rest)
-            return [Option(option.choice, option.cost + self._cost_of_ending(call, rest))]
+            return [Option(option.choice, option.cost + self._cost_of_ending(call, rest), option.left)]
         found = self._skips(call)
         if isinstance(entries[start].fact, Released):
             return found
@@ -350,6 +385,9 @@ class TapeReader:
             found.append(self._option(call, ALTER, self._alter_cost(call, entries[start])))
         if self._rewordable(call, entries[start]):
             found.append(self._option(call, REWORD, costs.REWORD))
+        if self._changes_places(call, entries[start]):
+            choice = TapeChoice(self.point, self._label(call), IN_PLACE)
+            found.append(Option(choice, self._cost_of_place(), self._left - 1))
         return found + self._drops(call)
 
     def _option(self, call: Call, answer: str, cost: float) -> Option:
@@ -359,8 +397,15 @@ class TapeReader:
         stands = self.run.journal.stands
         names = tuple(f"?{entry.name}" if entry is stands else entry.name for entry in entries)
         answer = DROP if altered is None else DROP_AND_ALTER
-        cost = _cost_of_dropping(entries, self.run.journal) + (self._alter_cost(call, altered) if altered else 0.0)
-        return Option(TapeChoice(self.point, self._label(call), answer, names), cost)
+        cost = self._cost_of_dropping(entries) + (self._alter_cost(call, altered) if altered else 0.0)
+        left = self._left - len(entries)
+        return Option(TapeChoice(self.point, self._label(call), answer, names), cost, left)
+
+    def _cost_of_dropping(self, entries: Sequence[Entry]) -> float:
+        """What it costs; steps of the same kind dropped at the same line, in another turn of a loop, are one edit."""
+        cost = _cost_of_dropping(entries, self.run.journal)
+        again = (self.site, DROP, _kinds_of(entries)) in self.contradicted
+        return min(cost, costs.AGAIN * len(entries)) if again else cost
 
     def _cost_of_ending(self, call: Call, dropped: Sequence[Entry]) -> float:
         return costs.ENDED if isinstance(call, EndCall) and any(entry.acted for entry in dropped) else 0.0
@@ -404,7 +449,6 @@ class TapeReader:
                 piece = run.catalogue.pieces.get(run.catalogue.current(entry.bare.removeprefix("send:")))
                 if piece is not None and piece.stage == call.stage:
                     return piece.id
-                break
         return run.picked(call)
 
     def _drops(self, call: Call) -> list[Option]:
@@ -443,6 +487,21 @@ class TapeReader:
         still_open = costs.ALTER_OPEN if isinstance(fact, Waiting) else 0.0
         return (costs.ALTER if one else costs.ALTER_BOTH) + still_open
 
+    def _changes_places(self, call: Call, entry: Entry) -> bool:
+        """Whether an entry can answer for a step that was done at another place, as it was for this one."""
+        scope = self.run.scope
+        if not isinstance(call, StepCall) or not entry.acted or entry.scope != scope:
+            return False
+        name = scope + call.name
+        verb = name.partition(":")[0]
+        return entry.name.partition(":")[0] == verb and any(
+            each.acted and each.name == name for each in self.run.entries
+        )
+
+    def _cost_of_place(self) -> float:
+        again = (self.site, "", IN_PLACE) in self.contradicted
+        return costs.AGAIN if again else costs.IN_PLACE
+
     def _rewordable(self, call: Call, entry: Entry) -> bool:
         verb = call.name.partition(":")[0]
         return (
@@ -451,6 +510,11 @@ class TapeReader:
             and entry.acted
             and entry.name.startswith(f"{self.run.scope}{verb}:")
         )
+
+
+def _kinds_of(entries: Sequence[Entry]) -> str:
+    """What was dropped, without what it was about: a loop sends another piece in each turn."""
+    return " ".join(entry.name.partition(":")[0] for entry in entries)
 
 
 def _cost_of_dropping(entries: Sequence[Entry], journal: Journal) -> float:

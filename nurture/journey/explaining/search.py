@@ -1,9 +1,13 @@
-"""The search for the reading with the fewest contradictions: uniform cost, over tapes, by running the code again."""
+"""The search for the reading with the fewest contradictions: over tapes, by running the code again.
+
+Tapes that account for more of the journal come first, so that a reading is found soon; it goes on until no tape that is
+cheaper than the best reading is left, or its budget is spent.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -25,6 +29,9 @@ MOST_RUNS = 1_000
 
 MOST_TIES = 40
 """Of equally cheap readings, no more than this are compared."""
+
+AHEAD = 0.1
+"""What an entry that is still to be accounted for counts in the order in which tapes are tried."""
 
 WINDOW = 16
 """A call that is the next entry may yet have been put in, if the run is lost within this many places."""
@@ -48,35 +55,36 @@ class _Search:
     journal: Journal
     now: datetime
     catalogue: Catalogue
-    heap: list[tuple[float, int, Tape, Reading | None]] = field(default_factory=list)
+    heap: list[tuple[float, int, float, Tape, Reading | None]] = field(default_factory=list)
     best: dict[Any, _Order] = field(default_factory=dict)
     numbers: Any = field(default_factory=count)
     found: Found = field(default_factory=Found)
 
     def run(self) -> Found:
-        """Read the code under one tape after the other, the cheapest first, until one explains the journal."""
-        self._push(0.0, ())
-        explain: list[tuple[int, Reading]] = []
+        """Read the code under one tape after the other until no cheaper one can explain the journal."""
+        self._push(0.0, (), len(self.journal.entries))
+        explain: list[tuple[float, int, Reading]] = []
         least = float("inf")
         while self.heap and self.found.runs < MOST_RUNS and len(explain) < MOST_TIES:
-            cost, number, tape, reading = heapq.heappop(self.heap)
+            _, number, cost, tape, reading = heapq.heappop(self.heap)
             if cost > least + costs.CLOSE:
-                break
+                continue
             if reading is not None:
-                least = cost
-                explain.append((number, reading))
+                least = min(least, cost)
+                explain.append((cost, number, reading))
                 continue
             reading = self._read(tape)
             if not reading.explains:
                 self._extend(tape, reading)
             elif not self._contradicts_most(reading):
-                self._push(reading.cost + self._moved(tape, reading), tape, reading)
-        if explain:
-            self.found.reading = min(explain, key=_preference)[1]
+                self._push(reading.cost + self._moved(tape, reading), tape, 0, reading)
+        best = [(number, reading) for cost, number, reading in explain if cost <= least + costs.CLOSE]
+        if best:
+            self.found.reading = min(best, key=_preference)[1]
         return self.found
 
-    def _push(self, cost: float, tape: Tape, reading: Reading | None = None) -> None:
-        heapq.heappush(self.heap, (cost, next(self.numbers), tape, reading))
+    def _push(self, cost: float, tape: Tape, left: int, reading: Reading | None = None) -> None:
+        heapq.heappush(self.heap, (cost + AHEAD * left, next(self.numbers), cost, tape, reading))
 
     def _read(self, tape: Tape, *, ahead: bool = False) -> Reading:
         self.found.runs += 1
@@ -100,7 +108,7 @@ class _Search:
         for option in options:
             choice = option.choice
             if choice.point > last and (choice.answer.startswith(FLIP) or choice.point > recent):
-                self._push(reading.cost + option.cost, (*tape, choice))
+                self._push(reading.cost + option.cost, (*tape, choice), option.left)
 
     def _contradicts_most(self, reading: Reading) -> bool:
         done = sum(entry.acted for entry in self.journal.entries)
@@ -109,11 +117,14 @@ class _Search:
 
     def _moved(self, tape: Tape, reading: Reading) -> float:
         """What it costs in addition that dropped steps stand further on in the code."""
-        names = {entry.name for entry in reading.reader.dropped if entry.acted}
+        reader = reading.reader
+        out_of_place = Counter(entry.bare for entry in reader.stood_in) - Counter(reader.displaced)
+        cost = costs.MOVED * out_of_place.total()
+        names = {entry.name for entry in reader.dropped if entry.acted}
         if not names:
-            return 0.0
+            return cost
         ahead = self._read(tape, ahead=True).reader.called_ahead
-        return costs.MOVED * len(names.intersection(ahead))
+        return cost + costs.MOVED * len(names.intersection(ahead))
 
 
 def _preference(numbered: tuple[int, Reading]) -> tuple[bool, int, int, int]:

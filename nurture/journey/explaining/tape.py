@@ -13,7 +13,9 @@ is explained, and how a check sees every branch.
 | `drop and alter` | a wait | then take the next entry for it, though it was altered |
 | `alter` | a wait, a choice | the next entry is this one, altered |
 | `reword` | a step named by its text | the next entry is this one, in other words |
+| `in its place` | a step | the next entry, another step that the code has too: a list was put into another order |
 | `flip` | a read | it was the other way round |
+| `so` | a read | what held in every turn of a loop holds no more: it is as the code reads it |
 
 Any but `drop` may end with ` every`: it holds in every further turn of a loop too, where nothing fits better.
 """
@@ -29,7 +31,9 @@ MET = "met"
 NONE = "none"
 ALTER = "alter"
 REWORD = "reword"
+IN_PLACE = "in its place"
 FLIP = "flip"
+SO = "so"
 EVERY = " every"
 DROP = "drop"
 DROP_AND_ALTER = "drop and alter"
@@ -39,10 +43,11 @@ Tape = tuple[TapeChoice, ...]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A choice that a reading could have been told, and what it would cost."""
+    """A choice that a reading could have been told, what it would cost, and how many entries were left there."""
 
     choice: TapeChoice
     cost: float
+    left: int = 0
 
 
 def met(choice: str | None = None) -> str:

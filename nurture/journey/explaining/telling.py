@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nurture.journey.calls import Call, ChoiceCall, WaitCall
 from nurture.journey.explaining.reading import Reading, Used
-from nurture.journey.explaining.tape import ALTER, DROP, DROP_AND_ALTER, EVERY, FLIP, MET, REWORD
+from nurture.journey.explaining.tape import ALTER, DROP, DROP_AND_ALTER, EVERY, FLIP, IN_PLACE, MET, REWORD, SO
 from nurture.journey.facts import Deferred, Span, Waited, Waiting
 from nurture.journey.journal import Entry
 from nurture.journey.keys import Key
@@ -25,6 +25,8 @@ def _say(used: Used) -> str:
     answer, call = used.choice.answer.removesuffix(EVERY), used.call
     if answer == FLIP:
         return f"`{used.choice.call}` taken as {str(used.taken).lower()}{_say_since(used.then)}"
+    if answer == SO:
+        return f"`{used.choice.call}` taken as the code reads it from here on"
     if answer in (DROP, DROP_AND_ALTER):
         return "; ".join(_say_dropped(entry) for entry in used.entries)
     assert call is not None
@@ -32,6 +34,8 @@ def _say(used: Used) -> str:
         was: Waited | Waiting = used.entries[0].fact
         before = _say_wait(was.length, was.until)
         return f"the {say_key(was.key)} is {_say_wait(call.span, call.patterns)} now, it was {before}"
+    if answer == IN_PLACE:
+        return f"{_say_entry(used.entries[0])} was done where the code has {_say_call(call)} now"
     if answer in (ALTER, REWORD):
         return f"{_say_entry(used.entries[0])} is {_say_call(call)} now"
     as_met, _, choice = answer.partition(":")
