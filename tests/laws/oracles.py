@@ -135,8 +135,10 @@ def _at_once(judged: Judged, life: Life, model: Life, rested: _Rested) -> None:
 
 
 def _verdict(case: Case, life: Life, model: Life, mind: Model, judged: Judged) -> Verdict:
-    dropped = _dropped(mind, case)
-    lost = dropped >= 2 and 2 * dropped > len(mind.done_at_edit)
+    dropped, done = _dropped(mind, case), len(mind.done_at_edit)
+    lost = dropped >= 2 and 2 * dropped > done
+    if case.when == "in a step":  # the step that was under way is done by now, and may be dropped as well
+        lost = lost or (dropped >= 1 and 2 * (dropped + 1) > done + 1)
     if life.held:
         return "open" if mind.open_question else "held rightly" if lost else "held"
     if life.acts == model.acts:

@@ -11,6 +11,9 @@ SKIP_STEP = 1.0
 SKIP_STEP_MET = 1.1
 """The same; that it had its effect is one thing more to believe."""
 
+SKIP_IN_TURN = 0.75
+"""A step at a line that has had its turn before: a loop over a list that has one more item is one edit."""
+
 SKIP_PAUSE = 0.25
 """A wait or a choice was put in: they accompany steps, and say little about where a lead is."""
 
@@ -30,6 +33,11 @@ DROP_STEP = 1.5
 
 DROP_PAUSE = 0.5
 
+DROP_STEP_IN_ROW = 0.75
+"""A further step of a row that was taken out: a block is one edit."""
+
+DROP_PAUSE_IN_ROW = 0.25
+
 DROP_STANDING = 1.5
 """Where the lead stands, or stood when it graduated, is as good as a step; after a dropped step it goes with it."""
 
@@ -41,6 +49,9 @@ ALTER_BOTH = 1.1
 
 ALTER_OPEN = 0.3
 """In addition for the open wait, which is better evidence than one that is over."""
+
+ALTER_OVER = 0.2
+"""In addition for the open wait if both were edited and it would be over now: nobody is mailed early by an edit."""
 
 ALTER_CHOICE = 0.5
 """A choice is made for another stage."""

@@ -109,9 +109,9 @@ class Reading:
 
 
 def read(
-    track: Track, journal: Journal, now: datetime, catalogue: Catalogue, tape: Tape, *, ahead: bool = False
+    track: Track, journal: Journal, now: datetime, catalogue: Catalogue, tape: Tape, *, ahead: str = ""
 ) -> Reading:
-    """Run the track under a tape. `ahead`: on past the open step, to see which calls are still to come."""
+    """Run the track under a tape. `ahead`: on past the open step, as unmet or as met, to see what is still to come."""
     reader = TapeReader(tape, ahead=ahead)
     run = Run(track, journal, now, catalogue, reader)
     reader.run = run
@@ -139,7 +139,7 @@ class TapeReader:
 
     run: Run
 
-    def __init__(self, tape: Tape, *, ahead: bool = False) -> None:
+    def __init__(self, tape: Tape, *, ahead: str = "") -> None:
         self.told = {choice.point: choice for choice in tape}
         self.fresh = tape[-1].point if tape else 0  # options are noted after this point only: the others are known
         self.ahead = ahead
@@ -162,6 +162,7 @@ class TapeReader:
         self.put_in: list[FrameType] = []  # helpers of which a step was skipped
         self.matched: list[FrameType] = []  # helpers of which a step was the journal's
         self.site: _Site = (0, 0)  # the line that the run is at
+        self.sites: set[_Site] = set()  # the lines whose calls were in the journal
         self.contradicted: set[tuple[_Site, str, str]] = set()  # what was paid for, and at which line
         self.every: dict[tuple[_Site, str], str] = {}  # what holds at a line in every further turn
 
@@ -214,12 +215,13 @@ class TapeReader:
     def beyond(self, call: Call) -> Any:
         """What answers a call past the journal's entries, if it is known: a step that was moved there."""
         if (fact := self._given_back(call)) is not None:
+            self.called_ahead.append(self._label(call))
             return fact
         if self.ahead and not isinstance(call, EndCall):
             self.called_ahead.append(self._label(call))
             if len(self.called_ahead) > MOST_AHEAD:
                 raise TrackError("looked far enough ahead")
-            return Skipped()
+            return Skipped(met=self.ahead == MET)
         return None
 
     def judge(self, question: str, so: bool) -> bool:
@@ -339,6 +341,7 @@ class TapeReader:
 
     def _took(self, entry: Entry) -> Entry:
         self.matched += self.helpers
+        self.sites.add(self.site)
         self.known_at = self.point
         if entry.acted:
             for used in reversed(self.used):
@@ -433,7 +436,11 @@ class TapeReader:
             case StepCall():
                 # A helper that was put in is one edit: its first step costs, the others hardly anything.
                 within = any(each in self.put_in and each not in self.matched for each in self.helpers)
-                cost = costs.SKIP_IN_HELPER if within else costs.SKIP_STEP
+                cost = costs.SKIP_STEP
+                if within:
+                    cost = costs.SKIP_IN_HELPER
+                elif self.site in self.sites:
+                    cost = costs.SKIP_IN_TURN
                 found = [(SKIP, cost), (MET, cost + costs.SKIP_STEP_MET - costs.SKIP_STEP)]
                 if call.name.startswith("do:"):
                     found.append((NONE, cost))
@@ -484,8 +491,15 @@ class TapeReader:
             return costs.ALTER_CHOICE
         fact: Waited | Waiting = entry.fact
         one = same_span(fact.length, call.span) or set(fact.until) == set(call.patterns)
-        still_open = costs.ALTER_OPEN if isinstance(fact, Waiting) else 0.0
-        return (costs.ALTER if one else costs.ALTER_BOTH) + still_open
+        cost = costs.ALTER if one else costs.ALTER_BOTH
+        if isinstance(fact, Waiting):
+            cost += costs.ALTER_OPEN
+            if not one and self._is_over(call, fact):
+                cost += costs.ALTER_OVER
+        return cost
+
+    def _is_over(self, call: WaitCall, fact: Waiting) -> bool:
+        return call.length is not None and self.run.now >= fact.at + +call.length
 
     def _changes_places(self, call: Call, entry: Entry) -> bool:
         """Whether an entry can answer for a step that was done at another place, as it was for this one."""
@@ -518,13 +532,16 @@ def _kinds_of(entries: Sequence[Entry]) -> str:
 
 
 def _cost_of_dropping(entries: Sequence[Entry], journal: Journal) -> float:
-    cost, after_step = 0.0, False
+    cost, steps, after_step = 0.0, 0, False
     for entry in entries:
         stands = entry is journal.stands or isinstance(entry.fact, Waiting | Deferred)
         if entry.acted:
-            cost += costs.DROP_STEP
+            cost += costs.DROP_STEP_IN_ROW if steps else costs.DROP_STEP
+            steps += 1
+        elif stands and not after_step:
+            cost += costs.DROP_STANDING
         else:
-            cost += costs.DROP_STANDING if stands and not after_step else costs.DROP_PAUSE
+            cost += costs.DROP_PAUSE_IN_ROW if steps > 1 else costs.DROP_PAUSE
         after_step = entry.acted
     return cost
 

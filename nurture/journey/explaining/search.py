@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nurture.journey.decision import Finish, Park
 from nurture.journey.explaining import costs
 from nurture.journey.explaining.reading import Reading, read
-from nurture.journey.explaining.tape import FLIP, Tape
+from nurture.journey.explaining.tape import FLIP, MET, SKIP, Tape
 
 if TYPE_CHECKING:
     from nurture.content.catalogue import Catalogue
@@ -86,7 +86,7 @@ class _Search:
     def _push(self, cost: float, tape: Tape, left: int, reading: Reading | None = None) -> None:
         heapq.heappush(self.heap, (cost + AHEAD * left, next(self.numbers), cost, tape, reading))
 
-    def _read(self, tape: Tape, *, ahead: bool = False) -> Reading:
+    def _read(self, tape: Tape, *, ahead: str = "") -> Reading:
         self.found.runs += 1
         return read(self.track, self.journal, self.now, self.catalogue, tape, ahead=ahead)
 
@@ -123,8 +123,8 @@ class _Search:
         names = {entry.name for entry in reader.dropped if entry.acted}
         if not names:
             return cost
-        ahead = self._read(tape, ahead=True).reader.called_ahead
-        return cost + costs.MOVED * len(names.intersection(ahead))
+        ahead = {call for how in (SKIP, MET) for call in self._read(tape, ahead=how).reader.called_ahead}
+        return cost + costs.MOVED * len(names & ahead)
 
 
 def _preference(numbered: tuple[int, Reading]) -> tuple[bool, int, int, int]:
