@@ -62,6 +62,9 @@ REWORD = 1.3
 IN_PLACE = 0.6
 """Two steps that were both done have changed places, as in a list in another order: less than dropping one."""
 
+IN_PLACE_LAST = 1.0
+"""In addition if it is the step that was done last: the lead stands there."""
+
 FLIP = 1.2
 """A condition was edited: between a step put in and a step put in for one taken out."""
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -278,7 +279,7 @@ class TapeReader:
                 if not self._changes_places(call, entry):
                     return None
                 if pays:
-                    self._pay(told, self._cost_of_place(), call, (entry,))
+                    self._pay(told, self._cost_of_place(entry), call, (entry,))
                 self.displaced.append(call.name)
                 self.stood_in.append(entry)
                 return self._took(entry)
@@ -390,7 +391,7 @@ class TapeReader:
             found.append(self._option(call, REWORD, costs.REWORD))
         if self._changes_places(call, entries[start]):
             choice = TapeChoice(self.point, self._label(call), IN_PLACE)
-            found.append(Option(choice, self._cost_of_place(), self._left - 1))
+            found.append(Option(choice, self._cost_of_place(entries[start]), self._left - 1))
         return found + self._drops(call)
 
     def _option(self, call: Call, answer: str, cost: float) -> Option:
@@ -463,13 +464,15 @@ class TapeReader:
         run = self.run
         found: list[Option] = []
         entries: list[Entry] = []
+        fits = False
         for entry in run.entries[run.cursor :]:
             ends = entry is NOWHERE or isinstance(entry.fact, Graduated)
-            if ends and entries and not found and not (run.scope and entry is not NOWHERE):
+            if ends and entries and not fits and not (run.scope and entry is not NOWHERE):
                 found.append(self._drop_option(call, entries))
             if ends or (run.scope and entry.scope != run.scope) or len(found) >= MOST_MATCHES:
                 break
             if entries and run.fits(call, entry):
+                fits = True
                 found.append(self._drop_option(call, entries))
             elif entries and isinstance(call, WaitCall) and self._alterable(call, entry):
                 found.append(self._drop_option(call, entries, entry))
@@ -512,9 +515,17 @@ class TapeReader:
             each.acted and each.name == name for each in self.run.entries
         )
 
-    def _cost_of_place(self) -> float:
+    def _cost_of_place(self, entry: Entry) -> float:
+        """Less in a further turn; more for what was done last, for that is where the lead stands."""
+        if entry is self.last_act:
+            return costs.IN_PLACE + costs.IN_PLACE_LAST
         again = (self.site, "", IN_PLACE) in self.contradicted
         return costs.AGAIN if again else costs.IN_PLACE
+
+    @cached_property
+    def last_act(self) -> Entry | None:
+        """The step that was done last."""
+        return next((entry for entry in reversed(self.run.entries) if entry.acted), None)
 
     def _rewordable(self, call: Call, entry: Entry) -> bool:
         verb = call.name.partition(":")[0]
