@@ -30,7 +30,7 @@ MOST_RUNS = 1_000
 MOST_TIES = 40
 """Of equally cheap readings, no more than this are compared."""
 
-AHEAD = 0.1
+AHEAD = 0.5
 """What an entry that is still to be accounted for counts in the order in which tapes are tried."""
 
 WINDOW = 16
