@@ -44,9 +44,9 @@ async def settle(run: Run, call: Call, key: str, opened: Entry | None) -> Any:
             raise TrackError(f"{run.track.where}: {MOST_STEPS} steps without one that takes time")
         graduated = _graduation(run)
         if graduated is not None:
+            opened = run.left_wait = None  # the graduation takes its place
             run.derived.append(graduated)
             await run.graduate(graduated, len(run.journal) + len(run.derived) - 1)
-            opened = run.left_wait = None
             continue
         pause = pause_of(run.journal)
         if pause is not None:
@@ -69,6 +69,7 @@ async def _take(run: Run, call: Call, key: str, opened: Entry | None) -> Waited 
             _stand_on(run, chosen)
             return chosen
         case StepCall():
+            run.note_former_names(call)
             await _step(run, call.make(key))
         case EndCall():
             run.derived.append(Finished(run.now, call.outcome))

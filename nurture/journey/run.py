@@ -249,6 +249,13 @@ class Run:
             self.names.join(entry.bare, call.name)
             self.renames.append(Renamed(self.now, entry.bare, call.name))
 
+    def note_former_names(self, call: StepCall) -> None:
+        """Remember that a step that is about to be done has former names: code that has only these must know it."""
+        for was in call.was:
+            if not Names([*self.journal.renames, *self.renames]).same(was, call.name):
+                self.names.join(was, call.name)
+                self.renames.append(Renamed(self.now, was, call.name))
+
     def stand(self, entry: Entry) -> None:
         """Stand at a settled entry: reads are as of there, and it is the reason for what follows."""
         self.position = entry.index

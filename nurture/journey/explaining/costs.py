@@ -72,7 +72,10 @@ ENDED = 1.0
 """In addition where the code ends before what was done: a `return` put in above is likelier read another way."""
 
 MOVED = 1.0
-"""In addition for a dropped step that stands further on in the code: it was moved, not removed."""
+"""In addition for a dropped step that stands further on in the code: it was moved, not removed. So for the open wait."""
+
+MOVED_ALTERED = 0.5
+"""In addition for the open wait taken as altered, if the code has it as it was further on."""
 
 TELL_FROM = 3.0
 """A reading that costs this much is told to a person."""

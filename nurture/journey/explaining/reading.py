@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import takewhile
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -145,6 +146,7 @@ class TapeReader:
         self.fresh = tape[-1].point if tape else 0  # options are noted after this point only: the others are known
         self.ahead = ahead
         self.called_ahead: list[str] = []
+        self.waits_ahead: list[WaitCall] = []
         self.point = 0
         self.known_at = 0  # the last point at which an entry was accounted for
         self.heard = 0  # the last point whose choice was taken
@@ -220,6 +222,8 @@ class TapeReader:
             return fact
         if self.ahead and not isinstance(call, EndCall):
             self.called_ahead.append(self._label(call))
+            if isinstance(call, WaitCall):
+                self.waits_ahead.append(call)
             if len(self.called_ahead) > MOST_AHEAD:
                 raise TrackError("looked far enough ahead")
             return Skipped(met=self.ahead == MET)
@@ -257,7 +261,14 @@ class TapeReader:
         dropped = tuple(entry.index for entry in self.dropped if entry.acted and entry not in self.given_back)
         helpers = tuple((frame in self.put_in, frame in self.matched) for frame in self.helpers)
         places = frozenset(self.displaced), frozenset(entry.index for entry in self.stood_in)
-        return dropped, helpers, places, len(self.given_back), frozenset(self.contradicted), frozenset(self.every.items())
+        return (
+            dropped,
+            helpers,
+            places,
+            len(self.given_back),
+            frozenset(self.contradicted),
+            frozenset(self.every.items()),
+        )
 
     def _next_point(self) -> None:
         self.point += 1
@@ -377,8 +388,8 @@ class TapeReader:
         """What a run that is lost at this call could be told there."""
         entries, start = self.run.entries, self.run.cursor
         if isinstance(call, EndCall):
-            rest = entries[start:-1]
-            if not rest or any(isinstance(each.fact, Graduated | Released) for each in rest):
+            rest = list(takewhile(lambda each: not isinstance(each.fact, Graduated | Released), entries[start:-1]))
+            if not rest:
                 return []
             option = self._drop_option(call, rest)
             return [Option(option.choice, option.cost + self._cost_of_ending(call, rest), option.left)]
@@ -406,7 +417,12 @@ class TapeReader:
         return Option(TapeChoice(self.point, self._label(call), answer, names), cost, left)
 
     def _cost_of_dropping(self, entries: Sequence[Entry]) -> float:
-        """What it costs; steps of the same kind dropped at the same line, in another turn of a loop, are one edit."""
+        """What it costs; steps of the same kind dropped at the same line, in another turn of a loop, are one edit.
+
+        So is a wait that a graduation interrupted, and in which the lead stands again.
+        """
+        left = {entry.fact.key for entry in self.dropped if isinstance(entry.fact, Waiting)}
+        entries = [entry for entry in entries if not (isinstance(entry.fact, Waiting) and entry.fact.key in left)]
         cost = _cost_of_dropping(entries, self.run.journal)
         again = (self.site, DROP, _kinds_of(entries)) in self.contradicted
         return min(cost, costs.AGAIN * len(entries)) if again else cost

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from nurture.journey.decision import Finish, Park
 from nurture.journey.explaining import costs
 from nurture.journey.explaining.reading import Reading, read
-from nurture.journey.explaining.tape import FLIP, MET, SKIP, Tape
+from nurture.journey.explaining.tape import ALTER, FLIP, MET, SKIP, Tape
+from nurture.journey.facts import Deferred, Waiting
 
 if TYPE_CHECKING:
     from nurture.content.catalogue import Catalogue
@@ -29,6 +30,9 @@ MOST_RUNS = 1_000
 
 MOST_TIES = 40
 """Of equally cheap readings, no more than this are compared."""
+
+MOST_WAITS = 4
+"""How many of the waits to come are looked at for the one that the lead stands in."""
 
 AHEAD = 0.5
 """What an entry that is still to be accounted for counts in the order in which tapes are tried."""
@@ -116,15 +120,26 @@ class _Search:
         return dropped > costs.MOST_DROPPED and 2 * dropped > done
 
     def _moved(self, tape: Tape, reading: Reading) -> float:
-        """What it costs in addition that dropped steps stand further on in the code."""
-        reader = reading.reader
+        """What it costs in addition that what was dropped, or altered, stands further on in the code as it was."""
+        reader, stands = reading.reader, self.journal.stands
         out_of_place = Counter(entry.bare for entry in reader.stood_in) - Counter(reader.displaced)
         cost = costs.MOVED * out_of_place.total()
-        names = {entry.name for entry in reader.dropped if entry.acted}
-        if not names:
+        names = {entry.name for entry in reader.dropped if entry.acted or isinstance(entry.fact, Deferred)}
+        left = stands is not None and isinstance(stands.fact, Waiting) and stands in reader.dropped
+        left = left and not (self.journal.entries[-3:-2] and self.journal.entries[-3] in reader.dropped)
+        altered = stands is not None and any(
+            used.choice.answer == ALTER and stands in used.entries for used in reader.used
+        )
+        if not (names or left or altered):
             return cost
-        ahead = {call for how in (SKIP, MET) for call in self._read(tape, ahead=how).reader.called_ahead}
-        return cost + costs.MOVED * len(names & ahead)
+        runs = [self._read(tape, ahead=how) for how in (SKIP, MET)]
+        ahead = {call for each in runs for call in each.reader.called_ahead}
+        cost += costs.MOVED * len(names & ahead)
+        if stands is not None and (left or altered):
+            waits = (call for each in runs for call in each.reader.waits_ahead[:MOST_WAITS])
+            if any(each.run.fits(call, stands) for each in runs for call in waits):
+                cost += costs.MOVED if left else costs.MOVED_ALTERED
+        return cost
 
 
 def _preference(numbered: tuple[int, Reading]) -> tuple[bool, int, int, int]:
