@@ -425,6 +425,7 @@ class TapeReader:
         entries = [entry for entry in entries if not (isinstance(entry.fact, Waiting) and entry.fact.key in left)]
         cost = _cost_of_dropping(entries, self.run.journal)
         again = (self.site, DROP, _kinds_of(entries)) in self.contradicted
+        again = again and self.run.journal.stands not in entries
         return min(cost, costs.AGAIN * len(entries)) if again else cost
 
     def _cost_of_ending(self, call: Call, dropped: Sequence[Entry]) -> float:

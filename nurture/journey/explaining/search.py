@@ -22,7 +22,7 @@ from nurture.journey.facts import Deferred, Waiting
 if TYPE_CHECKING:
     from nurture.content.catalogue import Catalogue
     from nurture.errors import PerennialError
-    from nurture.journey.journal import Journal
+    from nurture.journey.journal import Entry, Journal
     from nurture.journey.track import Track
 
 MOST_RUNS = 1_000
@@ -119,14 +119,21 @@ class _Search:
         dropped = reading.reader.steps_dropped
         return dropped > costs.MOST_DROPPED and 2 * dropped > done
 
+    def _went_with_its_step(self, stands: Entry, dropped: list[Entry]) -> bool:
+        """Whether the step before this wait was dropped with it; a graduation may have interrupted it since."""
+        if not isinstance(stands.fact, Waiting):
+            return True
+        entries = self.journal.entries
+        first = next(at for at, each in enumerate(entries) if getattr(each.fact, "key", "") == stands.fact.key)
+        return first > 0 and entries[first - 1] in dropped
+
     def _moved(self, tape: Tape, reading: Reading) -> float:
         """What it costs in addition that what was dropped, or altered, stands further on in the code as it was."""
         reader, stands = reading.reader, self.journal.stands
         out_of_place = Counter(entry.bare for entry in reader.stood_in) - Counter(reader.displaced)
         cost = costs.MOVED * out_of_place.total()
         names = {entry.name for entry in reader.dropped if entry.acted or isinstance(entry.fact, Deferred)}
-        left = stands is not None and isinstance(stands.fact, Waiting) and stands in reader.dropped
-        left = left and not (self.journal.entries[-3:-2] and self.journal.entries[-3] in reader.dropped)
+        left = stands is not None and stands in reader.dropped and not self._went_with_its_step(stands, reader.dropped)
         altered = stands is not None and any(
             used.choice.answer == ALTER and stands in used.entries for used in reader.used
         )
