@@ -128,7 +128,7 @@ class _Search:
         return first > 0 and entries[first - 1] in dropped
 
     def _moved(self, tape: Tape, reading: Reading) -> float:
-        """What it costs in addition that what was dropped, or altered, stands further on in the code as it was."""
+        """What it costs in addition that what was dropped, or altered, stands elsewhere in the code as it was."""
         reader, stands = reading.reader, self.journal.stands
         out_of_place = Counter(entry.bare for entry in reader.stood_in) - Counter(reader.displaced)
         cost = costs.MOVED * out_of_place.total()
@@ -141,7 +141,8 @@ class _Search:
             return cost
         runs = [self._read(tape, ahead=how) for how in (SKIP, MET)]
         ahead = {call for each in runs for call in each.reader.called_ahead}
-        cost += costs.MOVED * len(names & ahead)
+        skipped = {used.choice.call for used in reader.used if used.choice.answer.startswith((SKIP, MET))}
+        cost += costs.MOVED * len(names & (ahead | skipped))
         if stands is not None and (left or altered):
             waits = (call for each in runs for call in each.reader.waits_ahead[:MOST_WAITS])
             if any(each.run.fits(call, stands) for each in runs for call in waits):
