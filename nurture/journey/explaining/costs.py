@@ -72,7 +72,7 @@ ENDED = 1.0
 """In addition where the code ends before what was done: a `return` put in above is likelier read another way."""
 
 MOVED = 1.0
-"""In addition for a dropped step that stands further on in the code: it was moved, not removed. So for the open wait."""
+"""In addition for a dropped step that stands elsewhere in the code: it was moved. So for the open wait."""
 
 MOVED_ALTERED = 0.5
 """In addition for the open wait taken as altered, if the code has it as it was further on."""

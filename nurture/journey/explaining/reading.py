@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
-from itertools import takewhile
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from nurture.errors import PerennialError, TrackError
-from nurture.journey import as_of, lead, reads, skipped
-from nurture.journey import run as running
-from nurture.journey.calls import Call, ChoiceCall, EndCall, Lost, StepCall, Stop, WaitCall
+from nurture.journey.calls import Call, EndCall, Lost, StepCall, Stop, WaitCall
 from nurture.journey.decision import AnyNext
 from nurture.journey.driving import drive
 from nurture.journey.explaining import costs
+from nurture.journey.explaining.offers import Offers, kinds_of
+from nurture.journey.explaining.places import NOWHERE_IN_CODE, Site, line_of_read, whereabouts
 from nurture.journey.explaining.state import state_of
 from nurture.journey.explaining.tape import (
     ALTER,
@@ -29,16 +24,13 @@ from nurture.journey.explaining.tape import (
     MET,
     NONE,
     REWORD,
-    SKIP,
     SO,
     Option,
     Tape,
-    met,
 )
-from nurture.journey.facts import Chosen, Deferred, Graduated, Released, TapeChoice, Waited, Waiting
-from nurture.journey.journal import NOWHERE, Entry, Journal
-from nurture.journey.keys import WAIT
-from nurture.journey.run import AGAIN, Run, same_span
+from nurture.journey.facts import Released, TapeChoice, Waiting
+from nurture.journey.journal import Entry, Journal
+from nurture.journey.run import AGAIN, Run
 from nurture.journey.skipped import Skipped, Unknown
 
 if TYPE_CHECKING:
@@ -50,21 +42,6 @@ MOST_POINTS = 100
 
 MOST_AHEAD = 300
 """How many calls ahead of the lead are looked at for steps that were moved there."""
-
-MOST_MATCHES = 3
-"""How many of the entries further on that would answer a call are tried."""
-
-PIECE_WITHIN = 4
-"""A choice put in behind the lead was of the piece that was sent within the next entries."""
-
-REWORDED = ("alert", "hand_off", "enrol")
-"""Steps that are named by their text alone."""
-
-
-_Site = tuple[int, int]
-"""A line of the track's code: which function, and where in it."""
-
-_READS = {reads.__file__, as_of.__file__, lead.__file__, skipped.__file__}
 
 
 @dataclass(slots=True)
@@ -136,24 +113,21 @@ def _note_state(reading: Reading, coroutine: Any) -> None:
     reading.state = state_of(coroutine, reading.run, reading.reader.remembered())
 
 
-class TapeReader:
+class TapeReader(Offers):
     """Tells a run what its tape says, pays for it, and notes the options that it had."""
 
-    run: Run
-
     def __init__(self, tape: Tape, *, ahead: str = "") -> None:
+        super().__init__()
         self.told = {choice.point: choice for choice in tape}
         self.fresh = tape[-1].point if tape else 0  # options are noted after this point only: the others are known
         self.ahead = ahead
         self.called_ahead: list[str] = []
         self.waits_ahead: list[WaitCall] = []
-        self.point = 0
         self.known_at = 0  # the last point at which an entry was accounted for
         self.heard = 0  # the last point whose choice was taken
         self.cost = 0.0
         self.used: list[Used] = []
         self.alternatives: list[Option] = []
-        self.dropped: list[Entry] = []
         self.given_back: list[Entry] = []  # dropped, and met again further on
         self.displaced: list[str] = []  # steps that were called for, and answered by another of them
         self.stood_in: list[Entry] = []  # those others
@@ -161,13 +135,7 @@ class TapeReader:
         self.steps_skipped = 0
         self.altering = False  # the next entry is to be taken as altered
         self.stale = False  # the tape speaks of something else than the code has there
-        self.helpers: tuple[FrameType, ...] = ()  # the calls of helpers that the run is in, the innermost first
-        self.put_in: list[FrameType] = []  # helpers of which a step was skipped
-        self.matched: list[FrameType] = []  # helpers of which a step was the journal's
-        self.site: _Site = (0, 0)  # the line that the run is at
-        self.sites: set[_Site] = set()  # the lines whose calls were in the journal
-        self.contradicted: set[tuple[_Site, str, str]] = set()  # what was paid for, and at which line
-        self.every: dict[tuple[_Site, str], str] = {}  # what holds at a line in every further turn
+        self.every: dict[tuple[Site, str], str] = {}  # what holds at a line in every further turn
 
     # What the run asks
 
@@ -175,23 +143,13 @@ class TapeReader:
         """Number the call, if entries are left, and see which helpers it is in."""
         if self.run.past:
             self._next_point()
-            self.site, self.helpers = ((0, 0), ()) if isinstance(call, EndCall) else _whereabouts()
+            self.site, self.helpers = (NOWHERE_IN_CODE, ()) if isinstance(call, EndCall) else whereabouts()
 
     def answer(self, call: Call, entry: Entry) -> Any:
         """What to make of a call, the next entry being this one; see `nurture.journey.run.Reader`."""
-        told = self.told.get(self.point) if self.heard != self.point else None
-        self.heard = self.point
-        if told is not None:
-            if told.call != self._label(call):
-                self.stale = True
-                return None
-            answered = self._obey(told, call, entry)
-            if answered is not None:
-                return answered
-        elif (every := self.every.get((self.site, self._label(call)))) and not self.run.fits(call, entry):
-            answered = self._obey(TapeChoice(self.point, self._label(call), every), call, entry, pays=False)
-            if answered is not None:
-                return answered
+        answered = self._told(call, entry)
+        if answered is not None or self.stale:
+            return answered
         altering, self.altering = self.altering, False
         if self.run.fits(call, entry):
             if self.point > self.fresh:
@@ -203,6 +161,19 @@ class TapeReader:
         if isinstance(entry.fact, Released):
             return self.beyond(call)
         return None if self._changes_places(call, entry) else self._given_back(call)
+
+    def _told(self, call: Call, entry: Entry) -> Any:
+        """What the tape says of a call, or what holds in every turn; None if it says nothing, or is stale."""
+        told = self.told.get(self.point) if self.heard != self.point else None
+        self.heard = self.point
+        label = self._label(call)
+        if told is not None:
+            self.stale = self.stale or told.call != label
+            return None if self.stale else self._obey(told, call, entry)
+        every = self.every.get((self.site, label))
+        if every is None or self.run.fits(call, entry):
+            return None
+        return self._obey(TapeChoice(self.point, label, every), call, entry, pays=False)
 
     def _given_back(self, call: Call) -> Any:
         """The fact of a step that was moved to here from before: it is done, and nothing is read as of then."""
@@ -236,18 +207,13 @@ class TapeReader:
         self._next_point()
         told = self.told.get(self.point)
         label = self.run.scope + question
-        self.site = _line_of_read()
-        if told is None and (self.site, label) in self.every:
-            if self.point > self.fresh:
-                self.alternatives.append(Option(TapeChoice(self.point, label, SO), costs.AGAIN, self._left))
-            return not so
-        if told is not None and told.answer == SO and self.every.pop((self.site, label), None):
+        self.site = line_of_read()
+        if told is None:
+            return self._as_in_every_turn(label, so)
+        if told.call == label and told.answer == SO and (self.site, label) in self.every:
+            del self.every[self.site, label]
             self._pay(told, costs.AGAIN)
             self.used[-1].taken = so
-            return so
-        if told is None:
-            if self.point > self.fresh:
-                self.alternatives.append(self._priced(label, FLIP, costs.FLIP))
             return so
         if told.call != label or told.answer.removesuffix(EVERY) != FLIP:
             self.stale = True
@@ -255,6 +221,14 @@ class TapeReader:
         self._pay(told, costs.FLIP)
         self.used[-1].taken = not so
         return not so
+
+    def _as_in_every_turn(self, label: str, so: bool) -> bool:
+        """The truth, or its opposite if it was turned round in every turn; either way it could be otherwise."""
+        flipped = (self.site, label) in self.every
+        if self.point > self.fresh:
+            otherwise = Option(TapeChoice(self.point, label, SO), costs.AGAIN, self._left)
+            self.alternatives.append(otherwise if flipped else self._priced(label, FLIP, costs.FLIP))
+        return so != flipped
 
     def remembered(self) -> Any:
         """What of the way here bears on what comes: two readings that agree on it go on alike."""
@@ -275,36 +249,27 @@ class TapeReader:
         if self.point - self.known_at > MOST_POINTS:
             raise TrackError(f"more than {MOST_POINTS} places without one that the journal knows")
 
-    def _label(self, call: Call) -> str:
-        return self.run.scope + call.name
-
     # What the tape says
 
     def _obey(self, told: TapeChoice, call: Call, entry: Entry, *, pays: bool = True) -> Any:
         """Do what the tape says, or what holds in every turn; None if there is no need, or no way, to."""
         answer = told.answer.removesuffix(EVERY)
-        if answer in (ALTER, REWORD, DROP, DROP_AND_ALTER, IN_PLACE):
+        if answer in (DROP, DROP_AND_ALTER):
             if self.run.fits(call, entry):
                 return None
-            if answer == IN_PLACE:
-                if not self._changes_places(call, entry):
-                    return None
-                if pays:
-                    self._pay(told, self._cost_of_place(entry), call, (entry,))
-                self.displaced.append(call.name)
-                self.stood_in.append(entry)
-                return self._took(entry)
-            if answer in (DROP, DROP_AND_ALTER):
-                self.altering = answer == DROP_AND_ALTER
-                return self._drop(told, call)
-            can = self._alterable(call, entry) if answer == ALTER else self._rewordable(call, entry)
-            if not can:
+            self.altering = answer == DROP_AND_ALTER
+            return self._drop(told, call)
+        if answer in (ALTER, REWORD, IN_PLACE):
+            cost = self._cost_of_taking(answer, call, entry)
+            if cost is None:
                 return None
-            if answer == REWORD:
-                self.dropped.append(entry)
-            cost = self._alter_cost(call, entry) if answer == ALTER else costs.REWORD
             if pays:
                 self._pay(told, cost, call, (entry,))
+            if answer == REWORD:
+                self.dropped.append(entry)
+            elif answer == IN_PLACE:
+                self.displaced.append(call.name)
+                self.stood_in.append(entry)
             return self._took(entry)
         cost_of = dict(self._ways_to_skip(call))
         if answer not in cost_of:
@@ -312,6 +277,18 @@ class TapeReader:
         if pays:
             self._pay(told, cost_of[answer], call)
         return self._skipped(answer, call)
+
+    def _cost_of_taking(self, answer: str, call: Call, entry: Entry) -> float | None:
+        """What it costs to take an entry for this call so; None if it cannot be, or is the call's own."""
+        if self.run.fits(call, entry):
+            return None
+        if answer == ALTER and self._alterable(call, entry):
+            return self._alter_cost(call, entry)
+        if answer == REWORD and self._rewordable(call, entry):
+            return costs.REWORD
+        if answer == IN_PLACE and self._changes_places(call, entry):
+            return self._cost_of_place(entry)
+        return None
 
     def _skipped(self, answer: str, call: Call) -> Skipped:
         as_met, _, choice = answer.partition(":")
@@ -339,7 +316,7 @@ class TapeReader:
             return None
         cost = self._cost_of_dropping(entries) + self._cost_of_ending(call, entries)
         self._pay(told, cost, call, tuple(entries))
-        self.contradicted.add((self.site, DROP, _kinds_of(entries)))
+        self.contradicted.add((self.site, DROP, kinds_of(entries)))
         for entry in entries:
             self.dropped.append(entry)
             self.steps_dropped += entry.acted
@@ -370,227 +347,3 @@ class TapeReader:
         self.contradicted.add((self.site, "" if answer == IN_PLACE else told.call, answer))
         self.cost += cost
         self.used.append(Used(told, cost, call, entries))
-
-    def _priced(self, label: str, answer: str, cost: float) -> Option:
-        """An option; if the same was paid for at the same line, it is one edit, and holds for every further turn."""
-        if (self.site, label, answer) in self.contradicted:
-            return Option(TapeChoice(self.point, label, answer + EVERY), min(cost, costs.AGAIN), self._left)
-        return Option(TapeChoice(self.point, label, answer), cost, self._left)
-
-    @property
-    def _left(self) -> int:
-        """How many entries are not accounted for yet."""
-        return len(self.run.entries) - 1 - self.run.cursor
-
-    # What could be told
-
-    def options(self, call: Call) -> list[Option]:
-        """What a run that is lost at this call could be told there."""
-        entries, start = self.run.entries, self.run.cursor
-        if isinstance(call, EndCall):
-            rest = list(takewhile(lambda each: not isinstance(each.fact, Graduated | Released), entries[start:-1]))
-            if not rest:
-                return []
-            option = self._drop_option(call, rest)
-            return [Option(option.choice, option.cost + self._cost_of_ending(call, rest), option.left)]
-        found = self._skips(call)
-        if isinstance(entries[start].fact, Released):
-            return found
-        if self._alterable(call, entries[start]):
-            found.append(self._option(call, ALTER, self._alter_cost(call, entries[start])))
-        if self._rewordable(call, entries[start]):
-            found.append(self._option(call, REWORD, costs.REWORD))
-        if self._changes_places(call, entries[start]):
-            choice = TapeChoice(self.point, self._label(call), IN_PLACE)
-            found.append(Option(choice, self._cost_of_place(entries[start]), self._left - 1))
-        return found + self._drops(call)
-
-    def _option(self, call: Call, answer: str, cost: float) -> Option:
-        return self._priced(self._label(call), answer, cost)
-
-    def _drop_option(self, call: Call, entries: Sequence[Entry], altered: Entry | None = None) -> Option:
-        stands = self.run.journal.stands
-        names = tuple(f"?{entry.name}" if entry is stands else entry.name for entry in entries)
-        answer = DROP if altered is None else DROP_AND_ALTER
-        cost = self._cost_of_dropping(entries) + (self._alter_cost(call, altered) if altered else 0.0)
-        left = self._left - len(entries)
-        return Option(TapeChoice(self.point, self._label(call), answer, names), cost, left)
-
-    def _cost_of_dropping(self, entries: Sequence[Entry]) -> float:
-        """What it costs; steps of the same kind dropped at the same line, in another turn of a loop, are one edit.
-
-        So is a wait that a graduation interrupted, and in which the lead stands again.
-        """
-        left = {entry.fact.key for entry in self.dropped if isinstance(entry.fact, Waiting)}
-        entries = [entry for entry in entries if not (isinstance(entry.fact, Waiting) and entry.fact.key in left)]
-        cost = _cost_of_dropping(entries, self.run.journal)
-        again = (self.site, DROP, _kinds_of(entries)) in self.contradicted
-        again = again and self.run.journal.stands not in entries
-        return min(cost, costs.AGAIN * len(entries)) if again else cost
-
-    def _cost_of_ending(self, call: Call, dropped: Sequence[Entry]) -> float:
-        return costs.ENDED if isinstance(call, EndCall) and any(entry.acted for entry in dropped) else 0.0
-
-    def _skips(self, call: Call) -> list[Option]:
-        return [self._option(call, answer, cost) for answer, cost in self._ways_to_skip(call)]
-
-    def _ways_to_skip(self, call: Call) -> list[tuple[str, float]]:
-        """The ways in which a call was put in behind the lead, and what each costs."""
-        match call:
-            case WaitCall():
-                found = [(SKIP, costs.SKIP_PAUSE)]
-                if call.until is not None:
-                    found.append((MET, costs.SKIP_PAUSE_MET))
-            case ChoiceCall() if call.stage is None:
-                own = self.run.variant(call)
-                found = [
-                    (met(each), costs.SKIP_PAUSE if each == own else costs.SKIP_OTHER_VARIANT) for each in call.variants
-                ]
-            case ChoiceCall():
-                found = [(SKIP, costs.SKIP_PAUSE)]
-                piece = self._piece_meant(call)
-                if piece is not None:
-                    found.append((met(piece), costs.SKIP_PAUSE_MET))
-            case StepCall():
-                # A helper that was put in is one edit: its first step costs, the others hardly anything.
-                within = any(each in self.put_in and each not in self.matched for each in self.helpers)
-                cost = costs.SKIP_STEP
-                if within:
-                    cost = costs.SKIP_IN_HELPER
-                elif self.site in self.sites:
-                    cost = costs.SKIP_IN_TURN
-                found = [(SKIP, cost), (MET, cost + costs.SKIP_STEP_MET - costs.SKIP_STEP)]
-                if call.name.startswith("do:"):
-                    found.append((NONE, cost))
-            case EndCall():
-                found = []
-        return found
-
-    def _piece_meant(self, call: ChoiceCall) -> str | None:
-        """The piece that a choice put in behind the lead was of: the one sent next, else what it would pick."""
-        run = self.run
-        for entry in run.entries[run.cursor : run.cursor + PIECE_WITHIN]:
-            if entry.acted and entry.scope == run.scope and entry.bare.startswith("send:"):
-                piece = run.catalogue.pieces.get(run.catalogue.current(entry.bare.removeprefix("send:")))
-                if piece is not None and piece.stage == call.stage:
-                    return piece.id
-        return run.picked(call)
-
-    def _drops(self, call: Call) -> list[Option]:
-        """Leave out entries up to one that answers the call, or up to the next graduation, or the end."""
-        run = self.run
-        found: list[Option] = []
-        entries: list[Entry] = []
-        fits = False
-        for entry in run.entries[run.cursor :]:
-            ends = entry is NOWHERE or isinstance(entry.fact, Graduated)
-            if ends and entries and not fits and not (run.scope and entry is not NOWHERE):
-                found.append(self._drop_option(call, entries))
-            if ends or (run.scope and entry.scope != run.scope) or len(found) >= MOST_MATCHES:
-                break
-            if entries and run.fits(call, entry):
-                fits = True
-                found.append(self._drop_option(call, entries))
-            elif entries and isinstance(call, WaitCall) and self._alterable(call, entry):
-                found.append(self._drop_option(call, entries, entry))
-            entries.append(entry)
-        return found
-
-    def _alterable(self, call: Call, entry: Entry) -> bool:
-        scope = self.run.scope
-        match call:
-            case WaitCall():
-                return entry.name == scope + WAIT and isinstance(entry.fact, Waited | Waiting)
-            case ChoiceCall() if call.stage is not None:
-                return isinstance(entry.fact, Chosen) and entry.name.startswith(f"{scope}next_piece:")
-            case _:
-                return False
-
-    def _alter_cost(self, call: Call, entry: Entry) -> float:
-        if not isinstance(call, WaitCall):
-            return costs.ALTER_CHOICE
-        fact: Waited | Waiting = entry.fact
-        one = same_span(fact.length, call.span) or set(fact.until) == set(call.patterns)
-        cost = costs.ALTER if one else costs.ALTER_BOTH
-        if isinstance(fact, Waiting):
-            cost += costs.ALTER_OPEN
-            if not one and self._is_over(call, fact):
-                cost += costs.ALTER_OVER
-        return cost
-
-    def _is_over(self, call: WaitCall, fact: Waiting) -> bool:
-        return call.length is not None and self.run.now >= fact.at + +call.length
-
-    def _changes_places(self, call: Call, entry: Entry) -> bool:
-        """Whether an entry can answer for a step that was done at another place, as it was for this one."""
-        scope = self.run.scope
-        if not isinstance(call, StepCall) or not entry.acted or entry.scope != scope:
-            return False
-        name = scope + call.name
-        verb = name.partition(":")[0]
-        return entry.name.partition(":")[0] == verb and any(
-            each.acted and each.name == name for each in self.run.entries
-        )
-
-    def _cost_of_place(self, entry: Entry) -> float:
-        """Less in a further turn; more for what was done last, for that is where the lead stands."""
-        if entry is self.last_act:
-            return costs.IN_PLACE + costs.IN_PLACE_LAST
-        again = (self.site, "", IN_PLACE) in self.contradicted
-        return costs.AGAIN if again else costs.IN_PLACE
-
-    @cached_property
-    def last_act(self) -> Entry | None:
-        """The step that was done last."""
-        return next((entry for entry in reversed(self.run.entries) if entry.acted), None)
-
-    def _rewordable(self, call: Call, entry: Entry) -> bool:
-        verb = call.name.partition(":")[0]
-        return (
-            isinstance(call, StepCall)
-            and verb in REWORDED
-            and entry.acted
-            and entry.name.startswith(f"{self.run.scope}{verb}:")
-        )
-
-
-def _kinds_of(entries: Sequence[Entry]) -> str:
-    """What was dropped, without what it was about: a loop sends another piece in each turn."""
-    return " ".join(entry.name.partition(":")[0] for entry in entries)
-
-
-def _cost_of_dropping(entries: Sequence[Entry], journal: Journal) -> float:
-    cost, steps, after_step = 0.0, 0, False
-    for entry in entries:
-        stands = entry is journal.stands or isinstance(entry.fact, Waiting | Deferred)
-        if entry.acted:
-            cost += costs.DROP_STEP_IN_ROW if steps else costs.DROP_STEP
-            steps += 1
-        elif stands and not after_step:
-            cost += costs.DROP_STANDING
-        else:
-            cost += costs.DROP_PAUSE_IN_ROW if steps > 1 else costs.DROP_PAUSE
-        after_step = entry.acted
-    return cost
-
-
-def _whereabouts() -> tuple[_Site, tuple[FrameType, ...]]:
-    """The line of the track's code that calls, and the calls of helpers that it is in, the innermost first."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - the run that asks
-    while frame is not None and frame.f_code.co_filename != lead.__file__:
-        frame = frame.f_back
-    found: list[FrameType] = []
-    while frame is not None and frame.f_code.co_filename != running.__file__:
-        if frame.f_code.co_filename != lead.__file__:
-            found.append(frame)
-        frame = frame.f_back
-    site = (id(found[0].f_code), found[0].f_lasti) if found else (0, 0)
-    return site, tuple(found[:-1])  # the track's own function is no helper
-
-
-def _line_of_read() -> _Site:
-    """The line of the track's code that reads."""
-    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - what the code reads
-    while frame is not None and frame.f_code.co_filename in _READS:
-        frame = frame.f_back
-    return (id(frame.f_code), frame.f_lasti) if frame is not None else (0, 0)

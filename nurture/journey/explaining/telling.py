@@ -23,10 +23,8 @@ def tell_loss(call: Call, entry: Entry) -> str:
 
 def _say(used: Used) -> str:
     answer, call = used.choice.answer.removesuffix(EVERY), used.call
-    if answer == FLIP:
-        return f"`{used.choice.call}` taken as {str(used.taken).lower()}{_say_since(used.then)}"
-    if answer == SO:
-        return f"`{used.choice.call}` taken as the code reads it from here on"
+    if answer in (FLIP, SO):
+        return _say_read(used, answer)
     if answer in (DROP, DROP_AND_ALTER):
         return "; ".join(_say_dropped(entry) for entry in used.entries)
     assert call is not None
@@ -34,15 +32,20 @@ def _say(used: Used) -> str:
         was: Waited | Waiting = used.entries[0].fact
         before = _say_wait(was.length, was.until)
         return f"the {say_key(was.key)} is {_say_wait(call.span, call.patterns)} now, it was {before}"
-    if answer == IN_PLACE:
-        return f"{_say_entry(used.entries[0])} was done where the code has {_say_call(call)} now"
-    if answer in (ALTER, REWORD):
-        return f"{_say_entry(used.entries[0])} is {_say_call(call)} now"
+    if answer in (ALTER, REWORD, IN_PLACE):
+        verb = "was done where the code has" if answer == IN_PLACE else "is"
+        return f"{_say_entry(used.entries[0])} {verb} {_say_call(call)} now"
     as_met, _, choice = answer.partition(":")
     if isinstance(call, ChoiceCall):
         return f"{_say_call(call)} was put in behind this lead: `{choice or 'nothing left'}` assumed"
     taken = "taken as met" if isinstance(call, WaitCall) else "taken as done"
     return f"{_say_call(call)} was put in behind this lead: {taken if as_met == MET else 'skipped'}"
+
+
+def _say_read(used: Used, answer: str) -> str:
+    if answer == SO:
+        return f"`{used.choice.call}` taken as the code reads it from here on"
+    return f"`{used.choice.call}` taken as {str(used.taken).lower()}{_say_since(used.then)}"
 
 
 def _say_since(then: Entry | None) -> str:
