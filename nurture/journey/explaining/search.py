@@ -47,7 +47,7 @@ _Order = tuple[float, int, int]
 
 @dataclass(slots=True)
 class Found:
-    """What a search came to: the reading, or None; what the code raised where it was not lost; the calls of its runs."""
+    """What a search came to: the reading, or None; what the code raised, if it was not lost; the calls made."""
 
     reading: Reading | None = None
     error: PerennialError | None = None
