@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,17 @@ def events_of(name: str) -> list[str]:
 async def test_a_golden_history_replays(name: str) -> None:
     """In the sandbox, as the worker runs it; a track's code is not asked."""
     replayer = Replayer(workflows=[JourneyWorkflow], workflow_runner=sandbox(), data_converter=pydantic_data_converter)
+    await replayer.replay_workflow(history(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("off", [timedelta(seconds=-40), timedelta(seconds=40)])
+async def test_no_command_depends_on_the_clock(name: str, off: timedelta, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a local activity that a query interrupted, a replay's clock is another one: it may say what it likes."""
+    right = workflow.now
+    monkeypatch.setattr(workflow, "now", lambda: right() + off)
+    runner = UnsandboxedWorkflowRunner()
+    replayer = Replayer(workflows=[JourneyWorkflow], workflow_runner=runner, data_converter=pydantic_data_converter)
     await replayer.replay_workflow(history(name))
 
 
