@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
+from temporalio.client import Client
 
 from models.journeys import Alert, Enrolment, FactRow, HandOffRow
 from models.touches import Message, Touch
@@ -24,13 +25,14 @@ from tests.paths import ROOT
 
 SPEED = 3 * 86_400.0
 LEADS = 200
+FEW = 60
 PATIENCE = 400
 
 
 @contextmanager
-def worker(data_dir: Path, address: str, tag: str) -> Iterator[subprocess.Popen[bytes]]:
+def worker(data_dir: Path, address: str, tag: str, *version: str) -> Iterator[subprocess.Popen[bytes]]:
     """A worker in a process of its own, killed at the end of the block."""
-    command = [sys.executable, "-m", "tests.engine.sprint", str(data_dir), address, tag]
+    command = [sys.executable, "-m", "tests.engine.sprint", str(data_dir), address, tag, *version]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield process
@@ -92,6 +94,41 @@ async def test_killed_in_the_middle_every_journey_ends_as_if_nothing_had_been(da
                 view = await view_of(rig.journey("sprint", name))
                 assert list(view.facts) == await rig.facts("sprint", name)
         await each_once(rig, names)
+
+
+@pytest.mark.slow
+async def test_killed_amid_an_edit_with_both_versions_at_work_nobody_is_mailed_twice(
+    client: Client, server_address: str, data_dir: Path
+) -> None:
+    """An old worker is killed, a new one takes over and is killed, then both work at once; all come to the end."""
+    names = [f"bob{number}" for number in range(FEW)]
+    async with rig_on(client, data_dir, quick(speed=SPEED)) as made:
+        rig = made.running(sprint)
+        await rig.add_leads(*names)
+        for name in names:
+            await rig.enrol("sprint", name)
+        with worker(data_dir, server_address, rig.tag) as old:
+            await at_least(rig, FEW)
+            os.kill(old.pid, signal.SIGKILL)
+        with worker(data_dir, server_address, rig.tag, "edited") as new:
+            await at_least(rig, FEW * 3 // 2)
+            os.kill(new.pid, signal.SIGKILL)
+        with worker(data_dir, server_address, rig.tag), worker(data_dir, server_address, rig.tag, "edited"):
+
+            async def all_over() -> bool:
+                async with rig.database.reading() as session:
+                    found = await session.scalars(select(Enrolment.status))
+                    return set(found) == {"finished"}
+
+            await eventually(all_over, within=PATIENCE)
+        async with rig.database.reading() as session:
+            sent = (await session.execute(select(Touch.lead_id, Touch.piece))).all()
+            accepted_by_id = Counter((await session.scalars(select(Message.touch_id))).all())
+            outcomes = set((await session.scalars(select(Enrolment.outcome))).all())
+    assert outcomes == {"nurtured"}
+    assert max(accepted_by_id.values()) == 1
+    assert max(Counter(tuple(row) for row in sent).values()) == 1
+    assert {row.lead_id for row in sent} == {rig.id(name) for name in names}
 
 
 async def each_once(rig: Rig, names: list[str]) -> None:
