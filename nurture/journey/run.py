@@ -272,7 +272,9 @@ class Run:
         """What was done for a lead that was past this step."""
         if isinstance(call, StepCall) and not self.scope:
             for entry in self.caught_up:
-                if self.names.same(entry.name, call.name) and not self.fits(call, self.entries[self.cursor]):
+                names = (call.name, *call.was)
+                same = any(self.names.same(entry.name, name) for name in names)
+                if same and not self.fits(call, self.entries[self.cursor]):
                     self.caught_up.remove(entry)
                     fact: Done = entry.fact
                     return fact

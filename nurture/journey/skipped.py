@@ -58,6 +58,18 @@ class Unknown:
     def __call__(self, *_: object, **__: object) -> Unknown:
         return self
 
+    def __int__(self) -> int:
+        return 0
+
+    def __float__(self) -> float:
+        return 0.0
+
+    def _itself(self, *_: object) -> Unknown:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _itself
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __neg__ = __abs__ = _itself
+
     def __iter__(self) -> Iterator[Any]:
         return iter(())
 

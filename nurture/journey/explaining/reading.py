@@ -296,11 +296,18 @@ class TapeReader(Offers):
         if isinstance(call, StepCall):
             self.steps_skipped += 1
             self.put_in += self.helpers
-            if call.catch_up and not self.run.scope:
+            if call.catch_up and not self.run.scope and not self._caught_up(call):
                 self.run.catching_up.append(call)
             if call.name.startswith("do:") and answer != NONE:
                 value = Unknown(f"value of {call.name.removeprefix('do:')}", self.judge)
         return Skipped(met=as_met == MET, choice=choice or None, value=value)
+
+    def _caught_up(self, call: StepCall) -> bool:
+        """Whether the lead has been given this step already, or is about to be: once is enough, also in a loop."""
+        names = self.run.names
+        given = [entry.name for entry in self.run.journal.caught_up]
+        given += [each.name for each in self.run.catching_up]
+        return any(names.same(one, name) for one in given for name in (call.name, *call.was))
 
     def _drop(self, told: TapeChoice, call: Call) -> Any:
         following = iter(self.run.entries[self.run.cursor :])

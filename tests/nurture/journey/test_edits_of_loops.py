@@ -184,3 +184,67 @@ def test_a_helper_put_in_before_the_open_wait_is_passed_by() -> None:
     journey = standing(plain, 3).edited(offered)
     assert journey.decide(did(4, "page.viewed", "/pricing")).next == Park("send:a/wait", at(7))
     assert journey.go(20).next == Finish("nurtured")
+
+
+async def a_then_b(lead: Lead) -> Outcome:
+    """Two mails, five days apart."""
+    await lead.send("a")
+    await lead.wait(days=5)
+    await lead.send("b")
+    await lead.wait(days=6)
+    return nurtured
+
+
+def catching_up(piece: str, *was: str) -> Story:
+    """The two mails, and before them one that all are to have."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.send(piece, catch_up=True, was=was)
+        return await a_then_b(lead)
+
+    return story
+
+
+def test_what_was_caught_up_on_is_not_sent_again_under_a_new_name() -> None:
+    """The lead has x, which is called y later."""
+    journey = standing(a_then_b, 7).edited(catching_up("x"))
+    journey.go(8)
+    assert journey.sends == [(7, "x")]
+    journey = journey.edited(catching_up("y", "x"))
+    assert journey.go(20).next == Finish("nurtured")
+    assert journey.sends == []
+
+
+def test_a_step_of_a_loop_is_caught_up_on_once() -> None:
+    """Two turns are behind the lead; the third turn brings it as the code says."""
+
+    def loop(*, tips: bool) -> Story:
+        async def story(lead: Lead) -> Outcome:
+            for piece in ("a", "b", "c"):
+                if tips:
+                    await lead.send("tip", catch_up=True)
+                await lead.send(piece)
+                await lead.wait(days=5)
+            return nurtured
+
+        return story
+
+    journey = standing(loop(tips=False), 7).edited(loop(tips=True))
+    journey.go(30)
+    assert journey.sends == [(7, "tip"), (10, "tip"), (10, "c")]
+
+
+def test_a_value_put_in_behind_the_lead_answers_whatever_the_code_does_with_it() -> None:
+    """Sums too; the branch that was taken stands."""
+
+    async def looking_up(lead: Lead) -> Outcome:
+        found = await lead.do("look up")
+        if found.value["seats"] * 2 + 1 > 3:
+            return await a_then_b(lead)
+        await lead.send("z")
+        return nurtured
+
+    journey = standing(a_then_b, 7).edited(looking_up)
+    assert journey.decide().next == Park("send:b/wait", at(11))
+    assert journey.go(20).next == Finish("nurtured")
+    assert journey.sends == []
