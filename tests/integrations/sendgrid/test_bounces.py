@@ -17,9 +17,10 @@ from tests.builders import NOON, does, person, settle, store
     [
         ({"status": "5.1.1", "type": "bounce", "reason": "550 5.1.1 user unknown"}, "hard-bounce"),
         ({"status": "5.0.0", "type": "bounce", "bounce_classification": "Invalid Address"}, "hard-bounce"),
-        ({"type": "bounce"}, "hard-bounce"),
+        ({"type": "bounce"}, "soft-bounce"),
         ({"status": "4.2.2", "type": "blocked", "reason": "452 4.2.2 over quota"}, "soft-bounce"),
         ({"status": "5.2.2", "type": "bounce", "reason": "552 mailbox full"}, "soft-bounce"),
+        ({"status": "5.1.1", "type": "blocked", "reason": "550 5.1.1 user unknown"}, "soft-bounce"),
         ({"type": "blocked", "reason": "connection timed out"}, "soft-bounce"),
         ({"type": "bounce", "bounce_classification": "Mailbox Unavailable"}, "soft-bounce"),
         ({"status": "5.7.1", "type": "bounce", "reason": "550 5.7.1 message refused"}, "sender-rejected"),
@@ -28,7 +29,7 @@ from tests.builders import NOON, does, person, settle, store
         ({"type": "blocked", "bounce_classification": "Reputation"}, "sender-rejected"),
         ({"type": "blocked", "bounce_classification": "Content", "reason": "looks like spam"}, "sender-rejected"),
         ({"status": "4.7.0", "type": "blocked", "reason": "421 4.7.0 too many messages"}, "sender-rejected"),
-        ({"status": None, "reason": None, "bounce_classification": None}, "hard-bounce"),
+        ({"status": None, "reason": None, "bounce_classification": None}, "soft-bounce"),
     ],
 )
 def test_a_bounce_is_read_for_whose_fault_it_is(event: dict[str, str | None], said: str) -> None:

@@ -219,7 +219,7 @@ def test_a_bounce_without_our_touch_is_known_by_its_address(
     service: Service, store: Store, who: dict[str, Any]
 ) -> None:
     """Some bounces lack the custom arguments; the address may be spelled otherwise."""
-    bounce = {"event": "bounce", "type": "bounce", "email": " ADA@Example.com", "timestamp": 1} | who
+    bounce = {"event": "bounce", "type": "bounce", "status": "5.1.1", "email": " ADA@Example.com", "timestamp": 1} | who
 
     service.sendgrid([bounce])
 
