@@ -8,6 +8,7 @@ goes to the step's own activity, with patience. docs/decisions/0010 says why.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.send import Opened, SendActivity
-from models.messages import Acted, Advanced, Advancing, StepOrder, StepOutcome
+from models.messages import Acted, Advanced, Advancing, Control, StepOrder, StepOutcome
 from models.visibility import attributes
 from nurture.content.catalogue import Catalogue
 from nurture.errors import ContentError, TrackError
@@ -29,8 +30,10 @@ from nurture.journey.wording import say_next
 from nurture.people.scoring import ScoringModel
 from perennial.journeys.adopting import Head, OpenTouch, adopt, lock_head, unsaved_of
 from perennial.journeys.alerts import raise_for_edit
+from perennial.journeys.asked import forget_asked
 from perennial.journeys.hearing import Heard, hear
-from perennial.journeys.read_model import Position, write_decision, write_facts, write_head
+from perennial.journeys.read_model import Position, Trouble, write_decision, write_facts, write_head
+from perennial.journeys.stuck import Retry, plan_or_stay, track_or_gone, write_trouble
 from perennial.journeys.unheard import take_unheard
 from perennial.leads.scores import rescore
 from perennial.platform.database import Database
@@ -49,6 +52,8 @@ class Wake:
     journal: Journal
     heard: tuple[AnyFact, ...]
     decision: Decision
+    retry: Retry
+    trouble: Trouble | None = None
     acted: Acted | None = None
     adopted: int = 0
 
@@ -108,22 +113,26 @@ class AdvanceActivity:
 
     async def _begin(self, asked: Advancing) -> Unsettled | Begun | Advanced:
         """The first transaction: up to the touch, or up to the rest if nothing is sent."""
-        track = self.tracks[asked.track]
+        track = track_or_gone(self.tracks, asked.track)
         async with self.database.transaction() as connection:
             head = await lock_head(connection, asked.enrolment_id)
             adopted = await adopt(connection, asked, head)
             journal = Journal(asked.facts, asked.decided)
             if adopted:
                 journal = journal.after(adopted)
+            if head.asked is not None:
+                asked = await _take_asked(connection, asked, head.asked, journal)
             open_touch = _without_outcome(head.open_touch, journal)
             if open_touch is not None and track.delivery == "at_most_once":
                 return _unsettled(asked, len(adopted), open_touch)
             heard = await self._hear(connection, asked, head, journal, adopted)
             seen = journal.extended(heard.facts)
-            decision = plan(track, seen, heard.now, self.catalogue)
+            retry = Retry(self.sender.time.clock, asked.woken_at, head.stuck_since)
+            decision, trouble = plan_or_stay(track, seen, heard.now, self.catalogue, retry)
             if open_touch is not None and not _leaves_open(decision, open_touch):
                 return _unsettled(asked, len(adopted), open_touch)
-            wake = Wake(asked, track, heard.now, seen, (*adopted, *heard.facts), decision, adopted=len(adopted))
+            hears = (*adopted, *heard.facts)
+            wake = Wake(asked, track, heard.now, seen, hears, decision, retry, trouble, adopted=len(adopted))
             position = Position(asked.saved, asked.digest)
             facts = [*unsaved_of(asked), *wake.heard]
             step = decision.next
@@ -172,12 +181,14 @@ class AdvanceActivity:
         decision = wake.decision
         acted = Acted.model_construct(facts=decision.facts, step=step, because=decision.because, outcome=fact)
         journal = wake.standing.after([fact])
-        return replace(
-            wake, now=now, journal=journal, acted=acted, decision=plan(wake.track, journal, now, self.catalogue)
-        )
+        following, trouble = plan_or_stay(wake.track, journal, now, self.catalogue, wake.retry)
+        return replace(wake, now=now, journal=journal, acted=acted, decision=following, trouble=trouble)
 
     def _looking_ahead(self, wake: Wake) -> Wake:
-        return replace(wake, decision=look_ahead(wake.track, wake.journal, wake.decision, wake.now, self.catalogue))
+        with suppress(TrackError):  # what raises after the step is told when it comes to it
+            decision = look_ahead(wake.track, wake.journal, wake.decision, wake.now, self.catalogue)
+            return replace(wake, decision=decision)
+        return wake
 
     async def _send(self, begun: Begun) -> Advanced:
         """Post the mail and record what comes of it; what takes patience is left to the step's own activity."""
@@ -241,7 +252,10 @@ class AdvanceActivity:
             decision.because,
             position=reached,
             open_touch=open_touch,
+            trouble=wake.trouble,
         )
+        if wake.trouble is not None:
+            await write_trouble(connection, asked.enrolment_id, asked.lead_id, wake.trouble)
         await raise_for_edit(connection, asked.enrolment_id, asked.lead_id, wake.journal, decision, wake.now)
         return reached
 
@@ -257,6 +271,7 @@ class AdvanceActivity:
             then=decision.then,
             shown=self._shown(wake),
             expects=self._expects(wake),
+            exits=() if isinstance(decision.next, Park | Finish) else wake.track.exits.patterns,
             digest=position.digest,
             long=wake.asked.long,
         )
@@ -275,6 +290,8 @@ class AdvanceActivity:
         rest = wake.decision.next
         if not isinstance(rest, Park) or rest.until is None:
             return ""
+        if rest.why == "stuck":
+            return "try the track's code again"
         try:
             return say_next(plan(wake.track, wake.standing, rest.until, self.catalogue).next)
         except TrackError:  # told when it comes to it
@@ -299,6 +316,13 @@ def _order_of(wake: Wake, step: Send) -> StepOrder:
     )
 
 
+async def _take_asked(connection: AsyncConnection, asked: Advancing, control: Control, journal: Journal) -> Advancing:
+    """The wake with what a person asked of the journey among its news, unless the signal was quicker."""
+    await forget_asked(connection, asked.enrolment_id, control.id)
+    known = {message.id for message in asked.news} | {getattr(fact, "id", "") for fact in journal}
+    return asked if control.id in known else asked.model_copy(update={"news": (*asked.news, control)})
+
+
 def _without_outcome(touch: OpenTouch | None, journal: Journal) -> OpenTouch | None:
     return None if touch is None or touch.step_key in journal.steps else touch
 
@@ -307,7 +331,7 @@ def _leaves_open(decision: Decision, touch: OpenTouch) -> bool:
     """Whether a send of unknown fate may wait for its webhook: the lead still stands at it, or is paused there."""
     following = decision.next
     if isinstance(following, Park):
-        return following.why in {"paused", "held"}
+        return following.why in {"paused", "held", "stuck"}
     return isinstance(following, Send) and following.key == touch.step_key
 
 

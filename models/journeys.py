@@ -12,6 +12,10 @@ from models.base import Base, refers_to
 from models.types import BIG_ID
 
 _HELD = text("status = 'held'")
+_STUCK = text("stuck_since IS NOT NULL")
+
+RUNNING = ("active", "paused", "held")
+"""The statuses of a journey that a worker has taken up and that has not ended."""
 
 
 class Enrolment(Base):
@@ -22,6 +26,7 @@ class Enrolment(Base):
         UniqueConstraint("lead_id", "track", "number"),
         Index(None, "track", "status", "step"),
         Index("ix_enrolments_held", "track", sqlite_where=_HELD, postgresql_where=_HELD),
+        Index("ix_enrolments_stuck", "track", sqlite_where=_STUCK, postgresql_where=_STUCK),
     )
 
     id: Mapped[str] = mapped_column(String(160), primary_key=True)  # {track}/{lead_id}/{number}
@@ -44,6 +49,20 @@ class Enrolment(Base):
     open_touch: Mapped[str | None] = mapped_column(
         String(32)
     )  # a send that was begun, and whose outcome is no fact yet
+    stuck_since: Mapped[datetime | None]  # since when its code, or its present step, keeps failing
+    stuck: Mapped[str | None] = mapped_column(Text)  # because of what
+
+
+class AskedRow(Base):
+    """What a person asked of a journey last, until the journey has heard it: the gate heeds it at once."""
+
+    __tablename__ = "asked"
+
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(String(64))  # the signal's; the journey hears an id once
+    verb: Mapped[str] = mapped_column(String(8))  # pause | resume | exit
+    reason: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime]
 
 
 class FactRow(Base):

@@ -125,7 +125,8 @@ class Advanced(MessageModel):
     """Answer of `advance`: the facts to append (heard, of the act, derived after it), and what comes next.
 
     `then` is where the lead comes to rest once the step `next` has succeeded. `shown` are the search attributes of that
-    rest, `expects` what the journey will do when the timer of `next` fires, in words.
+    rest, `expects` what the journey will do when the timer of `next` fires, in words. `exits` are the patterns of the
+    behaviours that end the journey, and call off the step `next`.
     """
 
     now: datetime
@@ -137,6 +138,7 @@ class Advanced(MessageModel):
     then: Decision | None = None
     shown: dict[str, str | bool] = Field(default_factory=dict)
     expects: str = ""
+    exits: tuple[str, ...] = ()
     digest: str = ""
     long: bool = False
 

@@ -20,7 +20,12 @@ PAUSED = SearchAttributeKey.for_bool("Paused")
 HELD = "held"
 """The step of every lead that an edit left without a place, so that one filter lists them: `Step = 'held'`."""
 
+STUCK = "stuck"
+"""The step of every lead whose track's code is gone or raises: `Step = 'stuck'`."""
+
 HOW_TO_RELEASE = "- mend the track, or `starter.py release LEAD --track TRACK --at STEP`"
+
+HOW_TO_MEND = "- mend the track and deploy it: the code is tried again by itself, at once on `starter.py refresh`"
 
 _KEYWORDS = {key.name: key for key in (STAGE, SCORE_BAND, STEP, OUTCOME)}
 SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[str] | SearchAttributeKey[bool], ...] = (*_KEYWORDS.values(), PAUSED)
@@ -64,6 +69,8 @@ def _step(journal: Journal, following: AnyNext) -> str:
             return "finished"
         case Park(why="held"):
             return HELD
+        case Park(why="stuck"):
+            return STUCK
         case _:
             return place(journal, following.key)
 
@@ -107,14 +114,16 @@ def details(journal: Journal, following: AnyNext, because: tuple[str, ...], now:
     stage = scored.stage if isinstance(scored, Scored) else journal.enrolled.stage
     last = next((fact for fact in reversed(journal.facts) if isinstance(fact, Done)), None)
     held = isinstance(following, Park) and following.why == "held"
-    read = journal.explained if not held else None  # what was read before a hold holds no more
+    stuck = isinstance(following, Park) and following.why == "stuck"
+    read = journal.explained if not (held or stuck) else None  # what was read before a hold holds no more
     lines = [
         f"**{say_next(following)}**{_when(following)}",
         "",
         *([f"- nothing is sent: {'; '.join(because)}", HOW_TO_RELEASE] if held else []),
+        *([f"- nothing is sent: {'; '.join(because)}", HOW_TO_MEND] if stuck else []),
         f"- stage **{stage}**, score **{score}** ({DEFAULT_MODEL.band_of(score)})",
         f"- last step: {say_fact(last)}, {last.at:%a %d %b %Y %H:%M} UTC" if last else "- nothing sent yet",
-        *([] if held else [f"- because: {'; '.join(because)}"]),
+        *([] if held or stuck else [f"- because: {'; '.join(because)}"]),
         *([f"- the track was edited: {'; '.join(read.said)}"] if read is not None else []),
         f"- as of {now:%a %d %b %Y %H:%M} UTC, enrolled {journal.enrolled.at:%d %b %Y}",
     ]

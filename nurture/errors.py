@@ -36,7 +36,14 @@ class NotFoundError(InputError):
 
 
 class TrackError(PerennialError):
-    """A track's code breaks a rule: it awaits something foreign, reads a clock, does I/O, or is not deterministic."""
+    """A track's code breaks a rule: it awaits something foreign, reads a clock, does I/O, or is not deterministic.
+
+    `said` is the text without what the code's own exception `quoted`, which may be of a lead.
+    """
+
+    def __init__(self, said: str, quoted: str = "") -> None:
+        super().__init__(f"{said}: {quoted}" if quoted else said)
+        self.said = said
 
 
 class RefusedError(PerennialError):

@@ -96,6 +96,7 @@ class LeadState:
     """What the gate knows of the lead at that moment: `exited` is why the lead left this track, or None.
 
     `break_until` is when the break ends that the lead asked for; `unwanted` are the topics it wants nothing on.
+    `asked` is what a person asked of the journey and it has yet to hear: `pause`, `exit`, or "".
     """
 
     consent: ConsentState
@@ -106,6 +107,7 @@ class LeadState:
     rivals: tuple[Rival, ...] = ()
     break_until: datetime | None = None
     unwanted: tuple[str, ...] = ()
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Refuse:
 Verdict: TypeAlias = Allow | Defer | Refuse
 
 _ALLOW = Allow()
+_ASKED = {"pause": "a pause", "exit": "the end of the journey"}
+_UNTIL_HEARD = timedelta(minutes=1)
 
 
 def judge(request: SendRequest, state: LeadState, rules: GateRules) -> Verdict:
@@ -144,6 +148,8 @@ def judge(request: SendRequest, state: LeadState, rules: GateRules) -> Verdict:
     )
     if refused:
         return refused
+    if asked := check_asked(request.now, state.asked):
+        return asked
     held = _later(
         check_break(request.now, state.break_until), check_caps(request.now, state.touches, rules.caps)
     ) or check_priority(request, state.rivals)
@@ -178,6 +184,11 @@ def check_consent(state: LeadState) -> Refuse | None:
 def check_exit(state: LeadState) -> Refuse | None:
     """A lead who has left the track gets nothing more from it."""
     return None if state.exited is None else Refuse(f"exited: {state.exited}")
+
+
+def check_asked(now: datetime, asked: str) -> Defer | None:
+    """Hold the touch while a pause or an exit is on its way to the journey."""
+    return Defer(now + _UNTIL_HEARD, f"a person asked for {_ASKED[asked]}") if asked in _ASKED else None
 
 
 def check_topic(topic: str, unwanted: tuple[str, ...]) -> Refuse | None:

@@ -1,9 +1,12 @@
 """What has reached a journey and waits to be taken, in the order it came. Signal handlers put; the loop takes."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from models.messages import Behaviour, Control
+from nurture.journey.decision import Park
+from nurture.journey.facts import Behaved
+from nurture.journey.patterns import hears
 
 REMEMBERED = 1_000
 """How many ids are remembered, to hear each once: senders repeat themselves within seconds, not months. In a storm the
@@ -41,10 +44,10 @@ class Inbox:
         return self._tickets
 
     def skip(self, id_: str) -> None:
-        """A behaviour of this id is in the journal by another way: it is not to be taken, nor heard again."""
+        """A message of this id is in the journal by another way: it is not to be taken, nor heard again."""
         if id_ not in self._heard:
             self._heard.append(id_)
-        waiting = [message for message in self._waiting if not (isinstance(message, Behaviour) and message.id == id_)]
+        waiting = [message for message in self._waiting if message.id != id_]
         self.taken += len(self._waiting) - len(waiting)
         self._waiting = deque(waiting)
 
@@ -65,9 +68,17 @@ class Inbox:
         """The message that has waited longest; it stays."""
         return self._waiting[0]
 
-    def halts(self) -> bool:
-        """Whether a pause or an exit waits, which a step that is still being tried must not outlast."""
-        return any(isinstance(message, Control) and message.verb in ("pause", "exit") for message in self._waiting)
+    def halts(self, exits: Collection[str]) -> bool:
+        """Whether a pause or an exit waits, by a person or by a behaviour that matches one of the patterns `exits`.
+
+        A step that is still being tried must not outlast it.
+        """
+        return any(
+            message.verb in ("pause", "exit")
+            if isinstance(message, Control)
+            else hears(exits, message.name, message.subject)
+            for message in self._waiting
+        )
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -81,3 +92,15 @@ class Inbox:
     def heard(self) -> tuple[str, ...]:
         """The ids that are remembered; continue-as-new carries them."""
         return tuple(self._heard)
+
+
+def fact_of(behaviour: Behaviour) -> Behaved:
+    """A behaviour as the journal has it."""
+    return Behaved(behaviour.at, behaviour.id, behaviour.name, behaviour.subject)
+
+
+def wakes(behaviour: Behaviour, park: Park) -> bool:
+    """Whether a behaviour ends this rest."""
+    if hears(park.listens, behaviour.name, behaviour.subject):
+        return True
+    return park.wakes_at_score is not None and behaviour.score is not None and behaviour.score >= park.wakes_at_score

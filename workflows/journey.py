@@ -3,39 +3,38 @@
 It decides nothing: each wake is one local activity, `advance`, so each decision is recorded and a replay never runs a
 track's code. What it keeps is the journal, the timer and the inbox.
 
-A replay does run this file, `workflows.handlers`, `workflows.inbox` and `models.visibility.updates`: a change of which
-commands they give for the same history strands the journeys in flight. tests/golden holds histories that must still
-replay. No command may depend on `workflow.now()`, or on how long the history is, once a local activity has ended: if a
-query was answered meanwhile, a replay sees others (docs/decisions/0010). `advance` records both.
+A replay does run this file, its neighbours in this folder and `models.visibility.updates`: a change of which commands
+they give for the same history strands the journeys in flight. tests/golden holds histories that must still replay. No
+command may depend on `workflow.now()`, or on how long the history is, once a local activity has ended: if a query was
+answered meanwhile, a replay sees others (docs/decisions/0010). `advance` records both.
 """
 
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.common import RawValue
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from models import visibility
-    from models.messages import Advanced, Advancing, Behaviour, Control, DoOrder, StepOrder, StepOutcome
+    from models.messages import Advanced, Advancing, Control, StepOutcome
     from nurture.journey.compaction import compact
     from nurture.journey.decision import AnyNext, AnyStep, Do, Finish, Park
-    from nurture.journey.facts import AnyFact, Behaved, Deferred, Done
-    from nurture.journey.patterns import hears
-    from nurture.journey.wording import say_next, say_park
+    from nurture.journey.facts import AnyFact, Deferred, Done
+    from nurture.journey.wording import say_park
     from workflows.handlers import JourneyHandlers
+    from workflows.inbox import fact_of, wakes
+    from workflows.steps import PATIENTLY, begin, kind_of
 
 MOST_EVENTS = 100
 """A cold wake replays the whole history: this many events keep it within 100 ms (docs/decisions/0008)."""
 
 MOST_SIGNALS = 1_000
 """`is_continue_as_new_suggested()` does not count signals; the server refuses more than 10,000 a run."""
-
-PATIENTLY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
 
 LOCAL_PATIENCE = timedelta(seconds=5)
 """A wake to be tried again later than that waits at the server, and leaves the worker to healthy journeys."""
@@ -114,8 +113,8 @@ class JourneyWorkflow(JourneyHandlers):
         )
         self._append(*advanced.all_facts)
         for fact in advanced.heard:
-            if isinstance(fact, Behaved):
-                self.inbox.skip(fact.id)
+            if id_ := getattr(fact, "id", ""):
+                self.inbox.skip(id_)
         self.now, self.saved, self.digest = advanced.now, self.total, advanced.digest
         self.expects, self.acted = advanced.expects, advanced.acted is not None
         self.outcome = advanced.acted.outcome if advanced.acted is not None else None
@@ -128,9 +127,7 @@ class JourneyWorkflow(JourneyHandlers):
         """Have the step's own activity carry it out; where the lead rests next, if that was foreseen and came true."""
         if self.inbox:
             return None
-        then = advanced.then
-        rest = then.next if then is not None and isinstance(then.next, Park) else None
-        outcome = await self._carry_out(step, rest, then.facts if then is not None else ())
+        outcome = await self._carry_out(step, advanced)
         if outcome is None:
             return None
         asked_at, self.now = self.now, max(outcome.at, self.now)
@@ -138,19 +135,20 @@ class JourneyWorkflow(JourneyHandlers):
             self._append(Deferred(self.now, step.key, outcome.until, outcome.reason))
             return None
         self._append(Done(self.now, step.key, outcome.result, outcome.reason, outcome.value))
+        then = advanced.then
         as_foreseen = outcome.result == step.expected and self.now == asked_at
-        if then is None or rest is None or isinstance(step, Do) or not as_foreseen:
+        if then is None or not isinstance(then.next, Park) or isinstance(step, Do) or not as_foreseen:
             return None
         self._append(*then.facts)
         self.journal = self.journal.after()
-        self._stand(rest, then.because, advanced.shown)
-        return rest
+        self._stand(then.next, then.because, advanced.shown)
+        return then.next
 
-    async def _carry_out(self, step: AnyStep, then: Park | None, then_facts: tuple[AnyFact, ...]) -> StepOutcome | None:
+    async def _carry_out(self, step: AnyStep, advanced: Advanced) -> StepOutcome | None:
         """Run a step's activity; None if a pause or an exit came while it was still being tried, and called it off."""
-        running = self._begin(step, then, then_facts)
+        running = begin(step, self.journey, advanced, now=self.now, seq=self.total)
         self.acted = False
-        await workflow.wait_condition(lambda: running.done() or self.inbox.halts())
+        await workflow.wait_condition(lambda: running.done() or self.inbox.halts(advanced.exits))
         halted = not running.done()
         if halted:
             running.cancel()
@@ -159,39 +157,8 @@ class JourneyWorkflow(JourneyHandlers):
         except ActivityError as error:
             if halted:
                 return None
-            return StepOutcome(at=self._on_time(), result="refused", reason=f"failed: {_kind_of(error)}")
+            return StepOutcome(at=self._on_time(), result="refused", reason=f"failed: {kind_of(error)}")
         return found if isinstance(found, StepOutcome) else StepOutcome(at=self._on_time(), value=found)
-
-    def _begin(self, step: AnyStep, then: Park | None, then_facts: tuple[AnyFact, ...]) -> workflow.ActivityHandle[Any]:
-        journey = self.journey
-        if isinstance(step, Do):
-            return workflow.start_activity(
-                step.activity,
-                DoOrder(lead_id=journey.lead_id, enrolment_id=journey.enrolment_id, key=step.key, arg=step.arg),
-                start_to_close_timeout=timedelta(minutes=5),
-                retry_policy=PATIENTLY,
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                summary=say_next(step),
-            )
-        return workflow.start_activity(
-            step.kind,
-            StepOrder(
-                enrolment_id=journey.enrolment_id,
-                lead_id=journey.lead_id,
-                track=workflow.info().workflow_type,
-                step=step,
-                now=self.now,
-                seq=self.total,
-                then=then,
-                then_facts=then_facts,
-                because=self.because,
-            ),
-            result_type=StepOutcome,
-            start_to_close_timeout=timedelta(minutes=1),
-            retry_policy=PATIENTLY,
-            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=say_next(step),
-        )
 
     async def _rest(self, park: Park) -> Park | None:
         """Wait at a park until its moment (the park), or until something in the inbox ends the rest (None)."""
@@ -220,9 +187,9 @@ class JourneyWorkflow(JourneyHandlers):
         """Whether something that ends the rest is in the inbox; what ends none is taken into the journal."""
         while self.inbox:
             message = self.inbox.first
-            if isinstance(message, Control) or _wakes(message, park):
+            if isinstance(message, Control) or wakes(message, park):
                 return True
-            self._append(_fact_of(message))
+            self._append(fact_of(message))
             self.inbox.take()
             self.journal = self.journal.after()
         return False
@@ -275,18 +242,3 @@ class JourneyWorkflow(JourneyHandlers):
                 }
             )
         )
-
-
-def _fact_of(behaviour: Behaviour) -> Behaved:
-    return Behaved(behaviour.at, behaviour.id, behaviour.name, behaviour.subject)
-
-
-def _wakes(behaviour: Behaviour, park: Park) -> bool:
-    if hears(park.listens, behaviour.name, behaviour.subject):
-        return True
-    return park.wakes_at_score is not None and behaviour.score is not None and behaviour.score >= park.wakes_at_score
-
-
-def _kind_of(error: ActivityError) -> str:
-    """What kind of error an activity gave up with; never its text, which may quote anything."""
-    return (isinstance(error.cause, ApplicationError) and error.cause.type) or type(error.cause).__name__

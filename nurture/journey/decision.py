@@ -65,7 +65,7 @@ class Do:
 AnyStep = Send | HandOff | AlertStep | Enrol | Do
 
 
-ParkReason = Literal["wait", "deferred", "paused", "held"]
+ParkReason = Literal["wait", "deferred", "paused", "held", "stuck"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ class Park:
     """Wait: until a moment (None: without limit), or for one of `listens` (`behaviour:subject-glob`).
 
     `why` tells a wait of the track (`wait`) from a send the gate put off (`deferred`), from a pause (`paused`), and
-    from a lead whose place an edit took away (`held`: nothing is sent, exits are heard, a person or an edit releases).
+    from a lead whose place an edit took away (`held`: nothing is sent, exits are heard, a person or an edit releases),
+    and from code that is gone or raises (`stuck`: exits are heard, and the code is tried again at `until`).
     `wakes_at_score` is the score that graduates the lead, while one would.
     """
 

@@ -31,7 +31,7 @@ def drive(run: Run, track: Track, at_loss: Callable[[Any], None] | None = None) 
     except PerennialError:
         raise
     except (Exception, SystemExit) as error:
-        raise TrackError(f"{_line_of_error(error, track)}: {type(error).__name__}: {error}") from error
+        raise TrackError(f"{_line_of_error(error, track)}: {type(error).__name__}", str(error)) from error
     finally:
         close(run, coroutine)
     raise TrackError(f"{where}: awaits {found!r}, which is no step of the lead")

@@ -40,7 +40,7 @@ from nurture.journey.run import Run
 from nurture.journey.track import Track
 from nurture.journey.wording import say_reason
 
-__all__ = ["MOST_STEPS", "NO_CONTENT", "TOLERANCE", "look_ahead", "plan"]
+__all__ = ["MOST_STEPS", "NO_CONTENT", "TOLERANCE", "last_place", "look_ahead", "plan"]
 
 NO_CONTENT = Catalogue({})
 
@@ -116,10 +116,10 @@ def look_ahead(
 
 
 def _held(track: Track, journal: Journal) -> Park:
-    return Park(_last_place(journal), None, track.exits.patterns, None, "held")
+    return Park(last_place(journal), None, track.exits.patterns, None, "held")
 
 
-def _last_place(journal: Journal) -> str:
+def last_place(journal: Journal) -> str:
     """The key of where the lead stood last: its open step, what was settled last, or where a person put it."""
     for entry in reversed(journal.entries):
         match entry.fact:

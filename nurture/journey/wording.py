@@ -169,6 +169,8 @@ def say_park(park: Park) -> str:
             return f"{say_key(park.key)}, put off"
         case "held":
             return "held: an edit left this lead without a place"
+        case "stuck":
+            return "stuck: the track's code is gone or raises"
         case "wait":
             return say_key(park.key)
         case _:

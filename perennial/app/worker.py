@@ -15,6 +15,7 @@ from activities.send import SendActivity
 from perennial.app.connected import ConnectedInstallation, sender_of
 from perennial.app.providers import provider_of
 from perennial.channels.ports import Provider
+from perennial.journeys.stuck import NoticeStuckSteps
 from perennial.platform.failures import FailureRedaction
 from perennial.platform.secrets import tokens_of
 from workflows.journey import JourneyWorkflow
@@ -27,6 +28,7 @@ PASSED_THROUGH = (
     "annotated_types",
     "workflows.handlers",
     "workflows.inbox",
+    "workflows.steps",
     "models.visibility",
 )
 """All but the workflow's own file: modules that are not passed through are loaded again for each workflow."""
@@ -44,7 +46,7 @@ def build_worker(inst: ConnectedInstallation, *, provider: Provider | None = Non
             *inst.activities,
         ],
         workflow_runner=UnsandboxedWorkflowRunner(),
-        interceptors=[FailureRedaction()],
+        interceptors=[FailureRedaction(), NoticeStuckSteps(inst.database, inst.time)],
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
         max_concurrent_activities=settings.max_concurrent_activities,

@@ -40,6 +40,10 @@ def alerts(
         console.print("Look after the sender's reputation: SPF, DKIM, DMARC, complaints, the text.")
     if any(line.held for line in found):
         console.print("Put held leads on their way: `starter.py release --track TRACK --at STEP`, or mend the track.")
+    if any(line.stuck for line in found):
+        console.print(
+            "Stuck journeys try again by themselves: mend what is named, then `starter.py refresh --track TRACK`."
+        )
     if not found and not rejections:
         console.print("Nothing calls for attention.")
 

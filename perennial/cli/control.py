@@ -1,6 +1,7 @@
 """`pause`, `resume`, `refresh` and `exit`, for one lead or a whole track, and `override`."""
 
 from collections import Counter
+from secrets import token_hex
 from typing import Annotated, Literal
 
 import typer
@@ -13,7 +14,8 @@ from perennial.cli.many import for_each
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, LeadName, Rate, parse_rate
 from perennial.cli.printing import counted, out, print_json
-from perennial.journeys.handles import RunningJourney, running_journeys, signal_journey, update_journey
+from perennial.journeys.asked import ask
+from perennial.journeys.handles import RunningJourney, names_of_track, running_journeys, signal_journey, update_journey
 from perennial.leads.lookup import require_lead
 
 Verb = Literal["pause", "resume", "refresh", "exit"]
@@ -118,13 +120,17 @@ def _control(
 async def _signal(verb: Verb, lead: str | None, track: str | None, reason: str, rate: float | None) -> Counter[str]:
     """Signal the journeys; how many were `told`, and how many were `over` already."""
     async with connected() as inst:
-        request = Request(reason=reason)
+        request = Request(id=f"asked:{token_hex(8)}", reason=reason)
+        journeys = await _journeys(inst, lead, track)
+        if verb != "refresh":  # from here on the gate heeds it, however long the signals take
+            async with inst.database.transaction() as connection:
+                await ask(connection, [each.enrolment_id for each in journeys], verb, request, inst.now())
 
         async def signal(journey: RunningJourney) -> str:
             running = await signal_journey(inst.client, journey.enrolment_id, verb, request)
             return "told" if running else "over"
 
-        return await for_each(await _journeys(inst, lead, track), signal, label=verb, rate=rate)
+        return await for_each(journeys, signal, label=verb, rate=rate)
 
 
 async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str]:
@@ -139,8 +145,8 @@ async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str
 
 async def _journeys(inst: ConnectedInstallation, lead: str | None, track: str | None) -> list[RunningJourney]:
     """The running journeys that are meant. Raises RefusedError if the lead has none."""
-    tracks = () if track is None else inst.tracks[track].names
     async with inst.database.reading() as session:
+        tracks = () if track is None else await names_of_track(session, inst.tracks, track)
         lead_id = None if lead is None else (await require_lead(session, lead)).id
         found = await running_journeys(session, lead_id=lead_id, tracks=tracks)
     if not found and lead is not None:

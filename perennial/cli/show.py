@@ -92,8 +92,15 @@ def _print_standing(
         console.print(
             f"    mend the track, or [bold]starter.py release {lead_id} --track {standing.track} --at STEP[/]"
         )
+    elif standing.stuck is not None and standing.stuck_since is not None:
+        console.print(f"    [red]stuck since {time_in(standing.stuck_since, zone)}:[/] {escape(standing.stuck)}")
+        console.print(
+            f"    it tries again by itself; mend it, then [bold]starter.py refresh --lead {lead_id}[/] tries at once"
+        )
     elif standing.because:
         console.print(f"    [dim]because {escape('; '.join(standing.because))}[/]")
+    if standing.overdue:
+        console.print("    [yellow]overdue: no worker has taken it up; is `starter.py worker` running?[/]")
     if coming is not None:
         when = time_in(coming.at, zone)
         console.print(
@@ -120,10 +127,10 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
         async with inst.database.reading() as session:
             lead = await require_lead(session, name)
             now = inst.now()
-            story = _with_present_names(await story_of(session, lead, DEFAULT_MODEL, now), registry)
+            story = _with_present_names(await story_of(session, lead, DEFAULT_MODEL, now, inst.clock), registry)
             coming: dict[str, Upcoming] = {}
             for standing in story.standings:
-                if standing.status != "active" or standing.track not in registry:
+                if standing.status != "active" or standing.stuck is not None or standing.track not in registry:
                     continue
                 facts = await journal_of(session, standing.enrolment_id)
                 if facts:

@@ -10,13 +10,14 @@ of the sends among them, are written again.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from secrets import token_hex
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.journeys import Enrolment
-from models.messages import Advancing
+from models.journeys import AskedRow, Enrolment
+from models.messages import Advancing, Control
 from models.touches import Touch
 from nurture.errors import NotFoundError
 from nurture.journey.facts import AnyFact, Done
@@ -33,8 +34,13 @@ _HEAD = (
         Touch.id,
         Touch.step_key,
         Touch.state,
+        Enrolment.stuck_since,
+        AskedRow.id,
+        AskedRow.verb,
+        AskedRow.reason,
     )
     .outerjoin(Touch, Touch.id == Enrolment.open_touch)
+    .outerjoin(AskedRow, AskedRow.enrolment_id == Enrolment.id)
     .where(Enrolment.id == bindparam("enrolment"))
 )
 
@@ -50,11 +56,16 @@ class OpenTouch:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the read model says of a journey before it advances; the lead is locked."""
+    """What the read model says of a journey before it advances; the lead is locked.
+
+    `asked` is what a person asked of it that it may have yet to hear.
+    """
 
     lead_id: str
     position: Position
     open_touch: OpenTouch | None
+    stuck_since: datetime | None
+    asked: Control | None
 
 
 async def lock_head(connection: AsyncConnection, enrolment_id: str) -> Head:
@@ -64,9 +75,15 @@ async def lock_head(connection: AsyncConnection, enrolment_id: str) -> Head:
         row = (await connection.execute(_HEAD, {"enrolment": enrolment_id})).one_or_none()
         if row is None:
             raise NotFoundError(f"no enrolment {enrolment_id!r}")
-        lead_id, length, digest, touch, step_key, state = row
+        lead_id, length, digest, touch, step_key, state, stuck_since, asked, verb, reason = row
         if lead_id == locked or connection.dialect.name == "sqlite":  # SQLite has one writer, so there is no race
-            return Head(lead_id, Position(length, digest), OpenTouch(touch, step_key, state) if touch else None)
+            return Head(
+                lead_id,
+                Position(length, digest),
+                OpenTouch(touch, step_key, state) if touch else None,
+                stuck_since,
+                Control(verb=verb, id=asked, reason=reason) if asked else None,
+            )
         await lock_lead(connection, lead_id)
         locked = lead_id
 

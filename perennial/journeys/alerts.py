@@ -27,6 +27,7 @@ READING = "edit:"
 """What the step key of an alert about a reading begins with; no step of a track is named like that."""
 
 HOLD = "held"
+STUCK = "stuck"
 
 _ALERTS = cast("Table", Alert.__table__)
 _RAISE = upsert_ignore(Alert)
@@ -51,6 +52,7 @@ class AlertLine:
     email: str
     leads: int = 1
     held: bool = False
+    stuck: bool = False
     id: int | None = None
     enrolment_id: str | None = None
 
@@ -92,7 +94,7 @@ async def raise_for_edit(  # noqa: PLR0917 - the row's own order
 async def latest_alerts(session: AsyncSession, most: int) -> list[AlertLine]:
     """The latest alerts, oldest first, at most that many lines.
 
-    What an edit did to many leads alike is one line; a hold is told for as long as the lead is held.
+    What an edit did to many leads alike is one line; a hold, and what a journey is stuck for, is told while it lasts.
     """
     lines = [*await _of_steps(session, most), *await _of_edits(session, most)]
     return sorted(lines, key=lambda line: (line.at, line.lead_id))[-most:]
@@ -100,6 +102,7 @@ async def latest_alerts(session: AsyncSession, most: int) -> list[AlertLine]:
 
 _IS_READING = Alert.step_key.like(f"{READING}%")
 _IS_HOLD = Alert.step_key == HOLD
+_IS_STUCK = Alert.step_key == STUCK
 _SAID = Alert.text != ""  # an erased lead's alert has lost its text
 
 
@@ -108,7 +111,7 @@ async def _of_steps(session: AsyncSession, most: int) -> list[AlertLine]:
         select(Alert, Enrolment.track, LeadRow.email)
         .join(Enrolment, Enrolment.id == Alert.enrolment_id)
         .join(LeadRow, LeadRow.id == Alert.lead_id)
-        .where(_SAID, ~_IS_READING, ~_IS_HOLD)
+        .where(_SAID, ~_IS_READING, ~_IS_HOLD, ~_IS_STUCK)
         .order_by(Alert.id.desc())
         .limit(most)
     )
@@ -138,7 +141,14 @@ async def _of_edits(session: AsyncSession, most: int) -> list[AlertLine]:
             func.count().label("leads"),
         )
         .join(Enrolment, Enrolment.id == Alert.enrolment_id)
-        .where(_SAID, or_(_IS_READING, and_(_IS_HOLD, Enrolment.status == HOLD)))
+        .where(
+            _SAID,
+            or_(
+                _IS_READING,
+                and_(_IS_HOLD, Enrolment.status == HOLD),
+                and_(_IS_STUCK, Enrolment.stuck_since.is_not(None)),
+            ),
+        )
         .group_by(Alert.text, Enrolment.track, Alert.step_key)
         .order_by(func.max(Alert.at).desc())
         .limit(most)
@@ -146,6 +156,6 @@ async def _of_edits(session: AsyncSession, most: int) -> list[AlertLine]:
     )
     rows = await session.execute(select(alike, LeadRow.email).join(LeadRow, LeadRow.id == alike.c.lead_id))
     return [
-        AlertLine(at, text, track, key, lead_id, email, leads=leads, held=key == HOLD)
+        AlertLine(at, text, track, key, lead_id, email, leads=leads, held=key == HOLD, stuck=key == STUCK)
         for at, text, track, key, lead_id, leads, email in rows
     ]

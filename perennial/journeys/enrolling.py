@@ -12,7 +12,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.journeys import Enrolment
+from models.journeys import RUNNING, Enrolment
 from models.leads import LeadRow
 from models.messages import Journey, Request
 from models.touches import Touch
@@ -79,7 +79,7 @@ class Enroller:
         request = Request(reason=reason)
         async with self.database.reading() as session:
             last = await _last_enrolment(session, track, lead_id)
-        if last is not None and last.status in {"active", "paused", "held"}:
+        if last is not None and last.status in RUNNING:
             try:
                 await self.client.get_workflow_handle(workflow_of(last.id)).signal("refresh", request)
             except RPCError as error:

@@ -24,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.journeys import Enrolment
 from models.messages import JournalView, Release, Request
 from nurture.errors import NoAnswerError, RefusedError, SettingsError
+from nurture.journey.track import Registry
 
 PATIENCE = timedelta(seconds=15)
 """How long a worker has to answer."""
@@ -59,6 +60,19 @@ async def running_journeys(
     if tracks:
         wanted = wanted.where(Enrolment.track.in_(tracks))
     return [RunningJourney(*row) for row in await session.execute(wanted.order_by(Enrolment.id))]
+
+
+async def names_of_track(session: AsyncSession, tracks: Registry, name: str) -> tuple[str, ...]:
+    """The names that a track has or had. One whose code is gone is known by its running journeys.
+
+    Raises NotFoundError if there is neither.
+    """
+    if name in tracks:
+        return tracks[name].names
+    running = select(Enrolment.id).where(Enrolment.track == name, Enrolment.status != "finished").limit(1)
+    if await session.scalar(running) is None:
+        tracks[name]  # says which there are
+    return (name,)
 
 
 async def tracks_of(session: AsyncSession, leads: Iterable[str]) -> dict[str, list[str]]:

@@ -24,7 +24,18 @@ from perennial.platform.database import Transaction, connection_of, upsert_ignor
 FACT: TypeAdapter[AnyFact] = TypeAdapter(Fact)
 
 # Built once, in Core: making a statement costs more than running it on SQLite, and a journey runs a few hundred.
-_HEAD = ("because", "status", "next_at", "listens", "wakes_at_score", "step", "outcome", "ended_at")
+_HEAD = (
+    "because",
+    "status",
+    "next_at",
+    "listens",
+    "wakes_at_score",
+    "step",
+    "outcome",
+    "ended_at",
+    "stuck_since",
+    "stuck",
+)
 _ENROLMENTS = cast("Table", Enrolment.__table__)
 _INSERT_FACTS = upsert_ignore(FactRow)
 _FACTS = cast("Table", FactRow.__table__)
@@ -53,6 +64,14 @@ def _update(names: Iterable[str]) -> Update:
 _UPDATE_HEAD = _update((*_HEAD, "open_touch"))
 _UPDATE_HEAD_AND_POSITION = _update((*_HEAD, "open_touch", *_POSITION))
 _UPDATE_OPEN_TOUCH = _update(("open_touch",))
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What a journey is stuck for, and since when. `text` stays in the database: it may quote what the code read."""
+
+    since: datetime
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +153,17 @@ async def write_head(
     *,
     position: Position | None = None,
     open_touch: str | None = None,
+    trouble: Trouble | None = None,
 ) -> None:
     """Write where an enrolment stands and what wakes it: everything, unless it is parked. The caller locks the lead.
 
-    `position` is written by `advance` alone. `open_touch` is a send that is begun with it.
+    `position` is written by `advance` alone. `open_touch` is a send that is begun with it, `trouble` what it is stuck
+    for.
     """
     values: dict[str, Any] = dict.fromkeys(_HEAD)
     values |= {"because": list(because), "status": "active", "next_at": at, "open_touch": open_touch}
+    if trouble is not None:
+        values |= {"stuck_since": trouble.since, "stuck": trouble.text}
     match following:
         case Finish():
             values |= {

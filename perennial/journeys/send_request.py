@@ -12,7 +12,7 @@ from sqlalchemy import and_, bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
-from models.journeys import Enrolment, FactRow
+from models.journeys import AskedRow, Enrolment, FactRow
 from models.leads import BehaviourRow, Consent, LeadRow, Preference, Suppression
 from models.touches import Touch
 from models.types import UtcDateTime
@@ -70,6 +70,7 @@ _SUBJECT = (
         exists().where(_IS_UNWANTED),
         exists().where(_IS_RIVAL),
         exists().where(_IS_EXIT),
+        AskedRow.verb,
         Touch.id,
         Touch.state,
         Touch.reason,
@@ -77,6 +78,7 @@ _SUBJECT = (
     )
     .select_from(_MINE)
     .join(LeadRow, LeadRow.id == _MINE.lead_id)
+    .outerjoin(AskedRow, AskedRow.enrolment_id == _MINE.id)
     .outerjoin(Touch, and_(Touch.enrolment_id == _MINE.id, Touch.step_key == bindparam("step")))
     .where(_THIS)
 )
@@ -112,7 +114,8 @@ class Recipient:
 class SendSubject:
     """Whom a send is for, and what one statement tells of it: `has_*` say whether there is more to read.
 
-    `touch` is what an earlier try left in the ledger, or None.
+    `asked` is what a person asked of the journey and it has yet to hear, `touch` what an earlier try left in the
+    ledger, or None.
     """
 
     enrolment_id: str
@@ -125,6 +128,7 @@ class SendSubject:
     has_rivals: bool
     has_exit_behaviours: bool
     exits: Matcher
+    asked: str
     touch: LedgerEntry | None
 
 
@@ -138,7 +142,11 @@ async def subject_of(transaction: Transaction, enrolment_id: str, step_key: str,
     """Whom the send of this step is for; the caller has locked the lead."""
     values = {"enrolment": enrolment_id, "step": step_key, "exits": _names(exits)}
     row = (await (await connection_of(transaction)).execute(_SUBJECT, values)).one()
-    lead, (status, outcome, decision, suppressed, unwanted, rivals, exited), touch = row[:9], row[9:16], row[16:]
+    lead, (status, outcome, decision, suppressed, unwanted, rivals, exited, asked), touch = (
+        row[:9],
+        row[9:17],
+        row[17:],
+    )
     return SendSubject(
         enrolment_id,
         Recipient(*lead),
@@ -150,6 +158,7 @@ async def subject_of(transaction: Transaction, enrolment_id: str, step_key: str,
         rivals,
         exited,
         exits,
+        asked or "",
         None if touch[0] is None else LedgerEntry(*touch),
     )
 
@@ -179,6 +188,7 @@ async def lead_state_of(
         rivals=tuple(Rival(track, priority, due) for track, priority, due in rivals if due is not None),
         break_until=subject.recipient.break_until,
         unwanted=tuple(sorted(await connection.scalars(_UNWANTED, lead))) if subject.has_unwanted_topics else (),
+        asked=subject.asked,
     )
 
 

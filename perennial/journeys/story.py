@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.journeys import DecisionRow, Enrolment, FactRow, HandOffRow
+from models.journeys import RUNNING, DecisionRow, Enrolment, FactRow, HandOffRow
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from models.touches import Message, Touch
 from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Explained, Scored, Waiting
@@ -16,10 +16,16 @@ from nurture.journey.keys import WAIT, Key
 from nurture.journey.matchers import say_behaviour
 from nurture.journey.wording import say_fact, say_key
 from nurture.people.scoring import Score, ScoringModel
+from nurture.timing.clock import Clock
 from perennial.journeys.read_model import FACT
 from perennial.leads.consent import current
 from perennial.leads.scores import entries_of
 from perennial.leads.suppression import suppressions
+
+LATE = timedelta(hours=1)
+"""A journey whose next step was due so long ago, in real time, is overdue: no worker runs, or not enough of them."""
+
+REAL_TIME = Clock.production()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class JourneyLine:
     """Where a lead stands, or how it ended, on one track; `step` is in words, `until` when a wait ends by time.
 
     `edited` says how an edit of the track behind the lead was read. For a held lead, `because` says what could not be
-    explained.
+    explained. `stuck` is what the journey is stuck for since `stuck_since`; `overdue` says that its next step is late.
     """
 
     enrolment_id: str
@@ -51,6 +57,9 @@ class JourneyLine:
     started_at: datetime
     ended_at: datetime | None
     edited: tuple[str, ...] = ()
+    stuck: str | None = None
+    stuck_since: datetime | None = None
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +98,10 @@ class StepDecision:
     edited: tuple[str, ...] = ()
 
 
-async def story_of(session: AsyncSession, lead: LeadRow, model: ScoringModel, now: datetime) -> LeadStory:
-    """The story of a lead as of `now`."""
+async def story_of(
+    session: AsyncSession, lead: LeadRow, model: ScoringModel, now: datetime, clock: Clock = REAL_TIME
+) -> LeadStory:
+    """The story of a lead as of `now`, by this clock."""
     enrolments = await enrolments_of(session, lead.id)
     consent = await current(session, lead.id)
     entries = await entries_of(session, lead.id)
@@ -107,7 +118,7 @@ async def story_of(session: AsyncSession, lead: LeadRow, model: ScoringModel, no
         consent=consent or "none",
         suppressed=await suppressions(session, lead.id),
         standings=tuple(
-            [_journey_line(enrolment, now, await reading_of(session, enrolment.id)) for enrolment in enrolments]
+            [_journey_line(enrolment, now, await reading_of(session, enrolment.id), clock) for enrolment in enrolments]
         ),
         lines=tuple(line for *_, line in placed),
         score=model.score(entries, now),
@@ -195,8 +206,10 @@ def _names_of(key: str) -> set[str]:
     return {key, str(replace(parsed, scope="")), WAIT if parsed.is_wait else counted, say_key(key)}
 
 
-def _journey_line(enrolment: Enrolment, now: datetime, edited: tuple[str, ...]) -> JourneyLine:
-    running = enrolment.status in {"active", "paused", "held"}
+def _journey_line(
+    enrolment: Enrolment, now: datetime, edited: tuple[str, ...], clock: Clock = REAL_TIME
+) -> JourneyLine:
+    running = enrolment.status in RUNNING
     waits = Key.parse(enrolment.step).is_wait
     until = (
         enrolment.next_at if running and enrolment.next_at is not None and (waits or enrolment.next_at > now) else None
@@ -216,6 +229,12 @@ def _journey_line(enrolment: Enrolment, now: datetime, edited: tuple[str, ...]) 
         started_at=enrolment.started_at,
         ended_at=enrolment.ended_at,
         edited=edited,
+        stuck=enrolment.stuck,
+        stuck_since=enrolment.stuck_since,
+        overdue=enrolment.status == "active"
+        and enrolment.stuck_since is None
+        and enrolment.next_at is not None
+        and clock.real_duration(now - enrolment.next_at) > LATE,
     )
 
 

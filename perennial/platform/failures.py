@@ -30,7 +30,8 @@ class _Redacting(ActivityInboundInterceptor):
         except CancelledError:
             raise
         except ABOUT_CODE as error:
-            raise ApplicationError(str(error)[:LONGEST], type=type(error).__name__) from None
+            said = error.said if isinstance(error, TrackError) else str(error)
+            raise ApplicationError(said[:LONGEST], type=type(error).__name__) from None
         except Exception as error:  # noqa: BLE001 - its text may hold personal data, whatever it is
             frames = traceback.extract_tb(error.__traceback__)
             place = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "?"

@@ -19,7 +19,7 @@ from temporalio.client import Client
 
 from models.base import Base
 from models.intake import Event
-from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
+from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
 from models.leads import BehaviourRow, Consent, Identity, LeadRow, Preference, ScoreEntry, Suppression
 from models.touches import Message, Touch
 from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Exited, Explained, Held, Waited
@@ -148,7 +148,7 @@ async def _scrub_words(session: AsyncSession, leads: tuple[str, ...]) -> None:
         (Touch, {"reason": "", "provider_id": None}),
         (HandOffRow, {"reason": ""}),
         (Alert, {"text": ""}),
-        (Enrolment, {"because": [], "cause": "", "listens": None}),
+        (Enrolment, {"because": [], "cause": "", "listens": None, "stuck": None}),
     ):
         await session.execute(
             update(table).where(table.__table__.c.lead_id.in_(leads)).values(values), execution_options=_NO_SYNC
@@ -168,7 +168,7 @@ async def _scrub_words(session: AsyncSession, leads: tuple[str, ...]) -> None:
 
 
 async def _scrub_journals(session: AsyncSession, enrolments: tuple[str, ...]) -> None:
-    for table in (DecisionRow, Unheard):
+    for table in (DecisionRow, Unheard, AskedRow):
         await session.execute(
             delete(table).where(table.__table__.c.enrolment_id.in_(enrolments)), execution_options=_NO_SYNC
         )

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.access import ApiKey
 from models.base import Base
 from models.intake import Event
-from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
+from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
 from models.leads import (
     BehaviourRow,
     Consent,
@@ -41,7 +41,7 @@ BY_LEAD: tuple[type[Base], ...] = (
     HandOffRow,
     Alert,
 )
-BY_ENROLMENT: tuple[type[Base], ...] = (FactRow, DecisionRow, Unheard)
+BY_ENROLMENT: tuple[type[Base], ...] = (FactRow, DecisionRow, Unheard, AskedRow)
 BY_ITSELF: tuple[type[Base], ...] = (LeadRow, Event)
 NOT_ABOUT_LEADS: tuple[type[Base], ...] = (SuppressedAddress, ApiKey, Lease, ClockRow)
 """Hashes that lead back to nobody without the secret, and what an installation keeps about itself."""

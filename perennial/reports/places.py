@@ -24,22 +24,23 @@ class TrackCounts:
 
 async def count_places(session: AsyncSession, registry: Registry) -> dict[str, TrackCounts]:
     """Every track that there is, or that a journey was ever on, by name; a renamed one under its new name."""
-    columns = (Enrolment.track, Enrolment.status, Enrolment.step, Enrolment.outcome)
+    is_stuck = Enrolment.stuck_since.is_not(None)
+    columns = (Enrolment.track, Enrolment.status, Enrolment.step, Enrolment.outcome, is_stuck)
     rows = (await session.execute(select(*columns, func.count()).group_by(*columns))).all()
     found: dict[str, TrackCounts] = {}
     for name in sorted({*registry, *(registry.current(row.track) for row in rows)}):
         journeys: Counter[str] = Counter()
         standing: Counter[str] = Counter()
         ended: Counter[str] = Counter()
-        for track, status, step, outcome, count in rows:
+        for track, status, step, outcome, stuck, count in rows:
             if registry.current(track) != name:
                 continue
             journeys[status] += count
             if status == "finished":
                 ended[outcome or "finished"] += count
             else:
-                held = "held at " if status == "held" else ""
-                standing[held + say_place(step) if step else "waiting for a worker"] += count
+                halted = "held at " if status == "held" else "stuck at " if stuck else ""
+                standing[halted + say_place(step) if step else "waiting for a worker"] += count
         story = registry[name].story.partition("\n")[0] if name in registry else "no longer in workflows/tracks"
         found[name] = TrackCounts(story, dict(journeys), dict(standing), dict(ended))
     return found

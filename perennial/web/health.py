@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 from nurture.errors import SettingsError
 from perennial.intake.outbox import backlog
 from perennial.journeys.held import held_by_track
+from perennial.journeys.stuck import stuck_by_track
 from perennial.platform.database_errors import MIGRATE, explain_database_error
 from perennial.platform.paths import MIGRATIONS
 from perennial.platform.temporal import connect
@@ -112,12 +113,12 @@ async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Readiness:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **answers(401, 403, 429)},
 )
 async def metrics(edge: Annotated[Edge, Depends(edge_of)]) -> Response:
-    """Requests, events by source and fate, the outbox and held journeys, in Prometheus' text format."""
+    """Requests, events by source and fate, the outbox, held and stuck journeys, in Prometheus' text format."""
     counted = edge.metrics
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()), edge.database.reading() as session:
             behind = await backlog(session)
-            held = await held_by_track(session)
+            held, stuck = await held_by_track(session), await stuck_by_track(session)
     except Exception as error:  # noqa: BLE001 - the other figures matter most when these are missing
         log.warning("the database cannot be counted", why=str(explain_database_error(error)))
         counted.database.set(0)
@@ -125,8 +126,9 @@ async def metrics(edge: Annotated[Edge, Depends(edge_of)]) -> Response:
         counted.database.set(1)
         counted.outbox.set(behind.waiting)
         counted.outbox_age.set(behind.age(edge.now()).total_seconds())
-        counted.held.clear()
-        for track, journeys in held.items():
-            counted.held.labels(track).set(journeys)
+        for gauge, by_track in ((counted.held, held), (counted.stuck, stuck)):
+            gauge.clear()
+            for track, journeys in by_track.items():
+                gauge.labels(track).set(journeys)
     counted.temporal.set(await edge.temporal.answers())
     return Response(counted.text(), media_type="text/plain; version=0.0.4")

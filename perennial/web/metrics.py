@@ -22,6 +22,7 @@ class Metrics:
     database: Gauge = field(init=False)
     temporal: Gauge = field(init=False)
     held: Gauge = field(init=False)
+    stuck: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
         into = self.registry
@@ -40,6 +41,9 @@ class Metrics:
             "temporal": Gauge("perennial_temporal_up", "1 if Temporal answers", registry=into),
             "held": Gauge(
                 "perennial_held_journeys", "Leads that an edit left without a place", ["track"], registry=into
+            ),
+            "stuck": Gauge(
+                "perennial_stuck_journeys", "Journeys whose code or step keeps failing", ["track"], registry=into
             ),
         }
         for name, metric in made.items():

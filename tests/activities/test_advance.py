@@ -14,7 +14,6 @@ from models.journeys import Alert, DecisionRow, Enrolment, FactRow, HandOffRow
 from models.leads import LeadRow, ScoreEntry, Suppression
 from models.messages import Behaviour, Control
 from models.touches import Touch
-from nurture.errors import NotFoundError
 from nurture.journey.decision import AlertStep, Finish, Park, Send
 from nurture.journey.decision import HandOff as HandOffStep
 from nurture.journey.facts import (
@@ -190,14 +189,6 @@ async def test_an_override_ends_the_wait(house: Database) -> None:
     waited = advanced.facts[0]
     assert isinstance(waited, Waited)
     assert (waited.at, waited.key, waited.by) == (at, "send:welcome/wait", "override")
-
-
-async def test_a_track_that_is_gone_is_named_and_nothing_is_written(house: Database) -> None:
-    """The journeys of a removed track keep trying until it is back, or they are ended."""
-    activity = advance_activity(house, None, replace(other_version, name="other"))
-    with pytest.raises(NotFoundError, match="no track called 'new-lead'"):
-        await advance(activity, advancing())
-    assert (await journal(house), await decisions(house)) == ([], [])
 
 
 async def test_a_send_that_the_gate_puts_off_rests_until_then(house: Database) -> None:

@@ -68,3 +68,26 @@ def test_rejections_of_our_mail_are_listed_beside_what_journeys_ask(data_dir: Pa
 def test_when_nothing_is_wrong_that_is_said(data_dir: Path) -> None:
     """And no reputation is called into question."""
     assert invoke("alerts", data_dir=data_dir).stdout.strip() == "Nothing calls for attention."
+
+
+def test_a_stuck_journey_is_told_wherever_people_look(data_dir: Path) -> None:
+    """Since when, because of what, and what to do; a journey whose next step is long due is called overdue."""
+    now = datetime.now(UTC)
+    said = "the step send keeps failing: no piece 'welcome'"
+    stuck = enrolment(status="active", stuck_since=now - timedelta(hours=3), stuck=said, step="send:welcome")
+    late = enrolment("lost-deal", status="active", step="start/wait", next_at=now - timedelta(2))
+
+    async def keep() -> None:
+        database = Database(load_settings(data_dir=data_dir).database_url)
+        alert = Alert(enrolment_id=stuck.id, lead_id="l1", step_key="stuck", text=f"stuck: {said}", at=now)
+        await store(database, ada(), stuck, late, alert)
+        await database.close()
+
+    asyncio.run(keep())
+    shown = " ".join(invoke("show", "ada@example.com", data_dir=data_dir).stdout.split())
+    assert f"stuck since {now - timedelta(hours=3):%a %d %b %Y}" in shown
+    assert said in shown
+    assert "starter.py refresh --lead l1" in shown
+    assert shown.count("overdue: no worker has taken it up") == 1
+    assert f"stuck: {said}" in invoke("alerts", data_dir=data_dir).stdout
+    assert "stuck at send welcome" in invoke("tracks", data_dir=data_dir).stdout

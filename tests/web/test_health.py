@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import update
@@ -134,6 +135,14 @@ def test_the_figures_count_held_leads_by_track(service: Service, store: Store) -
     assert figures(service)['perennial_held_journeys{track="new-lead"}'] >= 1
     store.run(lambda session: session.execute(update(Enrolment).values(status="active")))
     assert 'perennial_held_journeys{track="new-lead"}' not in figures(service)
+
+
+def test_the_figures_count_stuck_journeys_by_track(service: Service, store: Store) -> None:
+    """None for a track once the last of them goes on."""
+    store.run(lambda session: session.execute(update(Enrolment).values(stuck_since=datetime.now(UTC))))
+    assert figures(service)['perennial_stuck_journeys{track="new-lead"}'] >= 1
+    store.run(lambda session: session.execute(update(Enrolment).values(stuck_since=None)))
+    assert 'perennial_stuck_journeys{track="new-lead"}' not in figures(service)
 
 
 @pytest.mark.usefixtures("nothing_stored")

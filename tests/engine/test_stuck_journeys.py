@@ -1,0 +1,139 @@
+"""A journey that cannot go on still hears its end, on the real server, and says what it is stuck for."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from temporalio import activity
+
+from models.journeys import Enrolment
+from models.messages import DoOrder, Request
+from nurture.journey.lead import Lead
+from nurture.journey.matchers import converted, opted_out
+from nurture.journey.outcomes import Outcome, nurtured
+from nurture.journey.track import track
+from tests.engine.rig import Rig, eventually, finished, parked, view_of
+
+
+@track("credit", exits_on=(opted_out, converted))
+async def credit(lead: Lead) -> Outcome:
+    """An engineer's own activity decides whether there is a mail."""
+    if await lead.do("look_up_credit"):
+        await lead.send("welcome")
+    return nurtured
+
+
+@track("credit", exits_on=(opted_out, converted))
+async def raising(_: Lead) -> Outcome:
+    """A bug at the top."""
+    raise ValueError
+
+
+@track("credit", exits_on=(opted_out, converted))
+async def mended(lead: Lead) -> Outcome:
+    """Without the bug."""
+    await lead.send("welcome")
+    await lead.wait(days=7)
+    return nurtured
+
+
+@track("another")
+async def another(_: Lead) -> Outcome:
+    """Another track."""
+    return nurtured
+
+
+@dataclass
+class Hanging:
+    """An engineer's own activity that never ends."""
+
+    entered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @activity.defn(name="look_up_credit")
+    async def look_up(self, _: DoOrder) -> bool:
+        """Hang until the worker stops."""
+        self.entered.set()
+        await asyncio.Event().wait()
+        return True
+
+
+@dataclass
+class Failing:
+    """An engineer's own activity that fails each time."""
+
+    tried: int = 0
+
+    @activity.defn(name="look_up_credit")
+    async def look_up(self, _: DoOrder) -> bool:
+        """Fail."""
+        self.tried += 1
+        raise OSError("the credit bureau is away")
+
+
+async def test_a_won_deal_ends_a_journey_whose_step_hangs(still_rig: Rig) -> None:
+    """The journey does not wait for what never ends."""
+    rig, hanging = still_rig.running(credit), Hanging()
+    async with rig.working(hanging.look_up):
+        handle = await rig.journey_of("credit", "ada")
+        await hanging.entered.wait()
+        await rig.hears("ada", "deal.won")
+        assert (await finished(handle)).startswith("exited")
+
+
+@pytest.mark.parametrize("verb", ["exit", "behaviour", "cancel"])
+async def test_an_end_is_heard_while_a_step_keeps_failing(still_rig: Rig, verb: str) -> None:
+    """By a person, by an opt-out, or from the Temporal UI; until then the head says what it is stuck for."""
+    rig, failing = still_rig.running(credit), Failing()
+    async with rig.working(failing.look_up):
+        handle = await rig.journey_of("credit", "ada")
+
+        async def stuck() -> Enrolment | None:
+            head = await rig.standing("credit", "ada")
+            return head if head.stuck_since is not None else None
+
+        head = await eventually(stuck)
+        assert head is not None
+        assert head.stuck is not None
+        assert "look_up_credit keeps failing" in head.stuck
+        match verb:
+            case "exit":
+                await handle.signal("exit", Request(id="e1", reason="enough"))
+                assert await finished(handle) == "exited: enough"
+            case "behaviour":
+                await rig.hears("ada", "lead.opted_out")
+                assert (await finished(handle)).startswith("exited")
+            case _:
+                await handle.cancel()
+                with pytest.raises(Exception, match="Workflow execution failed"):
+                    await finished(handle)
+        ended = await rig.standing("credit", "ada")
+        assert (ended.status, ended.stuck_since) == ("finished", None)
+
+
+@pytest.mark.parametrize("version", [raising, another], ids=["raises", "is gone"])
+async def test_a_journey_without_working_code_ends_when_told(still_rig: Rig, version: object) -> None:
+    """It rests, and is told at once."""
+    rig = still_rig.running(version)
+    await rig.add_leads("ada")
+    await still_rig.running(raising).enrol("credit", "ada")
+    async with rig.working():
+        handle = rig.journey("credit", "ada")
+        await parked(handle, "start", "stuck")
+        await rig.hears("ada", "lead.opted_out")
+        assert (await finished(handle)).startswith("exited")
+
+
+async def test_mended_code_reaches_a_stuck_journey_by_refresh(still_rig: Rig) -> None:
+    """It goes on where it stood, and says so in the UI until then."""
+    rig = still_rig.running(raising)
+    async with rig.working():
+        handle = await rig.journey_of("credit", "ada")
+        view = await parked(handle, "start", "stuck")
+        assert view.because[0].endswith(": ValueError")
+    async with still_rig.running(mended).working():
+        await handle.signal("refresh", Request(id="f1"))
+        await parked(handle, "send:welcome/wait")
+        assert [fact.kind for fact in (await view_of(handle)).facts][:2] == ["enrolled", "done"]
+    assert await rig.pieces("ada") == ["welcome"]
