@@ -342,6 +342,7 @@ async def test_an_export_holds_everything_that_is_held(zeb: Database) -> None:
         "facts": len(JOURNAL),
         "decisions": 1,
         "unheard": 1,
+        "asked": 1,
         "events": 4,
     }
 
