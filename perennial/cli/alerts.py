@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import escape, out, print_json
 from perennial.intake.rejections import sender_rejections
 from perennial.journeys.alerts import AlertLine, latest_alerts
 

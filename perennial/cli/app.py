@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from typer.core import TyperGroup
 from typer.exceptions import Abort
 from typer.main import get_command, get_group
 
+from nurture.errors import InputError
 from perennial.cli.exit_codes import BUG, INTERRUPTED, explain_error
-from perennial.cli.printing import err
+from perennial.cli.printing import err, escape_lines
 from perennial.platform.settings import variable
 
 EXIT_CODES = "Exit codes: 0 done · 1 a bug of ours · 2 bad input · 3 refused by a rule · 4 settings or surroundings"
@@ -101,6 +101,7 @@ class Commands(TyperGroup):
         given, debug = _hoisted(list(sys.argv[1:] if args is None else args))
         extra["standalone_mode"] = False
         try:
+            _require_text(given)
             code = super().main(given or ["--help"], *rest, **extra)
         except Abort:
             code = INTERRUPTED
@@ -108,8 +109,16 @@ class Commands(TyperGroup):
             if debug:
                 raise
             code, text = explain_error(error)
-            err().print(f"[red]{'bug' if code == BUG else 'error'}:[/] {escape(text)}")
+            err().print(f"[red]{'bug' if code == BUG else 'error'}:[/] {escape_lines(text)}")
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _require_text(args: Sequence[str]) -> None:
+    for each in args:
+        try:
+            each.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"the argument {each!r} is not UTF-8; type it again, or rename the file") from None
 
 
 def _hoisted(args: list[str]) -> tuple[list[str], bool]:

@@ -5,7 +5,6 @@ from secrets import token_hex
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 
 from models.messages import Request
 from nurture.errors import InputError, RefusedError
@@ -13,7 +12,7 @@ from perennial.app.connected import ConnectedInstallation
 from perennial.cli.many import for_each
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, LeadName, Rate, parse_rate
-from perennial.cli.printing import counted, out, print_json
+from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.asked import ask
 from perennial.journeys.handles import RunningJourney, names_of_track, running_journeys, signal_journey, update_journey
 from perennial.leads.lookup import require_lead

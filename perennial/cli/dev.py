@@ -12,6 +12,7 @@ from nurture.timing.clock import describe_speed, parse_speed
 from perennial.dev.stack import Stack, embedded_stack
 from perennial.platform.processes import run_until_stopped
 from perennial.platform.settings import Settings, load_settings, variable
+from perennial.platform.terminal import shown
 
 
 def dev(
@@ -83,4 +84,4 @@ Ctrl-C stops everything.
 
 def announce(line: str) -> None:
     """Print a line at once."""
-    print(line, flush=True)
+    print(shown(line), flush=True)

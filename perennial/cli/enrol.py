@@ -4,13 +4,12 @@ from collections import Counter
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from nurture.errors import InputError, RefusedError
 from perennial.cli.many import for_each, print_refusals
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, Rate, Where, parse_rate
-from perennial.cli.printing import counted, out, print_json
+from perennial.cli.printing import counted, escape, out, print_json
 from perennial.leads.lookup import require_lead
 from perennial.leads.selection import select_leads
 

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from perennial.cli.many import progress
 from perennial.cli.opening import client_if_up, opened_database, run
 from perennial.cli.options import Json
-from perennial.cli.printing import counted, out, print_json
+from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.handles import exit_journeys, running
 from perennial.leads.importing.importer import ImportReport, import_leads
 from perennial.leads.importing.leads_file import check_file, read_leads, rejects_file, rejects_path

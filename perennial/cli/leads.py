@@ -3,13 +3,12 @@
 from typing import Annotated, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from models.leads import LeadRow
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json, Where
-from perennial.cli.printing import counted, out, print_json
+from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.handles import tracks_of
 from perennial.leads.selection import warmest_leads
 

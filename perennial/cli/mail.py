@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from models.touches import Message
 from nurture.errors import InputError
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json
-from perennial.cli.printing import counted, out, print_json
+from perennial.cli.printing import counted, escape, escape_lines, out, print_json
 from perennial.dev.local_mail import list_mail, read_mail
 from perennial.leads.lookup import require_lead
 
@@ -57,7 +56,7 @@ def _read(touch_id: str, html: Path | None, *, as_json: bool) -> None:
     console = out()
     for label, value in (("From", message.sender), ("To", message.to), ("Subject", message.subject)):
         console.print(f"[bold]{label}:[/] {escape(value)}")
-    console.print(f"[bold]Date:[/] {message.at:%a %d %b %Y %H:%M} UTC\n\n{escape(message.text)}")
+    console.print(f"[bold]Date:[/] {message.at:%a %d %b %Y %H:%M} UTC\n\n{escape_lines(message.text)}")
     if html is not None:
         console.print(f"\nThe HTML is in {escape(str(html))}")
 

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from nurture.errors import NoAnswerError, RefusedError
+from perennial.cli.printing import err, escape
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ async def for_each(
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on a terminal, and nothing elsewhere; gives a function that advances it by a number."""
-    console = Console(stderr=True)
+    console = err()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(label, total=total)

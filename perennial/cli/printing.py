@@ -1,24 +1,56 @@
-"""What commands print: answers on standard output, progress and errors on standard error."""
+"""What commands print: answers on standard output, progress and errors on standard error.
+
+All of it passes here, so that no control character of a stranger's reaches the terminal.
+"""
 
 import json
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape as without_markup
+from rich.segment import Segment
+from rich.text import Text
+
+from perennial.platform.terminal import escaped_in_json, shown, shown_on_one_line
+
+
+class SafeConsole(Console):
+    """A console that shows control characters instead of sending them; its own colours are none of the text."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """A string as text; its width is measured afterwards, so a table's cells still fit."""
+        return super().render_str(shown(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of anything that is printed: text, table or progress."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else shown(text), style, control)
 
 
 def out() -> Console:
     """The console that answers go to."""
     terminal = sys.stdout.isatty()
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True, width=None if terminal else 160)
+    return SafeConsole(file=sys.stdout, highlight=False, soft_wrap=True, width=None if terminal else 160)
 
 
 def err() -> Console:
     """The console that progress and errors go to."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    return SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True)
+
+
+def escape(text: str) -> str:
+    """Somebody's words as part of a line: on one line, and without markup."""
+    return without_markup(shown_on_one_line(text))
+
+
+def escape_lines(text: str) -> str:
+    """Somebody's text of several lines, without markup."""
+    return without_markup(text)
 
 
 def counted(number: int, one: str, many: str = "") -> str:
@@ -28,7 +60,12 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 def print_json(answer: Any) -> None:
     """Print one JSON document on standard output."""
-    print(json.dumps(answer, default=_plain, indent=2, ensure_ascii=False))
+    print(json_text(answer))
+
+
+def json_text(answer: Any) -> str:
+    """One JSON document that is safe on a terminal."""
+    return escaped_in_json(json.dumps(answer, default=_plain, indent=2, ensure_ascii=False))
 
 
 def _plain(value: Any) -> Any:

@@ -1,15 +1,12 @@
 """What a person may ask for: `export`, `erase`, no more mail (`suppress`), and two leads made one (`merge`)."""
 
-import json
 import os
-import sys
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import LeadRow
@@ -17,7 +14,7 @@ from nurture.errors import InputError, RefusedError
 from nurture.people.addresses import normalise
 from perennial.cli.opening import connected, opened_database, run
 from perennial.cli.options import Json, LeadName
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import escape, json_text, out, print_json
 from perennial.dev.local_mail import forget_mail
 from perennial.leads.lookup import find_lead, find_named, require_lead
 from perennial.leads.suppressed_addresses import lift_address, suppress_address
@@ -67,13 +64,13 @@ def export(
     to: Annotated[Path | None, typer.Option("--out", help="A file to write, which only you can read.")] = None,
 ) -> None:
     """Export everything that is known about a lead, as one JSON document."""
-    document = json.dumps(run(_export(lead)), indent=2, ensure_ascii=False)
+    document = run(_export(lead))
     if to is None:
-        sys.stdout.write(f"{document}\n")
+        print_json(document)
         return
     handle = os.open(to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(f"{document}\n")
+        file.write(f"{json_text(document)}\n")
     out().print(f"Written: [bold]{escape(str(to))}[/]")
 
 

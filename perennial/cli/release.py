@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from models.messages import Release
 from nurture.errors import InputError, RefusedError
@@ -14,7 +13,7 @@ from perennial.cli.control import Reason
 from perennial.cli.many import NOT_DONE, for_each, print_refusals
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, Rate, parse_rate
-from perennial.cli.printing import counted, out, print_json
+from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.held import HeldJourney, held_journeys, release_lead, step_named
 from perennial.leads.lookup import require_lead
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from nurture.bench.retrace import Retraced, say_until
 from nurture.bench.what_if import changed, journal_at
@@ -17,7 +16,7 @@ from nurture.journey.facts import AnyFact
 from perennial.app.programme import Programme, programme_of
 from perennial.cli.opening import client_if_up, opened_database, run
 from perennial.cli.options import Json, parse_pair, parse_time
-from perennial.cli.printing import counted, out, print_json
+from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.read_model import FACT
 from perennial.journeys.retracing import Outlook, RetracedJourney, outlook_of, retrace_file, retrace_lead
 from perennial.platform.settings import load_settings

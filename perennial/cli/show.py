@@ -5,7 +5,6 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
-from rich.markup import escape
 
 from nurture.bench.what_if import Upcoming, upcoming
 from nurture.journey.journal import Journal
@@ -14,7 +13,7 @@ from nurture.people.scoring import DEFAULT_MODEL
 from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import InUtc, Json, LeadName
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import escape, out, print_json
 from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
 from perennial.leads.lookup import require_lead
 

@@ -6,13 +6,12 @@ from secrets import token_hex
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from nurture.errors import InputError
 from nurture.people.behaviours import behaviour_kind
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, LeadName, parse_pair, parse_time
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import escape, out, print_json
 from perennial.intake.reports import Receipt, Report
 from perennial.leads.lookup import require_lead
 

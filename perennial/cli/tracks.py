@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 
 from rich.console import Console
-from rich.markup import escape
 
 from nurture.journey.track import Registry
 from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import escape, out, print_json
 from perennial.platform.settings import load_settings
 from perennial.reports.places import TrackCounts, count_places
 

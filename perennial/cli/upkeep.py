@@ -1,14 +1,13 @@
 """`check`, `migrate` and `worker`."""
 
 import typer
-from rich.markup import escape
 
 from perennial.app.programme import programme_of
 from perennial.app.run_worker import work
 from perennial.cli.exit_codes import BAD_INPUT
 from perennial.cli.opening import run
 from perennial.cli.options import Json
-from perennial.cli.printing import counted, err, out, print_json
+from perennial.cli.printing import counted, err, escape_lines, out, print_json
 from perennial.dev.engine_lock import engine_address
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import current_and_head, upgrade
@@ -26,7 +25,7 @@ def check(as_json: Json = False) -> None:
         print_json({"pieces": pieces, "tracks": tracks, "problems": problems})
     else:
         for problem in problems:
-            err().print(f"[red]problem:[/] {escape(problem)}")
+            err().print(f"[red]problem:[/] {escape_lines(problem)}")
         verdict = "[green]all well[/]" if not problems else f"[red]{counted(len(problems), 'problem')}[/]"
         read = f"{counted(pieces, 'piece')}, {counted(len(tracks), 'track')} ({', '.join(tracks)})"
         out().print(f"{read}: {verdict}")

@@ -6,14 +6,13 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from rich.markup import escape
 
 from nurture.errors import NotFoundError
 from nurture.journey.track import Registry
 from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import InUtc, Json, LeadName
-from perennial.cli.printing import out, print_json
+from perennial.cli.printing import escape, out, print_json
 from perennial.cli.show import time_in
 from perennial.journeys.story import StepDecision, decisions_about, enrolments_of, present_decision, steps_of
 from perennial.leads.lookup import require_lead

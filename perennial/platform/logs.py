@@ -9,6 +9,8 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from perennial.platform.terminal import shown
+
 # What a name in front of an @ may hold (RFC 5322 atext and the dot), and an @ as a URL writes it.
 _ADDRESS = re.compile(r"[\w.!#$&'*+/=?^`{|}~-]{1,64}(?:@|%40)\w[\w-]*(?:\.[\w-]+)+", re.IGNORECASE)
 _REDACTED = "[e-mail]"
@@ -71,6 +73,8 @@ def configure_logs(
 def redact_addresses(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """A structlog processor: whatever looks like an e-mail address, however deep in the event, is taken out.
 
+    Control characters are shown as signs, for whoever reads the log on a terminal.
+
     It stands after the traceback is text, since an exception's message is where an address slips in.
     """
     return {_text(key): _redacted(value) for key, value in event.items()}
@@ -91,4 +95,4 @@ def _redacted(value: object) -> object:
 
 
 def _text(value: str) -> str:
-    return _ADDRESS.sub(_REDACTED, value)
+    return shown(_ADDRESS.sub(_REDACTED, value))

@@ -12,6 +12,7 @@ from temporalio.service import RPCError
 
 from nurture.errors import SettingsError
 from perennial.platform.temporal import connect
+from perennial.platform.terminal import shown
 
 RETRY_SECONDS = 5.0
 
@@ -92,7 +93,7 @@ def announcer(program: str) -> Callable[[str], None]:
     """Give a function that writes a line to standard output at once, with the program's name in front of it."""
 
     def announce(line: str) -> None:
-        sys.stdout.write(f"{program}: {line}\n")
+        sys.stdout.write(f"{program}: {shown(line)}\n")
         sys.stdout.flush()
 
     return announce
