@@ -1,7 +1,6 @@
 """The worker as a program: runs the journeys and their steps, until SIGINT or SIGTERM."""
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -11,7 +10,7 @@ from perennial.app.providers import open_provider
 from perennial.app.worker import build_worker
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import require_current
-from perennial.platform.processes import announcer, connect_patiently, stop_event
+from perennial.platform.processes import announcer, connect_patiently, run_program, stop_event
 from perennial.platform.settings import Settings, load_settings
 from perennial.platform.temporal import ensure_search_attributes
 
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         configure_logs(settings.log_format, level=settings.log_level)
-        asyncio.run(work(settings, options.address, child=options.child))
+        run_program(work(settings, options.address, child=options.child))
     except PerennialError as error:
         sys.stderr.write(f"worker: {error}\n")
         return 4 if isinstance(error, SettingsError) else 1

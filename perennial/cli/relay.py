@@ -1,6 +1,5 @@
 """`relay`: from stored events to the journeys they concern."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from perennial.app.run_relay import pass_on
 from perennial.dev.engine_lock import engine_address
 from perennial.platform.logs import configure_logs
+from perennial.platform.processes import run_program
 from perennial.platform.settings import load_settings
 
 
@@ -22,4 +22,4 @@ def relay(
     """
     settings = load_settings()
     configure_logs(settings.log_format, level=settings.log_level)
-    asyncio.run(pass_on(settings, lambda: engine_address(settings.data_dir), child=child))
+    run_program(pass_on(settings, lambda: engine_address(settings.data_dir), child=child))

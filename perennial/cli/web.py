@@ -1,6 +1,5 @@
 """`web`: the web service."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from perennial.app.run_web import listening, serve
 from perennial.dev.engine_lock import engine_address
 from perennial.platform.logs import configure_logs
+from perennial.platform.processes import run_program
 from perennial.platform.settings import load_settings
 
 
@@ -26,4 +26,4 @@ def web(
     configure_logs(settings.log_format, level=settings.log_level)
     address = engine_address(settings.data_dir)
     with listening(settings.web_host if host is None else host, settings.web_port if port is None else port) as sock:
-        asyncio.run(serve(settings, sock, address, child=child))
+        run_program(serve(settings, sock, address, child=child))
