@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: the canonical journey beside two written by hand, cold wakes, latency, disk, plan."""
+"""`python -m benchmarks`: the canonical journey beside versions by hand, warm and cold; latency, disk, plan."""
 
 import argparse
 import asyncio
@@ -9,13 +9,16 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import plan_speed
-from benchmarks.comparison import Comparison, compare
+from benchmarks.comparison import COLD, PRODUCTION, SIGNALLED, Comparison, compare
+from benchmarks.drive import Variant
 from benchmarks.latency import latency_rows
 from benchmarks.parked import AGES, age, disk, park, wake
 from benchmarks.report import Row, as_json, middle, percentile, show
-from benchmarks.stand import stand
+from benchmarks.stand import FEW, stand
 
-PARTS = ("journeys", "latency", "parked", "plan")
+PARTS = ("journeys", "signalled", "cold", "latency", "parked", "plan")
+VARIANTS: tuple[Variant, ...] = ("ours", "optimised", "tuned")
+ALL_VARIANTS: tuple[Variant, ...] = ("ours", "naive", "optimised", "tuned")
 
 
 def main() -> int:
@@ -30,7 +33,10 @@ def main() -> int:
     parser.add_argument("--woken", type=int, default=12, help="journeys of each age to wake cold (default 12)")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to measure (default: all)")
     parser.add_argument(
-        "--capacity", type=float, default=1.9, help="journeys a second, for the latency part alone (default 1.9)"
+        "--capacity",
+        type=float,
+        default=1.9,
+        help="journeys a second that latency takes half of, unless measured too (default 1.9)",
     )
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     arguments = parser.parse_args()
@@ -46,28 +52,37 @@ def main() -> int:
 async def measure(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     """All rows asked for, in the order of the table."""
     rows: list[Row] = []
-    if "journeys" in arguments.only:
-        rows += await journey_rows(arguments, folder)
-    elif "latency" in arguments.only:
-        rows += await latency_only_rows(arguments, folder)
+    capacity = arguments.capacity
+    for part, way, variants in (
+        ("journeys", PRODUCTION, ALL_VARIANTS),
+        ("signalled", SIGNALLED, VARIANTS),
+        ("cold", COLD, VARIANTS),
+    ):
+        if part in arguments.only:
+            comparison = await compared(arguments, folder / part, way, variants)
+            rows += comparison.rows()
+            if part == "journeys":
+                capacity = comparison.capacity
+    if "latency" in arguments.only:
+        rows += await latency_only_rows(arguments, folder, capacity)
     if "parked" in arguments.only:
         rows += await parked_rows(arguments, folder)
     return rows + plan_rows() if "plan" in arguments.only else rows
 
 
-async def journey_rows(arguments: argparse.Namespace, folder: Path) -> list[Row]:
-    """What a journey costs beside those by hand, and how soon a signal acts."""
-    say(f"the canonical journey at {arguments.speed:g} days a second")
-    async with stand(folder / "fast", arguments.speed * 86_400, ("ours", "naive", "optimised")) as fast:
-        comparison: Comparison = await compare(fast, arguments.rounds, arguments.seconds, say)
-        rows = comparison.rows()
-        return rows + await latency_rows(fast, comparison.capacity, say) if "latency" in arguments.only else rows
+async def compared(arguments: argparse.Namespace, folder: Path, way: str, variants: tuple[Variant, ...]) -> Comparison:
+    """What a journey costs beside those by hand, one way, and how many the machine carries."""
+    say(f"the canonical journey at {arguments.speed:g} days a second, {way}")
+    cache = {"cache": FEW} if way == COLD else {}
+    async with stand(folder, arguments.speed * 86_400, variants, **cache) as made:
+        return await compare(made, way, variants, arguments.rounds, arguments.seconds, say)
 
 
-async def latency_only_rows(arguments: argparse.Namespace, folder: Path) -> list[Row]:
-    """How soon a signal acts, at half of a given capacity."""
-    async with stand(folder / "fast", arguments.speed * 86_400, ("ours",)) as fast:
-        return await latency_rows(fast, arguments.capacity, say)
+async def latency_only_rows(arguments: argparse.Namespace, folder: Path, capacity: float) -> list[Row]:
+    """How soon a signal acts, at half of a capacity."""
+    say(f"latency, at half of {capacity:.1f} journeys a second")
+    async with stand(folder / "latency", arguments.speed * 86_400, ("ours",)) as fast:
+        return await latency_rows(fast, capacity, say)
 
 
 async def parked_rows(arguments: argparse.Namespace, folder: Path) -> list[Row]:

@@ -20,7 +20,7 @@ from nurture.people.scoring import DEFAULT_MODEL
 from perennial.intake.reports import Report
 from perennial.platform.database import upsert_ignore
 
-Variant = Literal["ours", "naive", "optimised"]
+Variant = Literal["ours", "naive", "optimised", "tuned"]
 LATE = timedelta(days=2)
 """On the journeys' clock. While a tenth of the journeys are so late, none is started."""
 
@@ -60,6 +60,16 @@ class Round:
         """Seconds of worker CPU a journey."""
         return self.cpu.worker / self.journeys
 
+    @property
+    def server_cpu(self) -> float:
+        """Seconds of server CPU a journey."""
+        return self.cpu.server / self.journeys
+
+    @property
+    def both_cpu(self) -> float:
+        """Seconds of CPU of worker and server together, a journey."""
+        return self.worker_cpu + self.server_cpu
+
 
 def workflow_id(variant: Variant, lead_id: str) -> str:
     """The id of a journey of a variant."""
@@ -70,8 +80,9 @@ def workflow_id(variant: Variant, lead_id: str) -> str:
 class Driver:
     """Drives one variant on a stand.
 
-    Through the listener, behaviours take the project's own way in; else they are signals whose rows in the score ledger
-    are there already, as the web would have written them.
+    Through the listener, behaviours take the project's own way in, which signals ours what it listens for; a journey
+    written by hand is then signalled what ends its wait. Else all are signals, whose rows in the score ledger are there
+    already, as the web would have written them.
     """
 
     stand: Stand
@@ -195,7 +206,14 @@ class Driver:
 
     async def _through_listener(self, lead_id: str, id_: str, at: datetime, act: Act) -> None:
         props = {} if act.subject == "" else {_property(act.name): act.subject}
-        await self.stand.inst.listener.take(Report(id_, lead_id, act.name, props, at))
+        report, listener = Report(id_, lead_id, act.name, props, at), self.stand.inst.listener
+        if self.variant == "ours":
+            await listener.take(report)
+            return
+        async with self.stand.inst.database.writing() as session:
+            await listener.record(session, report)
+        if act.ends:
+            await self._signal(lead_id, id_, at, act)
 
     async def _record(self, lead_id: str, start: datetime) -> None:
         """All that the lead will do, in the ledger at once; entries ahead of their time count nothing."""

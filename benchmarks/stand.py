@@ -28,6 +28,10 @@ from perennial.platform.settings import load_settings
 from perennial.platform.temporal import ensure_search_attributes
 
 ROOT = Path(__file__).parent.parent
+MANY = 1_000
+FEW = 2
+"""With waits of weeks, nearly every wake in production is cold: the worker keeps no journey of so long ago."""
+
 PATIENCE = 60.0
 """Seconds that a worker has to stop in."""
 
@@ -52,10 +56,11 @@ class Stand:
     heard: list[Sent] = field(default_factory=list)
     workers: dict[str, Process] = field(default_factory=dict)
     leads: int = 0
+    cache: int = MANY
 
     async def start_worker(self, variant: str) -> None:
         """Start a worker for a variant, and wait until it polls."""
-        arguments = [self.engine.address, str(self.data_dir), variant, str(self.port)]
+        arguments = [self.engine.address, str(self.data_dir), variant, str(self.port), str(self.cache)]
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "benchmarks.worker", *arguments, stdin=PIPE, stdout=PIPE, cwd=ROOT
         )
@@ -128,8 +133,11 @@ async def start_on_a_monday(database: Database) -> None:
 
 
 @asynccontextmanager
-async def stand(data_dir: Path, speed: float, variants: Iterable[str]) -> AsyncIterator[Stand]:
-    """A stand in an empty folder whose clock runs at `speed`, with a worker for each variant."""
+async def stand(data_dir: Path, speed: float, variants: Iterable[str], *, cache: int = MANY) -> AsyncIterator[Stand]:
+    """A stand in an empty folder whose clock runs at `speed`, with a worker for each variant.
+
+    A worker keeps `cache` journeys in memory.
+    """
     settings = load_settings(data_dir=data_dir, task_queue="ours")
     data_dir.mkdir(parents=True, exist_ok=True)
     await upgrade(settings.database_url)
@@ -146,7 +154,7 @@ async def stand(data_dir: Path, speed: float, variants: Iterable[str]) -> AsyncI
         heard = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         heard.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         heard.bind(("127.0.0.1", 0))
-        made = Stand(engine, inst, data_dir, heard.getsockname()[1])
+        made = Stand(engine, inst, data_dir, heard.getsockname()[1], cache=cache)
         transport, _ = await loop.create_datagram_endpoint(lambda: _Sends(made.heard), sock=heard)
         try:
             for variant in variants:

@@ -1,6 +1,8 @@
-"""The worker under test, a process of its own: `python -m benchmarks.worker ADDRESS DATA_DIR QUEUE PORT`.
+"""The worker under test, a process of its own: `python -m benchmarks.worker ADDRESS DATA_DIR VARIANT PORT CACHE`.
 
-It ends when its standard input does. Each send is told to the driver, a datagram to PORT on the loopback.
+It ends when its standard input does. Each send is told to the driver, a datagram to PORT on the loopback. CACHE is how
+many journeys it keeps in memory. `ours` and `tuned` run on uvloop and leave unset fields out of payloads; `optimised`
+and `naive` run as the SDK comes.
 """
 
 import asyncio
@@ -17,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from temporalio import activity
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from benchmarks.by_hand import Naive, Optimised, Recording
+from benchmarks.by_hand import Naive, Optimised, Recording, Tuned
 from benchmarks.canonical import canonical, catalogue
 from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL
@@ -32,10 +36,12 @@ from perennial.journeys.read_model import write_decision, write_head
 from perennial.leads.scores import rescore
 from perennial.platform.clock import read_clock
 from perennial.platform.database import Database
+from perennial.platform.processes import loop_factory
 from perennial.platform.settings import Settings, load_settings
 from perennial.platform.temporal import connect
 
 TRACKS = Registry((canonical,))
+TUNED = ("ours", "tuned")
 
 
 @dataclass(frozen=True)
@@ -79,13 +85,15 @@ class HandActivities:
             return (await rescore(session, DEFAULT_MODEL, recording.lead_id, recording.at)).total
 
 
-async def installed(address: str, settings: Settings) -> ConnectedInstallation:
+async def installed(address: str, settings: Settings, *, stock: bool = False) -> ConnectedInstallation:
     """An installation with the canonical track alone; its database is migrated and its clock set already."""
     database = Database(settings.database_url)
     return ConnectedInstallation(
         settings=settings,
         database=database,
-        client=await connect(address),
+        client=await Client.connect(address, data_converter=pydantic_data_converter)
+        if stock
+        else await connect(address),
         tracks=TRACKS,
         catalogue=catalogue(),
         scoring=DEFAULT_MODEL,
@@ -103,7 +111,7 @@ def worker_of(inst: ConnectedInstallation, variant: str, port: int) -> Worker:
     return Worker(
         inst.client,
         task_queue=settings.task_queue,
-        workflows=[Naive, Optimised],
+        workflows=[Naive, Optimised, Tuned],
         activities=activities,
         workflow_runner=UnsandboxedWorkflowRunner(),  # as ours: see ADR 7
         max_cached_workflows=settings.max_cached_workflows,
@@ -114,10 +122,11 @@ def worker_of(inst: ConnectedInstallation, variant: str, port: int) -> Worker:
     )
 
 
-async def main(address: str, data_dir: Path, variant: str, port: int) -> None:
+async def main(address: str, data_dir: Path, variant: str, port: int, cache: int) -> None:
     """Run a worker until standard input ends."""
     logging.basicConfig(level=logging.ERROR)
-    inst = await installed(address, load_settings(data_dir=data_dir, task_queue=variant))
+    settings = load_settings(data_dir=data_dir, task_queue=variant, max_cached_workflows=cache)
+    inst = await installed(address, settings, stock=variant not in TUNED)
     over = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_reader(sys.stdin.fileno(), over.set)
@@ -132,4 +141,6 @@ async def main(address: str, data_dir: Path, variant: str, port: int) -> None:
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        asyncio.run(main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
+        _, address, folder, variant, port, cache = sys.argv
+        with asyncio.Runner(loop_factory=loop_factory if variant in TUNED else None) as runner:
+            runner.run(main(address, Path(folder), variant, int(port), int(cache)))
