@@ -25,8 +25,9 @@ from nurture.journey.keys import Key
 from perennial.journeys.read_model import Position, facts_from, forget_facts, write_facts
 from perennial.leads.lock import lock_lead
 from perennial.platform.database import upsert_ignore
+from perennial.platform.prepared import Prepared
 
-_HEAD = (
+_HEAD = Prepared(
     select(
         Enrolment.lead_id,
         Enrolment.length,
@@ -72,10 +73,10 @@ async def lock_head(connection: AsyncConnection, enrolment_id: str) -> Head:
     """Lock the enrolment's current lead, and read the head. Raises NotFoundError for an unknown enrolment."""
     locked: str | None = None
     while True:
-        row = (await connection.execute(_HEAD, {"enrolment": enrolment_id})).one_or_none()
-        if row is None:
+        rows = await _HEAD.rows(connection, {"enrolment": enrolment_id})
+        if not rows:
             raise NotFoundError(f"no enrolment {enrolment_id!r}")
-        lead_id, length, digest, touch, step_key, state, stuck_since, asked, verb, reason = row
+        lead_id, length, digest, touch, step_key, state, stuck_since, asked, verb, reason = rows[0]
         if lead_id == locked or connection.dialect.name == "sqlite":  # SQLite has one writer, so there is no race
             return Head(
                 lead_id,

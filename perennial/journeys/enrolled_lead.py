@@ -6,8 +6,9 @@ from models.journeys import Enrolment
 from nurture.errors import NotFoundError
 from perennial.leads.lock import lock_lead
 from perennial.platform.database import Transaction, connection_of
+from perennial.platform.prepared import Prepared
 
-_LEAD_ID_OF = select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
+_LEAD_ID_OF = Prepared(select(Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment")))
 
 
 async def lock_enrolled_lead(transaction: Transaction, enrolment_id: str) -> str:
@@ -18,9 +19,10 @@ async def lock_enrolled_lead(transaction: Transaction, enrolment_id: str) -> str
     connection = await connection_of(transaction)
     locked: str | None = None
     while True:
-        lead_id: str | None = await connection.scalar(_LEAD_ID_OF, {"enrolment": enrolment_id})
-        if lead_id is None:
+        rows = await _LEAD_ID_OF.rows(connection, {"enrolment": enrolment_id})
+        if not rows:
             raise NotFoundError(f"no enrolment {enrolment_id!r}")
+        lead_id: str = rows[0][0]
         if lead_id == locked or connection.dialect.name == "sqlite":  # SQLite has one writer, so there is no race
             return lead_id
         await lock_lead(connection, lead_id)

@@ -11,12 +11,16 @@ from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models.touches import Touch
+from perennial.platform.prepared import Prepared
 
 _TOUCHES = cast("Table", Touch.__table__)
-_BEGIN = _TOUCHES.insert()
-_LOCK = select(Touch.id, Touch.state, Touch.reason, Touch.at).where(Touch.id == bindparam("the_id")).with_for_update()
+_NAMED = ("enrolment_id", "lead_id", "track", "step_key", "piece", "content_hash")
+_BEGIN = Prepared(_TOUCHES.insert(), ("id", "state", "reason", "at", "delivery", *_NAMED))
+_LOCK = Prepared(
+    select(Touch.id, Touch.state, Touch.reason, Touch.at).where(Touch.id == bindparam("the_id")).with_for_update()
+)
 _CHANGED = ("state", "reason", "at", "provider_id")
-_CHANGE = (
+_CHANGE = Prepared(
     _TOUCHES.update()
     .where(_TOUCHES.c.id == bindparam("the_id"))
     .values({name: bindparam(f"new_{name}", type_=_TOUCHES.c[name].type) for name in _CHANGED})
@@ -38,19 +42,20 @@ class LedgerEntry:
 
 async def begin(connection: AsyncConnection, touch: LedgerEntry, **named: Any) -> None:
     """Write a new touch; `named` are the columns that never change: its lead, track, piece, ..."""
-    row = {"id": touch.id, "state": touch.state, "reason": touch.reason, "at": touch.at}
-    await connection.execute(_BEGIN, row | named)
+    row = {"id": touch.id, "state": touch.state, "reason": touch.reason, "at": touch.at, "delivery": ""}
+    await _BEGIN.run(connection, row | named)
 
 
 async def lock(connection: AsyncConnection, touch_id: str) -> LedgerEntry:
     """Lock a touch until this transaction ends, and read it."""
-    return LedgerEntry(*(await connection.execute(_LOCK, {"the_id": touch_id})).one())
+    (row,) = await _LOCK.rows(connection, {"the_id": touch_id})
+    return LedgerEntry(*row)
 
 
 async def change(connection: AsyncConnection, touch: LedgerEntry, *, provider_id: str | None = None) -> None:
     """Write a touch's new state."""
     row = {"the_id": touch.id, "new_state": touch.state, "new_reason": touch.reason, "new_at": touch.at}
-    await connection.execute(_CHANGE, row | {"new_provider_id": provider_id})
+    await _CHANGE.run(connection, row | {"new_provider_id": provider_id})
 
 
 async def record_delivery(

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import Table, Update, bindparam, select
+from sqlalchemy import Table, bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from models.journeys import DecisionRow, Enrolment, FactRow
@@ -20,6 +20,7 @@ from nurture.journey.decision import AnyNext, Finish, Park
 from nurture.journey.facts import AnyFact, Fact
 from nurture.journey.wording import say_next
 from perennial.platform.database import Transaction, connection_of, upsert_ignore
+from perennial.platform.prepared import Prepared
 
 FACT: TypeAdapter[AnyFact] = TypeAdapter(Fact)
 
@@ -37,28 +38,31 @@ _HEAD = (
     "stuck",
 )
 _ENROLMENTS = cast("Table", Enrolment.__table__)
-_INSERT_FACTS = upsert_ignore(FactRow)
+_INSERT_FACTS = Prepared(upsert_ignore(FactRow), ("enrolment_id", "seq", "kind", "key", "at", "fact"))
 _FACTS = cast("Table", FactRow.__table__)
 _DECISIONS = cast("Table", DecisionRow.__table__)
 _FORGET_FACTS = _FACTS.delete().where(
     _FACTS.c.enrolment_id == bindparam("enrolment"), _FACTS.c.seq >= bindparam("first")
 )
-_FACTS_FROM = (
+_FACTS_FROM = Prepared(
     select(_FACTS.c.fact)
     .where(_FACTS.c.enrolment_id == bindparam("enrolment"), _FACTS.c.seq >= bindparam("first"))
     .order_by(_FACTS.c.seq)
 )
 _FRESH = insert(_DECISIONS)  # PostgreSQL's construct, which SQLite's compiler understands too
-_WRITE_DECISION = _FRESH.on_conflict_do_update(
-    index_elements=["enrolment_id", "seq"],
-    set_={name: _FRESH.excluded[name] for name in ("at", "next", "until", "because")},
+_WRITE_DECISION = Prepared(
+    _FRESH.on_conflict_do_update(
+        index_elements=["enrolment_id", "seq"],
+        set_={name: _FRESH.excluded[name] for name in ("at", "next", "until", "because")},
+    ),
+    ("enrolment_id", "seq", "at", "next", "until", "because"),
 )
 _POSITION = ("length", "digest")
 
 
-def _update(names: Iterable[str]) -> Update:
+def _update(names: Iterable[str]) -> Prepared:
     new = {name: bindparam(f"new_{name}", type_=_ENROLMENTS.c[name].type) for name in names}
-    return _ENROLMENTS.update().where(_ENROLMENTS.c.id == bindparam("the_id")).values(new)
+    return Prepared(_ENROLMENTS.update().where(_ENROLMENTS.c.id == bindparam("the_id")).values(new))
 
 
 _UPDATE_HEAD = _update((*_HEAD, "open_touch"))
@@ -113,14 +117,14 @@ async def write_facts(transaction: Transaction, enrolment_id: str, first: int, f
         }
         for offset, fact in enumerate(facts)
     ]
-    await (await connection_of(transaction)).execute(_INSERT_FACTS, rows)
+    await _INSERT_FACTS.run_many(await connection_of(transaction), rows)
 
 
 async def facts_from(transaction: Transaction, enrolment_id: str, first: int) -> list[AnyFact]:
     """The facts `first`, ... that are there."""
     connection = await connection_of(transaction)
-    rows = await connection.scalars(_FACTS_FROM, {"enrolment": enrolment_id, "first": first})
-    return [FACT.validate_python(row) for row in rows]
+    rows = await _FACTS_FROM.rows(connection, {"enrolment": enrolment_id, "first": first})
+    return [FACT.validate_python(fact) for (fact,) in rows]
 
 
 async def forget_facts(transaction: Transaction, enrolment_id: str, first: int) -> None:
@@ -141,7 +145,7 @@ async def write_decision(  # noqa: PLR0917 - the row's own order
         "until": following.until if isinstance(following, Park) else None,
         "because": list(because),
     }
-    await (await connection_of(transaction)).execute(_WRITE_DECISION, row)
+    await _WRITE_DECISION.run(await connection_of(transaction), row)
 
 
 async def write_head(
@@ -189,12 +193,10 @@ async def write_head(
         statement = _UPDATE_HEAD_AND_POSITION
         values |= {"length": position.length, "digest": position.digest}
     connection = await connection_of(transaction)
-    await connection.execute(
-        statement, {f"new_{name}": value for name, value in values.items()} | {"the_id": enrolment_id}
-    )
+    await statement.run(connection, {f"new_{name}": value for name, value in values.items()} | {"the_id": enrolment_id})
 
 
 async def write_open_touch(transaction: Transaction, enrolment_id: str, touch_id: str | None) -> None:
     """Note that a send is under way, or with None that its outcome is recorded."""
     connection = await connection_of(transaction)
-    await connection.execute(_UPDATE_OPEN_TOUCH, {"new_open_touch": touch_id, "the_id": enrolment_id})
+    await _UPDATE_OPEN_TOUCH.run(connection, {"new_open_touch": touch_id, "the_id": enrolment_id})

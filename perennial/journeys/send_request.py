@@ -6,6 +6,7 @@ topic and no other journey. Statements are built once, as building one costs mor
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import and_, bindparam, exists, select
@@ -24,6 +25,7 @@ from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.ledger import LedgerEntry
 from perennial.leads.consent import DECIDES, meaning_of
 from perennial.platform.database import Transaction, connection_of
+from perennial.platform.prepared import Prepared, any_of
 
 COUNTED = ("sending", "accepted", "unknown")
 """States of a touch that count against the caps: sent, or perhaps sent."""
@@ -41,12 +43,15 @@ _IS_RIVAL = and_(
     Enrolment.next_at.is_not(None),
 )
 _IS_UNWANTED = and_(Preference.lead_id == LeadRow.id, Preference.wanted.is_(False))
-_IS_EXIT = and_(
-    BehaviourRow.lead_id == _MINE.lead_id,
-    BehaviourRow.at >= _MINE.started_at,
-    BehaviourRow.name.in_(bindparam("exits", expanding=True)),
-)
+_IS_SINCE = and_(BehaviourRow.lead_id == _MINE.lead_id, BehaviourRow.at >= _MINE.started_at)
 _THIS = _MINE.id == bindparam("enrolment")
+
+
+@cache
+def _subject(exits: tuple[str, ...]) -> Prepared:
+    """The one statement, for a track that these behaviours end."""
+    return Prepared(_SUBJECT.add_columns(exists().where(_IS_SINCE, any_of(BehaviourRow.name, exits))))
+
 
 _SUBJECT = (
     select(
@@ -62,14 +67,13 @@ _SUBJECT = (
         _MINE.status,
         _MINE.outcome,
         select(Consent.action)
-        .where(Consent.lead_id == LeadRow.id, Consent.action.in_(DECIDES))
+        .where(Consent.lead_id == LeadRow.id, any_of(Consent.action, DECIDES))
         .order_by(Consent.id.desc())
         .limit(1)
         .scalar_subquery(),
         exists().where(Suppression.lead_id == LeadRow.id),
         exists().where(_IS_UNWANTED),
         exists().where(_IS_RIVAL),
-        exists().where(_IS_EXIT),
         AskedRow.verb,
         Touch.id,
         Touch.state,
@@ -84,14 +88,16 @@ _SUBJECT = (
 )
 _SUPPRESSIONS = select(Suppression.reason).where(Suppression.lead_id == bindparam("lead"))
 _UNWANTED = select(Preference.topic).join(LeadRow, _IS_UNWANTED).where(LeadRow.id == bindparam("lead"))
-_RIVALS = select(Enrolment.track, Enrolment.priority, Enrolment.next_at).join(_MINE, _IS_RIVAL).where(_THIS)
-_EXITS = select(BehaviourRow.id, BehaviourRow.name, BehaviourRow.subject).join(_MINE, _IS_EXIT).where(_THIS)
+_RIVALS = Prepared(select(Enrolment.track, Enrolment.priority, Enrolment.next_at).join(_MINE, _IS_RIVAL).where(_THIS))
+_SINCE = select(BehaviourRow.id, BehaviourRow.name, BehaviourRow.subject).join(_MINE, _IS_SINCE).where(_THIS)
 _TAKEN_IN = select(FactRow.fact).where(FactRow.enrolment_id == bindparam("enrolment"), FactRow.kind == "behaved")
-_TOUCHES = select(Touch.at, Touch.track).where(
-    Touch.lead_id == bindparam("lead"),
-    Touch.state.in_(COUNTED),
-    Touch.at > bindparam("since", type_=UtcDateTime()),
-    Touch.id != bindparam("exclude"),
+_TOUCHES = Prepared(
+    select(Touch.at, Touch.track).where(
+        Touch.lead_id == bindparam("lead"),
+        any_of(Touch.state, COUNTED),
+        Touch.at > bindparam("since", type_=UtcDateTime()),
+        Touch.id != bindparam("exclude"),
+    )
 )
 
 
@@ -140,13 +146,10 @@ async def lock_subject(transaction: Transaction, enrolment_id: str, step_key: st
 
 async def subject_of(transaction: Transaction, enrolment_id: str, step_key: str, exits: Matcher) -> SendSubject:
     """Whom the send of this step is for; the caller has locked the lead."""
-    values = {"enrolment": enrolment_id, "step": step_key, "exits": _names(exits)}
-    row = (await (await connection_of(transaction)).execute(_SUBJECT, values)).one()
-    lead, (status, outcome, decision, suppressed, unwanted, rivals, exited, asked), touch = (
-        row[:9],
-        row[9:17],
-        row[17:],
-    )
+    values = {"enrolment": enrolment_id, "step": step_key}
+    (row,) = await _subject(_names(exits)).rows(await connection_of(transaction), values)
+    lead, (status, outcome, decision, suppressed, unwanted, rivals, asked), touch = row[:9], row[9:16], row[16:20]
+    exited: bool = row[20]
     return SendSubject(
         enrolment_id,
         Recipient(*lead),
@@ -177,8 +180,8 @@ async def lead_state_of(
     `exclude` is the touch that is judged: a retry must not count itself.
     """
     lead, on = {"lead": subject.recipient.id}, {"enrolment": subject.enrolment_id}
-    touches = await connection.execute(_TOUCHES, lead | {"since": now - LONGEST_CAP, "exclude": exclude})
-    rivals = (await connection.execute(_RIVALS, on)).all() if subject.has_rivals else ()
+    touches = await _TOUCHES.rows(connection, lead | {"since": now - LONGEST_CAP, "exclude": exclude})
+    rivals = await _RIVALS.rows(connection, on) if subject.has_rivals else ()
     return LeadState(
         consent=subject.consent,
         suppressions=tuple(await connection.scalars(_SUPPRESSIONS, lead)) if subject.has_suppressions else (),
@@ -203,12 +206,12 @@ async def _exit_of(connection: AsyncConnection, subject: SendSubject) -> str | N
     if not subject.has_exit_behaviours:
         return None
     on = {"enrolment": subject.enrolment_id}
-    behaved = await connection.execute(_EXITS, on | {"exits": _names(subject.exits)})
+    behaved = await connection.execute(_SINCE.where(BehaviourRow.name.in_(_names(subject.exits))), on)
     ending = {id_: say_behaviour(name, about) for id_, name, about in behaved if subject.exits.matches(name, about)}
     for fact in await connection.scalars(_TAKEN_IN, on) if ending else ():
         ending.pop(fact["id"], None)
     return next(iter(ending.values()), None)
 
 
-def _names(exits: Matcher) -> list[str]:
-    return sorted({Pattern.parse(pattern).name for pattern in exits.patterns})
+def _names(exits: Matcher) -> tuple[str, ...]:
+    return tuple(sorted({Pattern.parse(pattern).name for pattern in exits.patterns}))

@@ -10,9 +10,10 @@ from models.journeys import Unheard
 from models.leads import BehaviourRow
 from nurture.journey.facts import AnyFact, Behaved
 from perennial.platform.database import upsert_ignore
+from perennial.platform.prepared import Prepared
 
 _INSERT = upsert_ignore(Unheard)
-_UNHEARD = (
+_UNHEARD = Prepared(
     select(BehaviourRow.id, BehaviourRow.at, BehaviourRow.name, BehaviourRow.subject, Unheard.taken)
     .join(Unheard, Unheard.behaviour_id == BehaviourRow.id)
     .where(Unheard.enrolment_id == bindparam("enrolment"))
@@ -20,8 +21,8 @@ _UNHEARD = (
 )
 _ROWS = cast("Table", Unheard.__table__)
 _MINE = _ROWS.c.enrolment_id == bindparam("enrolment")
-_DROP = _ROWS.delete().where(_MINE, _ROWS.c.taken < bindparam("position"))
-_TAKE = _ROWS.update().where(_MINE).values(taken=bindparam("position"))
+_DROP = Prepared(_ROWS.delete().where(_MINE, _ROWS.c.taken < bindparam("position")))
+_TAKE = Prepared(_ROWS.update().where(_MINE).values(taken=bindparam("position")))
 
 
 async def leave_unheard(connection: AsyncConnection, behaviour_id: str, enrolments: Iterable[str]) -> None:
@@ -38,13 +39,13 @@ async def take_unheard(
 
     `position` is how many of its facts were saved then: a decision that is tried again takes the same ones.
     """
-    found = (await connection.execute(_UNHEARD, {"enrolment": enrolment_id})).all()
+    found = await _UNHEARD.rows(connection, {"enrolment": enrolment_id})
     if not found:
         return []
     what = {"enrolment": enrolment_id, "position": position}
     if any(taken is not None and taken < position for *_, taken in found):
-        await connection.execute(_DROP, what)
-    await connection.execute(_TAKE, what)
+        await _DROP.run(connection, what)
+    await _TAKE.run(connection, what)
     return [
         Behaved(at, id_, name, subject)
         for id_, at, name, subject, taken in found

@@ -6,8 +6,9 @@ from sqlalchemy import bindparam, select
 
 from models.leads import LeadRow
 from perennial.platform.database import Transaction, connection_of, in_parts
+from perennial.platform.prepared import Prepared
 
-_LOCK_LEAD = select(LeadRow.id).where(LeadRow.id == bindparam("lead")).with_for_update(key_share=True)
+_LOCK_LEAD = Prepared(select(LeadRow.id).where(LeadRow.id == bindparam("lead")).with_for_update(key_share=True))
 
 
 async def lock_lead(transaction: Transaction, lead_id: str) -> None:
@@ -18,7 +19,7 @@ async def lock_lead(transaction: Transaction, lead_id: str) -> None:
     """
     connection = await connection_of(transaction)
     if connection.dialect.name == "postgresql":
-        await connection.execute(_LOCK_LEAD, {"lead": lead_id})
+        await _LOCK_LEAD.rows(connection, {"lead": lead_id})
 
 
 async def lock_leads(transaction: Transaction, lead_ids: Collection[str]) -> None:

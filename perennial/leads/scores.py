@@ -10,13 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.leads import LeadRow, ScoreEntry
 from nurture.people.scoring import Score, ScoreLine, ScoringModel
 from perennial.platform.database import Transaction, connection_of, in_parts, upsert_ignore
+from perennial.platform.prepared import Prepared
 
 _LEADS = cast("Table", LeadRow.__table__)
 _INSERT = upsert_ignore(ScoreEntry)
-_ENTRIES = select(ScoreEntry.rule, ScoreEntry.points, ScoreEntry.reason, ScoreEntry.at, ScoreEntry.behaviour_id).where(
-    ScoreEntry.lead_id == bindparam("lead")
+_ENTRIES = Prepared(
+    select(ScoreEntry.rule, ScoreEntry.points, ScoreEntry.reason, ScoreEntry.at, ScoreEntry.behaviour_id).where(
+        ScoreEntry.lead_id == bindparam("lead")
+    )
 )
-_WRITE_SCORE = (
+_WRITE_SCORE = Prepared(
     _LEADS.update()
     .where(
         _LEADS.c.id == bindparam("lead"),
@@ -33,7 +36,7 @@ _NO_SYNC = {"synchronize_session": False}
 
 async def entries_of(transaction: Transaction, lead_id: str) -> list[ScoreLine]:
     """The lead's ledger."""
-    rows = await (await connection_of(transaction)).execute(_ENTRIES, {"lead": lead_id})
+    rows = await _ENTRIES.rows(await connection_of(transaction), {"lead": lead_id})
     return [ScoreLine(rule, int(points), reason, at, behaviour_id) for rule, points, reason, at, behaviour_id in rows]
 
 
@@ -79,7 +82,7 @@ async def rescore(transaction: Transaction, model: ScoringModel, lead_id: str, a
     """Take the lead's score as of a moment (it decays with time), and keep it on the lead for lists and filters."""
     connection = await connection_of(transaction)
     score = model.score(await entries_of(connection, lead_id), as_of)
-    await connection.execute(
-        _WRITE_SCORE, {"lead": lead_id, "new_score": score.total, "new_stage": score.stage, "new_band": score.band}
+    await _WRITE_SCORE.run(
+        connection, {"lead": lead_id, "new_score": score.total, "new_stage": score.stage, "new_band": score.band}
     )
     return score

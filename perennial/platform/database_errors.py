@@ -63,6 +63,13 @@ def hide_values(context: ExceptionContext) -> None:
     driver = adapted.__cause__
     if not isinstance(driver, asyncpg.PostgresError | asyncpg.InterfaceError):
         return
+    adapted.args = (f"{type(driver).__name__}: {forget_values(driver)}",)
+    if shown is not None:
+        shown.args = adapted.args
+
+
+def forget_values(driver: Exception) -> str:
+    """Take row values out of an error of asyncpg itself; what it says now."""
     state = getattr(driver, "sqlstate", None)
     if state is None or (state.startswith("22") and state not in QUIET_DATA_ERRORS):
         said = "a value does not fit its column" if isinstance(driver, ValueError) or state else str(driver)
@@ -72,9 +79,7 @@ def hide_values(context: ExceptionContext) -> None:
     for part in ("detail", "hint", "where", "internal_query"):
         if hasattr(driver, part):
             setattr(driver, part, None)
-    adapted.args = (f"{type(driver).__name__}: {said}",)
-    if shown is not None:
-        shown.args = adapted.args
+    return said
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
