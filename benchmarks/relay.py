@@ -27,6 +27,7 @@ from perennial.app.sources import translator
 from perennial.intake import own
 from perennial.intake.outbox import Incoming, accept
 from perennial.intake.relay import Relay
+from perennial.platform.secrets import Secrets
 
 HEARD = 100
 """One event in this many is a click on the welcome, which wakes the journey the first time."""
@@ -111,7 +112,7 @@ async def load(stand: Stand, leads: Sequence[str]) -> AsyncIterator[None]:
 async def measure(events: int, leads: int, folder: Path) -> list[Row]:
     """Both measurements on one stand."""
     async with stand(folder, 1, ("ours",)) as here:
-        reads = translator("a secret of the benchmark", here.inst.scoring)
+        reads = translator(Secrets("a secret of the benchmark"), here.inst.scoring)
         relay = Relay(here.inst.database, here.inst.listener, reads)
         say(f"parking {leads} journeys")
         ids = await park(here, leads + 2 * REACTIONS)

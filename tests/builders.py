@@ -15,9 +15,10 @@ from models.leads import Consent, LeadRow
 from models.touches import Touch
 from perennial.leads import consent
 from perennial.platform.database import Database
+from perennial.platform.secrets import Secrets
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-SECRET = "a secret of these tests, long enough"
+SECRETS = Secrets("a secret of these tests, long enough")
 
 Found = TypeVar("Found")
 

@@ -11,7 +11,7 @@ from perennial.app.sources import translator
 from perennial.intake.relay import Relay
 from perennial.platform.migrations import require_current
 from perennial.platform.processes import announcer, connect_patiently, stop_event
-from perennial.platform.secrets import secret_of
+from perennial.platform.secrets import secrets_of
 from perennial.platform.settings import Settings
 
 BACKLOG_SECONDS = 60.0
@@ -32,7 +32,7 @@ async def pass_on(settings: Settings, address: Callable[[], str | None], *, chil
 
 
 async def _relay(inst: ConnectedInstallation, stop: asyncio.Event) -> None:
-    relay = Relay(inst.database, inst.listener, translator(secret_of(inst.settings), inst.scoring))
+    relay = Relay(inst.database, inst.listener, translator(secrets_of(inst.settings), inst.scoring))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stop))
         tasks.create_task(_log_backlog(relay, stop))

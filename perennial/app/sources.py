@@ -14,19 +14,20 @@ from perennial.integrations.segment.meanings import SegmentReader
 from perennial.integrations.sendgrid import events as sendgrid
 from perennial.integrations.sendgrid.meanings import read_sendgrid
 from perennial.leads.identity import Identities
+from perennial.platform.secrets import Secrets
 
 
-def readers(secret: str, scoring: ScoringModel) -> Mapping[str, Reader]:
-    """The reader of each source. `secret` is the installation's: it keys the hashes of barred addresses."""
+def readers(secrets: Secrets, scoring: ScoringModel) -> Mapping[str, Reader]:
+    """The reader of each source. `secrets` are the installation's: they key the hashes of barred addresses."""
     return {
         own.SOURCE: own.read_own,
         sendgrid.SOURCE: read_sendgrid,
-        segment.SOURCE: SegmentReader(Identities(secret, scoring)),
+        segment.SOURCE: SegmentReader(Identities(secrets, scoring)),
         crm.SOURCE: read_crm,
         clicks.SOURCE: read_click,
     }
 
 
-def translator(secret: str, scoring: ScoringModel) -> Translator:
+def translator(secrets: Secrets, scoring: ScoringModel) -> Translator:
     """What reads every event that this installation takes."""
-    return Translator(readers(secret, scoring))
+    return Translator(readers(secrets, scoring))

@@ -35,11 +35,10 @@ def create_app(edge: Edge, *pages: APIRouter) -> FastAPI:
         separate_input_output_schemas=False,
     )
     settings = edge.settings
-    key, secret = settings.sendgrid_webhook_key, settings.crm_webhook_secret
     app.state.edge = edge
     app.state.key_cache = KeyCache()
-    app.state.sendgrid_signature = key and SendGridSignature.from_text(key, settings.webhook_max_age)
-    app.state.crm_signature = secret and StandardSignature.from_secret(secret)
+    app.state.sendgrid_signature = SendGridSignature.of(settings.sendgrid_webhook_key, settings.webhook_max_age)
+    app.state.crm_signature = StandardSignature.of(settings.crm_webhook_secret)
     for router in (*ROUTERS, *pages):
         app.include_router(router)
     errors.install(app)

@@ -15,7 +15,7 @@ from perennial.leads.importing.importer import ImportReport, import_leads
 from perennial.leads.importing.leads_file import check_file, read_leads, rejects_file, rejects_path
 from perennial.leads.importing.mapping import read_mapping
 from perennial.platform.installation import Installation
-from perennial.platform.secrets import secret_of
+from perennial.platform.secrets import secrets_of
 
 
 def import_(
@@ -87,7 +87,7 @@ async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tup
                 dry_run=dry_run,
                 on_progress=show,
                 on_reject=keep,
-                secret=secret_of(inst.settings),
+                secrets=secrets_of(inst.settings),
             )
         return report, 0 if dry_run else await _end_journeys(inst, report.now_suppressed)
 

@@ -19,7 +19,7 @@ from perennial.dev.local_mail import forget_mail
 from perennial.leads.lookup import find_lead, find_named, require_lead
 from perennial.leads.suppressed_addresses import lift_address, suppress_address
 from perennial.leads.suppression import REASONS, Reason, lift, reason_of, suppressions
-from perennial.platform.secrets import secret_of
+from perennial.platform.secrets import secrets_of
 from perennial.privacy.erase import Erased, Eraser
 from perennial.privacy.export import export_lead
 from perennial.privacy.merge import Merged, merge_leads
@@ -51,10 +51,10 @@ def erase(
 
 async def _erase(name: str) -> Erased:
     async with connected() as inst:
-        secret = secret_of(inst.settings)
+        secrets = secrets_of(inst.settings)
         async with inst.database.reading() as session:
             lead = await require_lead(session, name)
-        eraser = Eraser(inst.database, inst.client, secret, outside=partial(forget_mail, inst.settings))
+        eraser = Eraser(inst.database, inst.client, secrets, outside=partial(forget_mail, inst.settings))
         return await eraser.erase(lead.id, inst.now())
 
 
@@ -109,7 +109,7 @@ async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[
             lead = await _lead_unless_address(session, name)
         if lead is None:
             async with inst.database.writing() as session:
-                new = await suppress_address(session, secret_of(inst.settings), normalise(name), reason, at)
+                new = await suppress_address(session, secrets_of(inst.settings), normalise(name), reason, at)
             return f"No lead has this address{'' if new else ', as before'}; none will get it.", ()
         new = await Suppressor(inst.database, inst.client, inst.listener).suppress(lead.id, reason, at, source=source)
         async with inst.database.reading() as session:
@@ -123,7 +123,7 @@ async def _lift(name: str, reason: Reason, why: str) -> tuple[str, tuple[str, ..
     async with opened_database(to_write=True) as inst, inst.database.writing() as session:
         lead = await _lead_unless_address(session, name)
         if lead is None:
-            if not await lift_address(session, secret_of(inst.settings), normalise(name)):
+            if not await lift_address(session, secrets_of(inst.settings), normalise(name)):
                 raise RefusedError("this address is not suppressed")
             return "The address may be a lead's again.", ()
         await lift(session, lead.id, reason, inst.now(), why=why)

@@ -26,6 +26,7 @@ from perennial.leads.scores import write_entries
 from perennial.leads.suppressed_addresses import suppressed_addresses
 from perennial.leads.suppression import suppress
 from perennial.platform.database import upsert_ignore
+from perennial.platform.secrets import Secrets
 
 IdentityKind = Literal["anonymous", "user", "crm"]
 LONGEST_ID = 128
@@ -49,9 +50,9 @@ async def write_identity(session: AsyncSession, lead_id: str, kind: IdentityKind
 
 @dataclass(frozen=True)
 class Identities:
-    """Finds and makes leads. `secret` is the installation's: it keys the hashes of suppressed addresses."""
+    """Finds and makes leads. `secrets` are the installation's: they key the hashes of suppressed addresses."""
 
-    secret: str
+    secrets: Secrets
     scoring: ScoringModel = DEFAULT_MODEL
 
     async def resolve(
@@ -102,7 +103,7 @@ class Identities:
 
     async def _new(self, session: AsyncSession, email: str, traits: Mapping[str, Any], at: datetime) -> LeadRow | None:
         key, agreed = try_normalise(email), agreed_to(traits)
-        if key is None or agreed is None or await suppressed_addresses(session, self.secret, [key]):
+        if key is None or agreed is None or await suppressed_addresses(session, self.secrets, [key]):
             return None
         profile = profile_of(traits)
         row = {

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import SuppressedAddress
 from perennial.platform.database import upsert_ignore
+from perennial.platform.secrets import Secrets
 
 
 def address_hash(secret: str, email_key: str) -> str:
@@ -20,21 +21,24 @@ def address_hash(secret: str, email_key: str) -> str:
     return hmac.new(secret.encode(), f"perennial.address\n{email_key}".encode(), sha256).hexdigest()
 
 
-async def suppress_address(session: AsyncSession, secret: str, email_key: str, reason: str, at: datetime) -> bool:
+async def suppress_address(session: AsyncSession, secrets: Secrets, email_key: str, reason: str, at: datetime) -> bool:
     """Never make a lead of this address; False if it was suppressed before."""
-    row = {"hash": address_hash(secret, email_key), "reason": reason, "at": at}
+    if await suppressed_addresses(session, secrets, [email_key]):
+        return False
+    row = {"hash": address_hash(secrets.newest, email_key), "reason": reason, "at": at}
     return await session.scalar(upsert_ignore(SuppressedAddress, row).returning(SuppressedAddress.hash)) is not None
 
 
-async def lift_address(session: AsyncSession, secret: str, email_key: str) -> bool:
+async def lift_address(session: AsyncSession, secrets: Secrets, email_key: str) -> bool:
     """Let this address be a lead's again; False if it was not suppressed."""
-    gone = delete(SuppressedAddress).where(SuppressedAddress.hash == address_hash(secret, email_key))
-    return await session.scalar(gone.returning(SuppressedAddress.hash)) is not None
+    hashes = [address_hash(secret, email_key) for secret in secrets.every]
+    gone = delete(SuppressedAddress).where(SuppressedAddress.hash.in_(hashes))
+    return (await session.scalars(gone.returning(SuppressedAddress.hash))).first() is not None
 
 
-async def suppressed_addresses(session: AsyncSession, secret: str, email_keys: Iterable[str]) -> Mapping[str, str]:
+async def suppressed_addresses(session: AsyncSession, secrets: Secrets, email_keys: Iterable[str]) -> Mapping[str, str]:
     """Those of these normalised addresses that must not become a lead's, each with the reason."""
-    by_hash = {address_hash(secret, key): key for key in email_keys}
+    by_hash = {address_hash(secret, key): key for key in email_keys for secret in secrets.every}
     if not by_hash or not await session.scalar(select(exists(select(SuppressedAddress.hash)))):
         return {}
     found = await session.execute(

@@ -1,7 +1,11 @@
-"""The installation's secret: it signs the links in our mails and keys the hashes of addresses never to be mailed."""
+"""The installation's secrets: they sign the links in our mails and key the hashes of addresses never to be mailed.
+
+A secret is rotated by setting a new one and listing the old one among the earlier: the newest signs, all verify.
+"""
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
@@ -12,28 +16,50 @@ from perennial.platform.tokens import Tokens
 FILE = "secret"
 
 
-def secret_of(settings: Settings) -> str:
-    """The secret of the settings; without one, the data folder's own, made at first use and readable by its owner only.
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secret that signs, and those of earlier, which still verify."""
 
-    Raises SettingsError if there is none and the folder cannot keep one. Several machines need it in the settings.
+    newest: str
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All of them, the newest first."""
+        return (self.newest, *self.earlier)
+
+
+def secrets_of(settings: Settings) -> Secrets:
+    """The secrets of the settings; without one, the data folder's own, made at first use, for its owner only.
+
+    Once the settings name a secret, the folder's is one of earlier. Raises SettingsError if there is none and the
+    folder cannot keep one. Several machines need it in the settings.
     """
-    if settings.secret is not None:
-        return settings.secret
     path = settings.data_dir / FILE
+    if settings.secret is None:
+        return Secrets(_kept(path), settings.earlier_secrets)
+    before = [*settings.earlier_secrets]
+    with suppress(OSError):
+        before.append(path.read_text(encoding="ascii").strip())
+    return Secrets(settings.secret, tuple(each for each in dict.fromkeys(before) if each and each != settings.secret))
+
+
+def tokens_of(settings: Settings) -> Tokens:
+    """What signs the links in our mails."""
+    secrets = secrets_of(settings)
+    return Tokens(secrets.newest, secrets.earlier)
+
+
+def _kept(path: Path) -> str:
     try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):
             _write(path)
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise SettingsError(
-            f"no secret can be kept in {settings.data_dir}: {error.strerror}; set {variable('secret')}"
+            f"no secret can be kept in {path.parent}: {error.strerror}; set {variable('secret')}"
         ) from error
-
-
-def tokens_of(settings: Settings) -> Tokens:
-    """What signs the links in our mails."""
-    return Tokens(secret_of(settings))
 
 
 def _write(path: Path) -> None:

@@ -1,128 +1,46 @@
 """Perennial's own settings, from `PERENNIAL_*` variables and `.env`; Temporal's: `perennial.platform.temporal`."""
 
-import base64
 import os
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 from dotenv import dotenv_values
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, EmailStr, Field, ValidationError, validate_email
-from pydantic_core import ErrorDetails, PydanticCustomError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic import AliasChoices, EmailStr, Field, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nurture.errors import SettingsError, close_names
 from perennial.platform.paths import CONTENT
+from perennial.platform.sample_settings import (
+    POSTAL_ADDRESSES,
+    address_fault,
+    is_here,
+    postal_address_fault,
+    public_url_fault,
+    secret_fault,
+)
+from perennial.platform.setting_kinds import (
+    DatabaseUrl,
+    Folder,
+    HttpUrl,
+    OwnSecret,
+    OwnSecrets,
+    Sender,
+    SenderName,
+    Text,
+    WebhookKeys,
+    WebhookSecrets,
+)
 
 PREFIX = "PERENNIAL_"
 
 _DOTENV = Path(".env")
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "sqlite+aiosqlite": "sqlite+aiosqlite",
-    "postgres": "postgresql+asyncpg",
-    "postgresql": "postgresql+asyncpg",
-    "postgresql+asyncpg": "postgresql+asyncpg",
-}
-# SendGrid refuses a name with a comma or a semicolon; a line break would let a name write headers.
-_UNSAFE_IN_NAME = re.compile(r"[,;\x00-\x1f\x7f]")
-
-_SHORTEST_OWN_SECRET = 32  # characters
-
-_SHORTEST_SECRET = 24  # bytes; https://www.standardwebhooks.com asks for 24 to 64
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Whom a touch comes from."""
-
-    name: str
-    address: str
-
-    def __str__(self) -> str:
-        return f"{self.name} <{self.address}>"
-
-
-def _sender(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    name, address = validate_email(value)
-    if _UNSAFE_IN_NAME.search(name):
-        raise PydanticCustomError("sender_name", "the name holds a comma, a semicolon or a control character")
-    return Sender(name=name, address=address)
-
-
-def _database_url(value: str) -> str:
-    try:
-        url = make_url(value)
-    except ArgumentError:
-        raise PydanticCustomError("database_url", "it is not a database URL") from None
-    if url.drivername not in _DRIVERS:
-        raise PydanticCustomError("database_url", "it is neither SQLite nor PostgreSQL")
-    return url.set(drivername=_DRIVERS[url.drivername]).render_as_string(hide_password=False)
 
 
 def _default_database_url(fields: dict[str, Any]) -> str:
     return f"sqlite+aiosqlite:///{fields['data_dir'] / 'perennial.db'}"
-
-
-def _public_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
-        raise PydanticCustomError("public_url", "it is not an http or https address")
-    return value.rstrip("/")
-
-
-def _folder(value: Path) -> Path:
-    if not value.is_dir():
-        raise PydanticCustomError("folder", "there is no such folder")
-    return value
-
-
-def _text(value: str) -> str:
-    if not value.strip():
-        raise PydanticCustomError("text", "it is empty")
-    return value.strip()
-
-
-def _webhook_key(value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        key = load_der_public_key(base64.b64decode(value, validate=True))
-    except (ValueError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise PydanticCustomError("webhook_key", "it is not a public key of SendGrid's signed Event Webhook")
-    return value
-
-
-def _webhook_secret(value: str | None) -> str | None:
-    if value is None:
-        return None
-    try:
-        secret = base64.b64decode(value.removeprefix("whsec_"), validate=True)
-    except ValueError:
-        secret = b""
-    if len(secret) < _SHORTEST_SECRET:
-        raise PydanticCustomError("webhook_secret", "it is not base64 of 24 random bytes or more")
-    return value
-
-
-def _secret(value: str | None) -> str | None:
-    if value is not None and len(value.strip()) < _SHORTEST_OWN_SECRET:
-        raise PydanticCustomError("secret", "it is shorter than 32 characters")
-    return value
-
-
-Text = Annotated[str, AfterValidator(_text)]
 
 
 class Settings(BaseSettings):
@@ -146,7 +64,7 @@ class Settings(BaseSettings):
         default=Path(".perennial"),
         description="a folder for the embedded engine and database, such as .perennial",
     )
-    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
+    database_url: DatabaseUrl = Field(
         default_factory=_default_database_url,
         repr=False,
         description="postgresql://user:password@host/perennial or sqlite:///perennial.db",
@@ -155,7 +73,7 @@ class Settings(BaseSettings):
         default="mailbox",
         description="sendgrid, smtp, mailbox (a SendGrid on this machine), or database (kept there, sent nowhere)",
     )
-    mailbox_url: Annotated[str, AfterValidator(_public_url)] = Field(
+    mailbox_url: HttpUrl = Field(
         default="http://127.0.0.1:8025", description="where the mailbox answers, such as http://127.0.0.1:8025"
     )
     sendgrid_api_key: str | None = Field(
@@ -164,7 +82,7 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("sendgrid_api_key", f"{PREFIX}SENDGRID_API_KEY", "SENDGRID_API_KEY"),
         description="the key as SendGrid showed it, SG.…, with the right to send mail",
     )
-    sendgrid_host: Annotated[str, AfterValidator(_public_url)] = Field(
+    sendgrid_host: HttpUrl = Field(
         default="https://api.sendgrid.com",
         description="https://api.sendgrid.com, or https://api.eu.sendgrid.com for accounts kept in Europe",
     )
@@ -177,7 +95,7 @@ class Settings(BaseSettings):
     smtp_tls: Literal["starttls", "tls", "none"] = Field(
         default="starttls", description="starttls (port 587), tls (port 465), or none (a server on this machine)"
     )
-    sender: Annotated[Sender, NoDecode, BeforeValidator(_sender)] = Field(
+    sender: SenderName = Field(
         default=Sender(name="Maya at Northwind", address="maya@northwind.example"),
         description="a name and an address, such as Dana Reyes <dana@your-company.com>",
     )
@@ -186,21 +104,24 @@ class Settings(BaseSettings):
         description="one address that a person reads, such as hello@your-company.com",
     )
     postal_address: Text = Field(
-        default="Perennial Sample Co., 12 Orchard Lane, Springfield, IL 62701, USA",
+        default=POSTAL_ADDRESSES[0],
         description="your company's postal address; CAN-SPAM wants it in every message",
     )
-    content_dir: Annotated[Path, AfterValidator(_folder)] = Field(
-        default=CONTENT, description="the folder of content pieces, such as ./content"
-    )
+    content_dir: Folder = Field(default=CONTENT, description="the folder of content pieces, such as ./content")
     task_queue: Text = Field(default="nurture", description="the name of the workers' task queue, such as nurture")
-    public_url: Annotated[str, AfterValidator(_public_url)] = Field(
+    public_url: HttpUrl = Field(
         default="http://localhost:8000",
         description="the address that leads reach the web server at, such as https://nurture.your-company.com",
     )
-    secret: Annotated[str | None, AfterValidator(_secret)] = Field(
+    secret: OwnSecret | None = Field(
         default=None,
         repr=False,
         description="32 random characters or more, the same for every process; `openssl rand -hex 32` makes them",
+    )
+    earlier_secrets: OwnSecrets = Field(
+        default=(),
+        repr=False,
+        description="the secrets of earlier, separated by spaces, or as a JSON array if one holds a space",
     )
     web_host: Text = Field(
         default="127.0.0.1", description="the address that the web service listens on, such as 0.0.0.0 for all"
@@ -208,14 +129,16 @@ class Settings(BaseSettings):
     web_port: int = Field(
         default=8000, ge=0, le=65535, description="the port that the web service listens on, such as 8000; 0 is any"
     )
-    sendgrid_webhook_key: Annotated[str | None, AfterValidator(_webhook_key)] = Field(
-        default=None,
-        description="the verification key that SendGrid shows under Mail Settings, Signed Event Webhook Requests",
+    sendgrid_webhook_key: WebhookKeys = Field(
+        default=(),
+        description="the verification key that SendGrid shows under Mail Settings, Signed Event Webhook Requests, "
+        "or several separated by spaces",
     )
-    crm_webhook_secret: Annotated[str | None, AfterValidator(_webhook_secret)] = Field(
-        default=None,
+    crm_webhook_secret: WebhookSecrets = Field(
+        default=(),
         repr=False,
-        description="a Standard Webhooks secret shared with your CRM, whsec_ and base64 of 24 random bytes or more",
+        description="a Standard Webhooks secret shared with your CRM, whsec_ and base64 of 24 random bytes or more, "
+        "or several separated by spaces",
     )
     webhook_max_age: timedelta = Field(
         default=timedelta(hours=25),
@@ -250,19 +173,21 @@ def load_settings(**overrides: object) -> Settings:
     """The settings of this run: overrides first, then the environment, then `.env`, then the defaults.
 
     An override of None counts as not given, so a command passes its options on as they are. Raises
-    `SettingsError`, one line that names the variable and the remedy, for a bad value and for an unknown
-    `PERENNIAL_` variable.
+    `SettingsError`, one line that names the variable and the remedy, for a bad value, for an unknown
+    `PERENNIAL_` variable, and for the sample's values once mail really goes out.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         _refuse_unknown([*os.environ, *dotenv_values(_DOTENV, encoding="utf-8")])
-        return Settings(**given)  # type: ignore[arg-type]  # pydantic checks the overrides
+        settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks the overrides
     except ValidationError as error:
         # A default made from a field that failed fails too, and would only repeat it.
         problems = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
         raise SettingsError("; ".join(_explain(one) for one in problems)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{_DOTENV} cannot be read: {error}; make it readable UTF-8, or remove it") from None
+    _refuse_sample(settings)
+    return settings
 
 
 def variable(field: str) -> str:
@@ -271,9 +196,30 @@ def variable(field: str) -> str:
 
 
 def _explain(problem: ErrorDetails) -> str:
-    field = str(problem["loc"][0])
-    remedy = Settings.model_fields[field].description
-    return f"{variable(field)} is not usable: {problem['msg'].rstrip('.')}; set it to {remedy}"
+    return _not_usable(str(problem["loc"][0]), problem["msg"].rstrip("."))
+
+
+def _not_usable(field: str, fault: str) -> str:
+    return f"{variable(field)} is not usable: {fault}; set it to {Settings.model_fields[field].description}"
+
+
+def _refuse_sample(settings: Settings) -> None:
+    """Raise SettingsError for values of the sample, if mail really goes out, or leads reach the web service."""
+    sends = settings.provider == "smtp" or (settings.provider == "sendgrid" and not is_here(settings.sendgrid_host))
+    faults: dict[str, str | None] = {}
+    if settings.secret is not None and (sends or not is_here(settings.public_url)):
+        faults["secret"] = secret_fault(settings.secret)
+    if sends:
+        faults |= {
+            "sender": address_fault(settings.sender.address),
+            "reply_to": address_fault(settings.reply_to),
+            "postal_address": postal_address_fault(settings.postal_address),
+            "public_url": public_url_fault(settings.public_url),
+        }
+    if settings.reply_to == settings.sender.address:
+        faults.pop("reply_to", None)  # it follows the sender, and would only repeat it
+    if found := [_not_usable(field, fault) for field, fault in faults.items() if fault is not None]:
+        raise SettingsError("; ".join(found))
 
 
 def _refuse_unknown(names: Iterable[str]) -> None:

@@ -29,6 +29,7 @@ from perennial.leads import consent
 from perennial.leads.lock import lock_leads
 from perennial.leads.suppressed_addresses import suppress_address
 from perennial.platform.database import Database
+from perennial.platform.secrets import Secrets
 from perennial.privacy.export import Traces, traces_of
 
 ERASED = "erased"
@@ -57,11 +58,11 @@ Touches outlive their lead: after a crash they say what to erase when no address
 
 @dataclass(frozen=True)
 class Eraser:
-    """Erases leads. `secret` is the installation's: it keys the hash by which the address is recognised."""
+    """Erases leads. `secrets` are the installation's: they key the hash by which the address is recognised."""
 
     database: Database
     client: Client
-    secret: str
+    secrets: Secrets
     within: timedelta = CLOSED_WITHIN
     outside: Outside | None = None
 
@@ -73,7 +74,7 @@ class Eraser:
         """
         async with self.database.writing() as session:
             await _overwrite(session)
-            traces = await erase_rows(session, lead_id, at, secret=self.secret)
+            traces = await erase_rows(session, lead_id, at, secrets=self.secrets)
             left = await running(session, traces.leads)
         await exit_journeys(self.client, left, REASON)
         await await_closed(self.client, left, within=self.within)
@@ -88,14 +89,14 @@ class Eraser:
         return Erased(traces.leads, len(left))
 
 
-async def erase_rows(session: AsyncSession, lead_id: str, at: datetime, *, secret: str) -> Traces:
+async def erase_rows(session: AsyncSession, lead_id: str, at: datetime, *, secrets: Secrets) -> Traces:
     """Close the gate, suppress the address, delete what is personal. The caller ends the journeys."""
     leads = (await traces_of(session, lead_id)).leads
     await lock_leads(session, leads)
     traces = await traces_of(session, lead_id)
     for lead in await session.scalars(select(LeadRow).where(LeadRow.id.in_(traces.leads))):
         if lead.erased_at is None:
-            await suppress_address(session, secret, lead.email_key, ERASED, at)
+            await suppress_address(session, secrets, lead.email_key, ERASED, at)
             await consent.withdraw(session, lead.id, at, source=ERASED)
             lead.erased_at = at
     await session.flush()

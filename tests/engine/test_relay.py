@@ -19,16 +19,17 @@ from perennial.intake.outbox import Incoming, accept
 from perennial.intake.relay import Relay
 from perennial.intake.reports import Report
 from perennial.integrations.sendgrid.events import TOUCH_ARGUMENT
+from perennial.platform.secrets import Secrets
 from tests.engine.rig import MONDAY, Rig, events, finished, kinds, parked, view_of
 
-SECRET = "a secret of the tests, long enough for one"
+SECRETS = Secrets("a secret of the tests, long enough for one")
 
 
 @pytest.fixture
 def relay(still_rig: Rig) -> Relay:
     """A relay over the installation."""
     inst = still_rig.inst
-    return Relay(inst.database, inst.listener, translator(SECRET, inst.scoring))
+    return Relay(inst.database, inst.listener, translator(SECRETS, inst.scoring))
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from perennial.app.sources import translator
 from perennial.intake.relay import Relay
 from perennial.mailroom.faults import Fault
 from perennial.mailroom.webhook import Manners
+from perennial.platform.secrets import Secrets
 from tests.builders import enrolment
 from tests.engine.rig import MONDAY, Rig, eventually
 from tests.fire.fuse import POINTS
@@ -29,7 +30,7 @@ from tests.mailroom.running import Running, running
 from tests.paths import ROOT
 from tests.web.serving import serving
 
-SECRET = "a secret of the tests, long enough for one"
+SECRETS = Secrets("a secret of the tests, long enough for one")
 
 FAULTS = (
     Fault(kind="rate_limited", chance=0.01, seed=1, seconds=1),
@@ -151,7 +152,7 @@ async def stand(made: Rig, address: str, folder: Path) -> AsyncIterator[Stand]:
     rig = made.running(*TRACKS)
     inst = rig.inst
     url = inst.settings.database_url
-    relay = Relay(inst.database, inst.listener, translator(SECRET, inst.scoring))
+    relay = Relay(inst.database, inst.listener, translator(SECRETS, inst.scoring))
     with running(folder / "mailbox") as mailbox, serving(url, sendgrid_webhook_key=mailbox.client.webhook_key()) as web:
         manners = Manners(duplicate=0.1, shuffle=True, seed=7)
         mailbox.client.webhook(url=f"{web.url}/webhooks/sendgrid", manners=manners)

@@ -26,7 +26,8 @@ from perennial.leads.suppression import (
     suppressions,
 )
 from perennial.platform.database import Database
-from tests.builders import NOON, SECRET, consent_of, does, one, person, rows, settle
+from perennial.platform.secrets import Secrets
+from tests.builders import NOON, SECRETS, consent_of, does, one, person, rows, settle
 
 LATER = NOON + timedelta(days=1)
 
@@ -188,12 +189,12 @@ async def test_a_lifted_hard_bounce_gets_its_five_tries_again(database: Database
 
 async def test_a_suppressed_address_is_known_by_a_hash_that_needs_the_secret(database: Database) -> None:
     """The table names nobody; with another secret nobody is found."""
-    assert await does(database, lambda s: suppress_address(s, SECRET, "eve@example.com", "manual", NOON))
-    assert not await does(database, lambda s: suppress_address(s, SECRET, "eve@example.com", "manual", NOON))
-    found = await does(database, lambda s: suppressed_addresses(s, SECRET, ["eve@example.com", "ada@example.com"]))
+    assert await does(database, lambda s: suppress_address(s, SECRETS, "eve@example.com", "manual", NOON))
+    assert not await does(database, lambda s: suppress_address(s, SECRETS, "eve@example.com", "manual", NOON))
+    found = await does(database, lambda s: suppressed_addresses(s, SECRETS, ["eve@example.com", "ada@example.com"]))
     assert found == {"eve@example.com": "manual"}
-    assert await does(database, lambda s: suppressed_addresses(s, "another secret", ["eve@example.com"])) == {}
+    assert await does(database, lambda s: suppressed_addresses(s, Secrets("another secret"), ["eve@example.com"])) == {}
     (row,) = await rows(database, SuppressedAddress)
-    assert row.hash == address_hash(SECRET, "eve@example.com")
-    assert await does(database, lambda s: lift_address(s, SECRET, "eve@example.com"))
-    assert await does(database, lambda s: suppressed_addresses(s, SECRET, ["eve@example.com"])) == {}
+    assert row.hash == address_hash(SECRETS.newest, "eve@example.com")
+    assert await does(database, lambda s: lift_address(s, SECRETS, "eve@example.com"))
+    assert await does(database, lambda s: suppressed_addresses(s, SECRETS, ["eve@example.com"])) == {}

@@ -15,9 +15,9 @@ from perennial.leads.lookup import current_lead_ids, find_lead, find_named
 from perennial.leads.suppressed_addresses import suppress_address
 from perennial.leads.suppression import suppress, suppressions
 from perennial.platform.database import Database
-from tests.builders import NOON, SECRET, consent_of, does, one, person, rows, settle
+from tests.builders import NOON, SECRETS, consent_of, does, one, person, rows, settle
 
-WHO = Identities(SECRET)
+WHO = Identities(SECRETS)
 AGREED = {"consent": {"basis": "consent", "source": "guide-form", "wording": "2026-03"}}
 
 
@@ -160,7 +160,7 @@ async def test_a_role_address_becomes_a_lead_that_is_never_mailed(database: Data
 
 async def test_a_suppressed_address_makes_no_lead(database: Database) -> None:
     """Who was erased does not come back by a form that somebody fills in."""
-    await does(database, lambda s: suppress_address(s, SECRET, "eve@example.com", "erased", NOON))
+    await does(database, lambda s: suppress_address(s, SECRETS, "eve@example.com", "erased", NOON))
     assert await resolved(database, email="Eve@Example.com", traits=AGREED) is None
     assert await rows(database, LeadRow) == []
 

@@ -3,15 +3,19 @@
 import io
 import json
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
+import yaml
 
 from nurture.errors import SettingsError
 from perennial.platform.logs import configure_logs
-from perennial.platform.settings import Sender, Settings, load_settings, variable
+from perennial.platform.setting_kinds import Sender
+from perennial.platform.settings import Settings, load_settings, variable
+from tests.paths import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -98,6 +102,10 @@ def test_settings_do_not_change_under_a_running_worker() -> None:
         ("PERENNIAL_PUBLIC_URL", "nurture.acme.com", "https://"),
         ("PERENNIAL_MAX_CACHED_WORKFLOWS", "0", "keeps in memory"),
         ("PERENNIAL_MAX_CONCURRENT_ACTIVITIES", "many", "1 or more"),
+        ("PERENNIAL_EARLIER_SECRETS", "s3cret", "the secrets of earlier"),
+        ("PERENNIAL_EARLIER_SECRETS", '["s3cret', "a JSON array"),
+        ("PERENNIAL_SENDGRID_WEBHOOK_KEY", "s3cret", "the verification key"),
+        ("PERENNIAL_CRM_WEBHOOK_SECRET", "whsec_s3cret", "a Standard Webhooks secret"),
         ("PERENNIAL_LOG_FORMAT", "xml", "console or json"),
     ],
 )
@@ -122,6 +130,105 @@ def test_two_bad_values_are_both_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PERENNIAL_LOG_LEVEL", "loud")
     with pytest.raises(SettingsError, match=r"PERENNIAL_PROVIDER.*; PERENNIAL_LOG_LEVEL"):
         load_settings()
+
+
+REAL = {
+    "provider": "smtp",
+    "secret": "0123456789abcdef0123456789abcdef",
+    "sender": "Dana Reyes <dana@acme.com>",
+    "postal_address": "Acme, 5 High Street, Leeds LS1 4AP, United Kingdom",
+    "public_url": "https://nurture.acme.com",
+}
+"""Settings that mail may go out with."""
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fault"),
+    [
+        ("secret", "change-me-to-32-random-characters-or-more", "it is the sample's"),
+        ("secret", "x" * 40, "it is not random"),
+        ("sender", "Maya at Northwind <maya@northwind.example>", "no mail reaches this domain"),
+        ("sender", "Dana <dana@mail.EXAMPLE.com>", "no mail reaches this domain"),
+        ("sender", "Dana <dana@your-company.com>", "no mail reaches this domain"),
+        ("reply_to", "hello@northwind.example", "no mail reaches this domain"),
+        ("postal_address", "northwind analytics,  1 Harbour Street, Rotterdam, Netherlands", "it is the sample's"),
+        ("public_url", "http://nurture.acme.com", "it is not https"),
+        ("public_url", "https://localhost:8000", "leads cannot reach it"),
+        ("public_url", "https://127.0.0.1", "leads cannot reach it"),
+        ("public_url", "https://[::1]:8000/p", "leads cannot reach it"),
+        ("public_url", "https://10.0.0.7", "leads cannot reach it"),
+        ("public_url", "https://nurture.example", "leads cannot reach it"),
+    ],
+)
+@pytest.mark.parametrize("provider", ["smtp", "sendgrid"])
+def test_a_value_of_the_sample_is_refused_once_mail_really_goes_out(
+    provider: str, field: str, value: str, fault: str
+) -> None:
+    """One line with the variable, the fault and the remedy."""
+    with pytest.raises(SettingsError) as refused:
+        load_settings(**(REAL | {"provider": provider, field: value}))
+    line = str(refused.value)
+    assert line.startswith(f"{variable(field)} is not usable: ")
+    assert fault in line
+    assert line.count("is not usable") == 1
+
+
+def test_settings_of_a_company_of_its_own_are_taken() -> None:
+    """Also when its name contains that of a reserved domain."""
+    assert load_settings(**REAL, sendgrid_api_key="SG.x").provider == "smtp"
+    assert load_settings(**(REAL | {"sender": "Dana <dana@bestexample.com>", "provider": "sendgrid"}))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"provider": "mailbox"},
+        {"provider": "database"},
+        {"provider": "sendgrid", "sendgrid_host": "http://127.0.0.1:1"},
+    ],
+    ids=["mailbox", "database", "a SendGrid of this machine"],
+)
+def test_a_trial_may_use_the_sample(told: dict[str, str]) -> None:
+    """Nothing goes out, and no lead reaches the web service."""
+    assert load_settings(**told, secret="change-me-to-32-random-characters-or-more")
+
+
+def test_the_samples_secret_is_refused_where_leads_reach_the_web_service() -> None:
+    """With it anybody could sign a redirect of ours to any site, whatever the provider."""
+    with pytest.raises(SettingsError, match="PERENNIAL_SECRET is not usable: it is the sample's"):
+        load_settings(public_url="https://nurture.acme.com", secret="change-me-to-32-random-characters-or-more")
+
+
+def test_every_value_of_the_sample_is_known() -> None:
+    """What the compose file and our own defaults give is refused: each has a fault."""
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    given = {
+        name.removeprefix("PERENNIAL_").lower(): found[1]
+        for name, value in compose["services"]["web"]["environment"].items()
+        if (found := re.fullmatch(r"\$\{\w+:-(.*)\}", str(value)))
+    }
+    for sample in ({name: given[name] for name in ("secret", "sender", "postal_address", "public_url")}, {}):
+        with pytest.raises(SettingsError) as refused:
+            load_settings(provider="smtp", **sample)
+        for name in ("sender", "postal_address", "public_url", *(["secret"] if sample else [])):
+            assert f"{variable(name)} is not usable" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", ()),
+        ("a" * 32, ("a" * 32,)),
+        (f"{'a' * 32} {'b' * 32},{'c' * 32}\n", ("a" * 32, "b" * 32, "c" * 32)),
+        (f'["{"a b " * 9}"]', ("a b " * 9,)),
+    ],
+)
+def test_earlier_secrets_stand_in_one_variable(
+    monkeypatch: pytest.MonkeyPatch, text: str, read: tuple[str, ...]
+) -> None:
+    """Separated by spaces or commas, or as a JSON array."""
+    monkeypatch.setenv("PERENNIAL_EARLIER_SECRETS", text)
+    assert load_settings().earlier_secrets == read
 
 
 def test_a_misspelt_variable_is_refused_with_the_right_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,9 +25,9 @@ from perennial.platform.database import Database
 from perennial.privacy.erase import erase_rows, scrubbed
 from perennial.privacy.export import BY_ENROLMENT, BY_ITSELF, BY_LEAD, NOT_ABOUT_LEADS, export_lead
 from perennial.privacy.merge import merge_rows
-from tests.builders import NOON, SECRET, consent_of, does, granted, one, person, rows, settle, store
+from tests.builders import NOON, SECRETS, consent_of, does, granted, one, person, rows, settle, store
 
-SECRETS = ("Zebulon", "Quixworth", "quixotic.example", "Zörn GmbH", "+49-30-555", "zeb-browser-1", "zeb-user-1")
+PERSONAL = ("Zebulon", "Quixworth", "quixotic.example", "Zörn GmbH", "+49-30-555", "zeb-browser-1", "zeb-user-1")
 """What must not be found of Zebulon Quixworth after the erasure, in any spelling of JSON or case."""
 
 ENROLMENT = "new-lead/zeb/1"
@@ -183,17 +183,17 @@ async def dumped(database: Database) -> str:
 
 
 def found_in(text: str) -> list[str]:
-    return [secret for secret in SECRETS if secret.lower() in text.lower()]
+    return [secret for secret in PERSONAL if secret.lower() in text.lower()]
 
 
 async def erased(database: Database, lead_id: str = "zeb", *, days: int = 1) -> None:
     at = NOON + timedelta(days=days)
-    await does(database, lambda session: erase_rows(session, lead_id, at, secret=SECRET))
+    await does(database, lambda session: erase_rows(session, lead_id, at, secrets=SECRETS))
 
 
 async def test_before_the_erasure_everything_is_found(zeb: Database) -> None:
     """Or the search for remains could not fail."""
-    assert found_in(await dumped(zeb)) == list(SECRETS)
+    assert found_in(await dumped(zeb)) == list(PERSONAL)
 
 
 async def test_no_column_of_any_table_says_who_an_erased_lead_was(zeb: Database) -> None:
@@ -240,10 +240,10 @@ async def test_the_address_is_suppressed_by_a_keyed_hash(zeb: Database) -> None:
     """So that no import and no form brings it back, and the table names nobody."""
     await erased(zeb)
     (bar,) = await rows(zeb, SuppressedAddress)
-    assert bar.hash == address_hash(SECRET, "zebulon@quixotic.example")
-    found = await does(zeb, lambda s: suppressed_addresses(s, SECRET, ["zebulon@quixotic.example"]))
+    assert bar.hash == address_hash(SECRETS.newest, "zebulon@quixotic.example")
+    found = await does(zeb, lambda s: suppressed_addresses(s, SECRETS, ["zebulon@quixotic.example"]))
     assert found == {"zebulon@quixotic.example": "erased"}
-    who = Identities(SECRET)
+    who = Identities(SECRETS)
     back = await does(
         zeb,
         lambda s: who.resolve(s, email="zebulon@quixotic.example", traits={"consent": {"basis": "consent"}}, at=NOON),
@@ -291,7 +291,7 @@ async def test_those_that_were_merged_into_it_go_with_it(zeb: Database) -> None:
     await erased(zeb, "zeb")
     assert found_in(await dumped(zeb)) == []
     keys = ["zebulon@quixotic.example", "z2@quixotic.example"]
-    assert set(await does(zeb, lambda s: suppressed_addresses(s, SECRET, keys))) == set(keys)
+    assert set(await does(zeb, lambda s: suppressed_addresses(s, SECRETS, keys))) == set(keys)
 
 
 async def test_nobody_cannot_be_erased(zeb: Database) -> None:
@@ -322,7 +322,7 @@ async def test_an_export_holds_everything_that_is_held(zeb: Database) -> None:
     """Every table in which there is a row of the lead's, with that row, as plain JSON."""
     document = await does(zeb, lambda session: export_lead(session, "zeb", NOON))
     text = json.dumps(document, ensure_ascii=False)
-    assert found_in(text) == list(SECRETS)
+    assert found_in(text) == list(PERSONAL)
     assert "bystander" not in text
     counted = {name: len(found) for name, found in document.items() if isinstance(found, list)}
     assert counted == {

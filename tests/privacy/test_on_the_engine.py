@@ -20,7 +20,7 @@ from perennial.privacy.erase import Eraser
 from perennial.privacy.export import export_lead
 from perennial.privacy.merge import merge_leads
 from perennial.privacy.suppressor import Suppressor
-from tests.builders import SECRET
+from tests.builders import SECRETS
 from tests.engine.rig import MONDAY, Rig, decoded, eventually, finished, kinds, parked
 from tests.privacy.test_erase import dumped
 
@@ -43,7 +43,7 @@ async def two_mails(rig: Rig) -> bool:
 
 
 def eraser(rig: Rig, **more: Any) -> Eraser:
-    return Eraser(rig.database, rig.inst.client, SECRET, **more)
+    return Eraser(rig.database, rig.inst.client, SECRETS, **more)
 
 
 async def test_an_erasure_ends_the_journeys_and_leaves_no_trace_in_database_or_histories(still_rig: Rig) -> None:

@@ -4,8 +4,7 @@ Nothing here raises for what a stranger sends: `fault` returns the `RequestError
 """
 
 import base64
-import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,15 +30,14 @@ class SendGridSignature:
     repeated call again, and refusing one loses events. A replay within it changes nothing: events are stored once.
     """
 
-    key: EllipticCurvePublicKey
+    keys: Sequence[EllipticCurvePublicKey]
     max_age: timedelta
 
     @classmethod
-    def from_text(cls, key: str, max_age: timedelta) -> "SendGridSignature":
-        """From the key as SendGrid shows it: base64 of DER, which the settings have checked."""
-        loaded = load_der_public_key(base64.b64decode(key))
-        assert isinstance(loaded, EllipticCurvePublicKey)
-        return cls(loaded, max_age)
+    def of(cls, keys: Sequence[str], max_age: timedelta) -> "SendGridSignature | None":
+        """From keys as SendGrid shows them: base64 of DER, which the settings have checked. None without a key."""
+        loaded = [load_der_public_key(base64.b64decode(key)) for key in keys]
+        return cls([key for key in loaded if isinstance(key, EllipticCurvePublicKey)], max_age) if loaded else None
 
     def fault(self, headers: Mapping[str, str], body: bytes, now: datetime) -> RequestError | None:
         """What is wrong with the signature at the real time `now`; None if nothing is."""
@@ -54,10 +52,20 @@ class SendGridSignature:
         if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) < 16):
             return wrong
         try:
-            self.key.verify(base64.b64decode(signature, validate=True), timestamp.encode() + body, ECDSA(SHA256()))
-        except (InvalidSignature, binascii.Error, ValueError):
+            given = base64.b64decode(signature, validate=True)
+        except ValueError:
+            return wrong
+        if not any(_fits(key, given, timestamp.encode() + body) for key in self.keys):
             return wrong
         age = now.timestamp() - int(timestamp)
         if not -AHEAD.total_seconds() <= age <= self.max_age.total_seconds():
             return RequestError(403, "stale", f"the call was signed more than {self.max_age} ago, or in the future")
         return None
+
+
+def _fits(key: EllipticCurvePublicKey, signature: bytes, signed: bytes) -> bool:
+    try:
+        key.verify(signature, signed, ECDSA(SHA256()))
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -20,6 +20,7 @@ from perennial.leads.importing.leads_file import LeadRecord, Reject
 from perennial.leads.suppressed_addresses import suppressed_addresses
 from perennial.leads.suppression import WITHDRAWS
 from perennial.platform.database import Database
+from perennial.platform.secrets import Secrets
 
 BATCH = 500
 _ATTEMPTS = 3
@@ -52,13 +53,13 @@ async def import_leads(
     on_progress: Callable[[int], None] = lambda _: None,
     on_reject: Callable[[Reject], None] = lambda _: None,
     model: ScoringModel = DEFAULT_MODEL,
-    secret: str | None = None,
+    secrets: Secrets | None = None,
 ) -> ImportReport:
     """Add or change the leads of `records` as of `at`, and say what happened; a dry run writes nothing.
 
     `on_progress` gets the number of rows done after each batch is committed, `on_reject` each row that is left
     out. Errors of the database pass through; the batches before it are committed and the next run goes on.
-    `secret` is the installation's: it keys the hashes of suppressed addresses. Only a new installation, which has
+    `secrets` are the installation's: they key the hashes of suppressed addresses. Only a new installation, which has
     none yet, does without.
     """
     report = ImportReport()
@@ -70,10 +71,10 @@ async def import_leads(
             try:
                 if dry_run:
                     async with database.reading() as session:
-                        await changes.work_out(session, await _with_rejects(session, batch, secret))
+                        await changes.work_out(session, await _with_rejects(session, batch, secrets))
                 else:
                     async with database.writing() as session:
-                        await changes.work_out(session, await _with_rejects(session, batch, secret), lock=True)
+                        await changes.work_out(session, await _with_rejects(session, batch, secrets), lock=True)
                         await changes.write(session)
                 break
             except exc.IntegrityError:
@@ -89,13 +90,13 @@ async def import_leads(
 
 
 async def _with_rejects(
-    session: AsyncSession, batch: list[LeadRecord | Reject], secret: str | None
+    session: AsyncSession, batch: list[LeadRecord | Reject], secrets: Secrets | None
 ) -> list[LeadRecord | Reject]:
     """The batch, with the rows rejected whose addresses must not become a lead's."""
-    if secret is None:
+    if secrets is None:
         return batch
     keys = [each.email_key for each in batch if isinstance(each, LeadRecord)]
-    found = await suppressed_addresses(session, secret, keys)
+    found = await suppressed_addresses(session, secrets, keys)
     return [
         Reject(each.row, f"this address is never to be a lead's: {found[each.email_key]}", each.values)
         if isinstance(each, LeadRecord) and each.email_key in found

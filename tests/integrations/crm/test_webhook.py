@@ -9,7 +9,7 @@ import pytest
 
 from models.leads import Identity
 from tests.builders import NOON, person
-from tests.web.serving import Service, serving
+from tests.web.serving import CRM_SECRET, Service, serving
 from tests.web.stored import Store
 
 KINDS = ("deal.opened", "deal.won", "deal.lost", "lead.disqualified", "sales.accepted", "sales.rejected")
@@ -91,6 +91,16 @@ def test_a_refusal_says_what_is_wrong_and_does_not_repeat_what_was_sent(lasting:
 def test_another_secret_signs_nothing(lasting: Service) -> None:
     """Only the CRM can report deals."""
     assert lasting.crm(LOST, secret="whsec_" + "A" * 32).status_code == 403
+
+
+def test_while_a_secret_is_exchanged_both_are_taken(migrated_url: str, store: Store) -> None:
+    """So that nothing is lost between the change here and the change there."""
+    new = "whsec_" + "B" * 32
+    with serving(migrated_url, crm_webhook_secret=f"{new} {CRM_SECRET}") as service:
+        assert service.crm(LOST, "msg_1", CRM_SECRET).status_code == 200
+        assert service.crm(LOST, "msg_2", new).status_code == 200
+        assert service.crm(LOST, "msg_3", "whsec_" + "A" * 32).status_code == 403
+    assert len(store.events()) == 2
 
 
 def test_when_it_happened_is_kept(service: Service, store: Store) -> None:

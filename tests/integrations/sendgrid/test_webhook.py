@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sendgrid import EventWebhook
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -167,12 +169,24 @@ def test_sendgrids_own_package_agrees_about_a_signature() -> None:
     """What its helper accepts we accept, what it refuses we refuse."""
     body = json.dumps([click()]) + "\r\n"
     headers = signed(body.encode())
-    ours = SendGridSignature.from_text(SENDGRID_KEY, timedelta(hours=25))
+    ours = SendGridSignature.of([SENDGRID_KEY], timedelta(hours=25))
+    assert ours is not None
     theirs = EventWebhook(SENDGRID_KEY)
 
     for text, fits in ((body, True), (body.strip(), False)):
         assert theirs.verify_signature(text, headers[SIGNATURE], headers[TIMESTAMP]) is fits
         assert (ours.fault(headers, text.encode(), datetime.now(UTC)) is None) is fits
+
+
+def test_while_a_key_is_exchanged_both_are_taken(migrated_url: str) -> None:
+    """In either order, separated as the setting says; a third key signs nothing."""
+    new = ec.generate_private_key(ec.SECP256R1())
+    shown = new.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    with serving(migrated_url, sendgrid_webhook_key=f"{base64.b64encode(shown).decode()} {SENDGRID_KEY}") as service:
+        assert service.sendgrid([click(1)]).json()["new"] == 1
+        body = json.dumps([click(2)]).encode()
+        assert service.sendgrid(body, **signed(body, key=new)).json()["new"] == 1
+        assert service.sendgrid(body, **signed(body, key=ec.generate_private_key(ec.SECP256R1()))).status_code == 403
 
 
 def test_without_a_key_sendgrid_is_asked_to_try_again_later(migrated_url: str) -> None:

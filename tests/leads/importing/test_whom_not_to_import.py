@@ -9,7 +9,7 @@ from perennial.leads.suppressed_addresses import suppress_address
 from perennial.platform.database import Database
 from perennial.privacy.erase import ERASED, erase_rows
 from perennial.privacy.merge import merge_rows
-from tests.builders import NOON, SECRET, does, person, rows, settle
+from tests.builders import NOON, SECRETS, does, person, rows, settle
 
 ADA = LeadRecord(
     row=2,
@@ -36,7 +36,9 @@ BO = replace(ADA, row=3, values=("bo@example.com",), email="bo@example.com", ema
 async def refused(database: Database, *, dry_run: bool = False) -> list[Reject]:
     """What an import of Ada and Bo leaves out."""
     rejects: list[Reject] = []
-    report = await import_leads(database, (ADA, BO), at=NOON, dry_run=dry_run, on_reject=rejects.append, secret=SECRET)
+    report = await import_leads(
+        database, (ADA, BO), at=NOON, dry_run=dry_run, on_reject=rejects.append, secrets=SECRETS
+    )
     assert report.rejected == len(rejects)
     return rejects
 
@@ -44,7 +46,7 @@ async def refused(database: Database, *, dry_run: bool = False) -> list[Reject]:
 async def test_an_erased_lead_stays_erased_whatever_file_names_its_address(database: Database) -> None:
     """Its row is known by the keyed hash of the address alone; the others go in."""
     await settle(database, person("ada"))
-    await does(database, lambda session: erase_rows(session, "ada", NOON, secret=SECRET))
+    await does(database, lambda session: erase_rows(session, "ada", NOON, secrets=SECRETS))
 
     for dry_run in (True, False):
         (reject,) = await refused(database, dry_run=dry_run)
@@ -55,7 +57,7 @@ async def test_an_erased_lead_stays_erased_whatever_file_names_its_address(datab
 
 async def test_an_address_that_was_suppressed_by_hand_makes_no_lead(database: Database) -> None:
     """A list of addresses never to write to works before there are leads."""
-    await does(database, lambda session: suppress_address(session, SECRET, "bo@example.com", "manual", NOON))
+    await does(database, lambda session: suppress_address(session, SECRETS, "bo@example.com", "manual", NOON))
 
     (reject,) = await refused(database)
 
