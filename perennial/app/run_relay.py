@@ -9,6 +9,7 @@ import structlog
 from perennial.app.connected import ConnectedInstallation, connected_installation
 from perennial.app.sources import translator
 from perennial.intake.relay import Relay
+from perennial.platform.heartbeat import beating
 from perennial.platform.migrations import require_current
 from perennial.platform.processes import announcer, connect_patiently, stop_event
 from perennial.platform.secrets import secrets_of
@@ -27,7 +28,8 @@ async def pass_on(settings: Settings, address: Callable[[], str | None], *, chil
         if client := await connect_patiently(address, stop, announce):
             async with connected_installation(settings, client) as inst:
                 announce("passing on what comes in")
-                await _relay(inst, stop)
+                async with beating(settings.heartbeat_file):
+                    await _relay(inst, stop)
         announce("stopped")
 
 

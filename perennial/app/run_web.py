@@ -17,6 +17,7 @@ from perennial.platform.settings import Settings
 from perennial.web.edge import Edge
 from perennial.web.health import TemporalProbe
 from perennial.web.limits import Limits
+from perennial.web.slow_requests import TimedProtocol
 
 GRACE_SECONDS = 20
 _BACKLOG = 2048
@@ -58,6 +59,7 @@ async def serve(settings: Settings, sock: socket.socket, address: str | None, *,
                     access_log=False,  # paths carry tokens
                     server_header=False,
                     lifespan="off",
+                    http=TimedProtocol,
                     timeout_graceful_shutdown=GRACE_SECONDS,
                 )
             )

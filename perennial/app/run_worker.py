@@ -8,6 +8,7 @@ from nurture.errors import PerennialError, SettingsError
 from perennial.app.connected import connected_installation
 from perennial.app.providers import open_provider
 from perennial.app.worker import build_worker
+from perennial.platform.heartbeat import beating
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import require_current
 from perennial.platform.processes import announcer, connect_patiently, run_program, stop_event
@@ -24,7 +25,7 @@ async def work(settings: Settings, address: str | None, *, child: bool = False) 
             async with connected_installation(settings, client) as inst:
                 await ensure_search_attributes(inst.client)
                 with open_provider(settings, inst.database) as provider:
-                    async with build_worker(inst, provider=provider):
+                    async with build_worker(inst, provider=provider), beating(settings.heartbeat_file):
                         announce(f"working on {settings.task_queue!r}: tracks {', '.join(sorted(inst.tracks))}")
                         await stop.wait()
                         announce("finishing what is in flight")

@@ -10,6 +10,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from perennial.mailroom.api import ClosePort, api_routes
 from perennial.mailroom.box import Mailbox
 from perennial.mailroom.pages import page_routes
+from perennial.mailroom.same_site import SameSite
 from perennial.mailroom.send_route import RateLimit, refused, send_routes
 from perennial.mailroom.validation import ErrorEntry
 
@@ -32,6 +33,7 @@ def mailbox_app(box: Mailbox, access: Access, refuse: ClosePort) -> FastAPI:
     app.include_router(api_routes(box, refuse))
     app.include_router(page_routes(box))
     # Else a page of another site that resolves its own name to this machine could read the mail.
+    app.add_middleware(SameSite)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(access.hosts))
 
     @app.exception_handler(StarletteHTTPException)

@@ -163,6 +163,9 @@ class Settings(BaseSettings):
     max_concurrent_local_activities: int = Field(
         default=100, ge=1, description="how many decisions a worker makes at once, 1 or more"
     )
+    heartbeat_file: Path | None = Field(
+        default=None, description="a file that worker and relay touch while they work, such as /tmp/alive"
+    )
     log_format: Literal["console", "json"] = Field(default="console", description="console or json")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="debug, info, warning or error"

@@ -22,7 +22,7 @@ _NESTS = (dict, list)  # not `dict | list`, which would be built again for each 
 _GZIP = zlib.MAX_WBITS | 16
 
 
-async def read_body(request: Request, longest: int) -> bytes:
+async def read_body(request: Request, longest: int, seconds: float = BODY_SECONDS) -> bytes:
     """The raw body. Raises RequestError: 413 past `longest` bytes, without reading on; 408 if it takes too long."""
     declared = request.headers.get("content-length", "0")
     if not (declared.isdecimal() and len(declared) < 16) or int(declared) > longest:
@@ -30,14 +30,14 @@ async def read_body(request: Request, longest: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout(seconds):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > longest:
                     raise too_large(longest)
                 chunks.append(chunk)
     except TimeoutError:
-        raise RequestError(408, "slow", f"the body did not arrive within {BODY_SECONDS:.0f} seconds") from None
+        raise RequestError(408, "slow", f"the body did not arrive within {seconds:.0f} seconds") from None
     return b"".join(chunks)
 
 

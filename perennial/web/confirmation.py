@@ -10,7 +10,7 @@ from secrets import token_hex
 
 import structlog
 from fastapi import APIRouter, Response
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import Consent, LeadRow
@@ -31,6 +31,9 @@ WORDING = "page-2026-11"
 AGREED = "I would like to get e-mail from you again, and know that I can end it with one click at any time."
 ASK_AGAIN_AFTER = timedelta(minutes=10)
 """How long a second press of the button sends no second mail."""
+
+MOST_A_DAY, A_DAY = 3, timedelta(days=1)
+"""How many such mails an address gets: whoever was forwarded a mail can press the button too."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +72,11 @@ class Confirmation:
                 return Notice("We cannot do this by a button. Please write to us.", bad=True)
             if not reasons and await consent.current(session, lead.id) == "granted":
                 return Notice("You are not unsubscribed: we may write to you already.")
+            if await _mails_since(session, lead.id, at - A_DAY) >= MOST_A_DAY:
+                return Notice(
+                    "We have sent you several such mails today. Please look for them, also among spam, or write to us.",
+                    bad=True,
+                )
             if await _asked_since(session, lead.id, at - ASK_AGAIN_AFTER):
                 return Notice("We have just sent you a mail. Follow the link in it, and we will write to you again.")
             number = await consent.request(session, lead.id, at, source="page", wording=WORDING)
@@ -117,6 +125,11 @@ class Confirmation:
             return touch_id, int(number)
         except (InputError, ValueError):
             raise no_such_page() from None
+
+
+async def _mails_since(session: AsyncSession, lead_id: str, since: datetime) -> int:
+    asked = select(func.count()).where(Consent.lead_id == lead_id, Consent.action == "requested", Consent.at > since)
+    return await session.scalar(asked) or 0
 
 
 async def _asked_since(session: AsyncSession, lead_id: str, since: datetime) -> bool:

@@ -1,5 +1,6 @@
 """Render the pages that leads see: no scripts, one stylesheet, nothing from other sites."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from starlette.datastructures import FormData
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from perennial.channels.envelope import From
+from perennial.web.bodies import BODY_SECONDS
 
 HERE = Path(__file__).resolve().parent
 MOST_BYTES = 64 * 1024
@@ -102,16 +104,20 @@ def add_stylesheet(router: APIRouter) -> None:
         return Response(css, media_type="text/css", headers={"Cache-Control": "public, max-age=3600"})
 
 
-async def form_of(request: Request) -> FormData:
+async def form_of(request: Request, seconds: float = BODY_SECONDS) -> FormData:
     """Read a form's fields, urlencoded or multipart (RFC 8058 allows both); none from any other body.
 
-    Raises PageError: 413 past 64 KB, 400 for a broken form.
+    Raises PageError: 413 past 64 KB, 408 if it takes too long, 400 for a broken form.
     """
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            raise PageError(413, "That was too much", "This page takes a few words at most.")
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise PageError(413, "That was too much", "This page takes a few words at most.")
+    except TimeoutError:
+        raise PageError(408, "That took too long", "Please go back and try again.") from None
 
     async def again() -> Any:
         yield bytes(body)

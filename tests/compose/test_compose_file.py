@@ -55,6 +55,33 @@ def test_services_wait_for_services_that_can_say_they_are_ready(compose: dict[st
                 assert services[other].get("restart", "no") in {"no", "on-failure:6"}
 
 
+def test_every_service_that_runs_on_says_whether_it_is_well(compose: dict[str, Any]) -> None:
+    """A hung worker or relay is seen, and started again by whoever watches."""
+    lasting = {name for name, each in compose["services"].items() if each.get("restart") == "unless-stopped"}
+    checked = {name for name, each in compose["services"].items() if "healthcheck" in each}
+    assert {"worker", "relay", "web", "database", "temporal"} <= lasting
+    assert lasting - checked == {"temporal-ui"}, "the image of the UI has no command to check it with"
+
+
+def test_no_service_may_gain_rights_and_ours_write_nowhere(compose: dict[str, Any]) -> None:
+    """What breaks into a process finds a read-only disk and no capability."""
+    for name, each in compose["services"].items():
+        assert each["security_opt"] == ["no-new-privileges:true"], name
+        assert each["cap_drop"] == ["ALL"], name
+        if each["image"].startswith(("perennial:", "postgres:")):
+            assert each["read_only"] is True, name
+            assert each["tmpfs"][0] == "/tmp", name  # noqa: S108 - in a container of its own
+        assert "privileged" not in each, name
+    assert all("cap_add" not in each for each in compose["services"].values() if "build" in each)
+
+
+def test_ports_are_open_to_this_machine_alone(compose: dict[str, Any]) -> None:
+    """What is to be public stands behind a proxy that speaks TLS."""
+    ports = [port for each in compose["services"].values() for port in each.get("ports", [])]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
 def test_every_image_has_a_version(compose: dict[str, Any]) -> None:
     """A floating tag changes under a running installation."""
     for name, service in compose["services"].items():

@@ -15,6 +15,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ async def services(database_url: str, tmp_path: Path) -> AsyncIterator[Services]
             {
                 "postgresql://perennial:perennial@database:5432/perennial": database_url,
                 "temporal:7233": engine.address,
+                "/tmp/alive": str(tmp_path / "alive"),  # noqa: S108 - as the file says, inside a container
                 "0.0.0.0": "127.0.0.1",  # noqa: S104 - what the file says, inside a container
                 "8000": str(port),
             },
@@ -124,7 +126,8 @@ async def test_a_lead_comes_in_is_enrolled_and_its_visit_reaches_its_journey(ser
     """Migrate, worker, web and relay; then what a newcomer types, and what a website sends."""
     services.run("migrate")
     with services.running("worker", "web", "relay"):
-        eventually(lambda: _is_healthy(services, "web"))
+        for name in ("worker", "web", "relay"):
+            eventually(partial(_is_healthy, services, name))
         services.run("cli", "import", "sample/leads.csv", "--map", "sample/mapping.toml")
         key = services.run("cli", "keys", "create", "website", "--scope", "ingest").strip()
         services.run("cli", "enrol", "new-lead", "--lead", OMAR)
@@ -132,6 +135,7 @@ async def test_a_lead_comes_in_is_enrolled_and_its_visit_reaches_its_journey(ser
         eventually(lambda: "/pricing" in services.run("cli", "show", OMAR))
         told = json.loads(services.run("cli", "show", OMAR, "--json"))
     assert "new-lead" in json.dumps(told)
+    assert not _is_healthy(services, "worker")
 
 
 def _is_healthy(services: Services, name: str) -> bool:

@@ -201,6 +201,54 @@ def test_another_site_can_neither_press_buttons_nor_read(mailbox: Running) -> No
     assert "spamreport" not in str(mailbox.client.message(letter["touch_id"])["events"])
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/messages/1/events", {"event": "click"}),
+        ("POST", "/messages/1/unsubscribe", None),
+        ("POST", "/forget", {"addresses": ["ada@example.com"]}),
+        ("POST", "/faults", {"kind": "quota"}),
+        ("DELETE", "/faults", None),
+        ("PUT", "/webhook", {"url": "https://evil.example"}),
+        ("POST", "/v3/mail/send", {}),
+        ("POST", "/mail/1/acts", None),
+    ],
+)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+    ids=str,
+)
+def test_every_route_that_changes_something_refuses_another_sites_page(
+    mailbox: Running, method: str, path: str, body: object, headers: dict[str, str]
+) -> None:
+    """By what the browser says of the page; an old one says at least its origin."""
+    assert httpx2.request(method, f"{mailbox.url}{path}", json=body, headers=headers).status_code == 403
+
+
+def test_our_own_pages_and_programs_are_let_in(mailbox: Running) -> None:
+    """A browser names our own origin; a program names none."""
+    own = {"Origin": mailbox.url, "Sec-Fetch-Site": "same-origin"}
+    for headers in (own, {}):
+        assert httpx2.delete(f"{mailbox.url}/faults", headers=headers).status_code == 200
+
+
+def test_a_picture_on_another_site_clicks_nothing(mailbox: Running) -> None:
+    """A person opens a page; what a page loads on the side is no click."""
+    letter = accepted(mailbox)
+    for destination, status in (("image", 403), ("document", 302)):
+        headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": destination}
+        answer = httpx2.get(f"{mailbox.url}/click/{letter['seq']}/0", headers=headers)
+        assert answer.status_code in {status, 200 if status == 302 else status}
+    told = mailbox.client.message(letter["touch_id"])["events"]
+    assert [event["event"] for event in told].count("click") == 1
+
+
 def test_hostile_mail_stays_text_on_our_pages(mailbox: Running) -> None:
     """A subject or an address is never markup."""
     letter = accepted(mailbox, request_for(subject="<script>alert(1)</script>", headers={"X-Evil": "<img src=x>"}))

@@ -263,6 +263,23 @@ async def test_asking_again_and_again_sends_one_mail(site: Site) -> None:
     assert len(await site.rows(Message)) == 2
 
 
+async def test_an_address_gets_three_such_mails_a_day_at_most(site: Site) -> None:
+    """Whoever was forwarded a mail can press the button for ever; an opt-out in between starts no new count."""
+    await site.post({"action": "unsubscribe"})
+    for _ in range(3):
+        await site.post({"action": "return"})
+        await site.get(await site.link_of_last_mail())
+        await site.post({}, await site.link_of_last_mail())
+        await site.post({"action": "unsubscribe"})
+        site.passes(minutes=11)
+    answer = await site.post({"action": "return"})
+    assert "several such mails today" in answer.text
+    assert len(await site.rows(Message)) == 3
+    site.passes(days=1)
+    await site.post({"action": "return"})
+    assert len(await site.rows(Message)) == 4
+
+
 async def test_who_is_not_unsubscribed_gets_no_confirmation(site: Site) -> None:
     """There is nothing to confirm."""
     assert "may write to you already" in (await site.post({"action": "return"})).text

@@ -14,8 +14,9 @@ from typing import Any, Literal
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import exc
+from sqlalchemy import exc, select
 
+from models.touches import Touch
 from nurture.errors import InputError
 from perennial.channels.envelope import From
 from perennial.intake.bots import HIDDEN_LINK
@@ -63,7 +64,8 @@ class TrackedLinks:
 
         @router.api_route("/h/{touch_id}", methods=["GET", "HEAD"], include_in_schema=False)
         async def hidden(touch_id: str, request: Request) -> Response:
-            await self._count(request, "click", touch_id[:_LONGEST_TOUCH], HIDDEN_LINK)
+            if await self._is_touch(touch_id):
+                await self._count(request, "click", touch_id, HIDDEN_LINK)
             return Response(status_code=204, headers=_NEVER_KEPT)
 
         return router
@@ -78,6 +80,16 @@ class TrackedLinks:
                 404, "This link does not work", "It may have been cut off: please copy it whole from the mail."
             )
         return touch_id, url
+
+    async def _is_touch(self, touch_id: str) -> bool:
+        """Whether a touch has this name; anybody may ask for any, and an unknown one writes nothing."""
+        if not (touch_id.isascii() and touch_id.isalnum() and len(touch_id) <= _LONGEST_TOUCH):
+            return False
+        try:
+            async with self.database.reading() as session:
+                return await session.scalar(select(Touch.id).where(Touch.id == touch_id)) is not None
+        except (exc.InterfaceError, exc.OperationalError, OSError):
+            return False
 
     async def _count(self, request: Request, kind: Literal["click", "open"], touch_id: str, url: str) -> None:
         """Store the event, once a second for each link: a browser may make several requests for one click."""

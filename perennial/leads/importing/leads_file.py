@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 from nurture.errors import ImportFileError, InputError
 from nurture.people.addresses import normalise
 from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
 from perennial.leads.importing.csv_rows import csv_rows
+from perennial.leads.importing.formulas import as_given, as_text
 from perennial.leads.importing.mapping import BehaviourColumn, ImportedReason, LeadMapping, hint_at
 
+_OF_REJECTS = ("row", "reason")
 _LONGEST = {"external_id": 128, "first_name": 128, "last_name": 128, "company": 200}
 
 
@@ -75,6 +78,8 @@ def check_file(path: Path, mapping: LeadMapping) -> LeadsFile:
     """Read the file through; raises ImportFileError if it cannot be read as leads by this mapping."""
     rows = csv_rows(path, mapping.delimiter)
     columns = tuple(column.strip() for column in next(rows, []))
+    if columns[: len(_OF_REJECTS)] == _OF_REJECTS:
+        columns = tuple(map(as_given, columns))
     if not columns:
         raise ImportFileError(f"{path}: the first row is empty: it must name the columns")
     wanted = mapping.columns()
@@ -97,10 +102,13 @@ def read_leads(path: Path, mapping: LeadMapping) -> Iterator[LeadRecord | Reject
 
 def _read(path: Path, mapping: LeadMapping, columns: tuple[str, ...]) -> Iterator[LeadRecord | Reject]:
     seen: dict[tuple[str, str], int] = {}
+    is_mended = columns[: len(_OF_REJECTS)] == _OF_REJECTS
     not_given = {text.strip().casefold() for text in mapping.not_given}
     for row, values in enumerate(csv_rows(path, mapping.delimiter), start=1):
         if row == 1 or not values:
             continue
+        if is_mended:
+            values = [*map(as_given, values)]  # noqa: PLW2901 - the row as it was before it was rejected
         try:
             record = _record(row, tuple(values), columns, mapping, not_given)
         except InputError as error:
@@ -207,36 +215,36 @@ def rejects_path(path: Path) -> Path:
 
 @contextmanager
 def rejects_file(path: Path, columns: tuple[str, ...]) -> Iterator[Callable[[Reject], None]]:
-    """Give a function that writes rejects to `path`: row, reason and the row's own columns.
+    """Give a function that writes rejects to `path`: row, reason and the row's own columns, no cell as a formula.
 
-    The file appears, readable by its owner only, when the block ends well. Without rejects, the file of an earlier
-    import is deleted. Raises ImportFileError if it cannot be written.
+    The file appears, readable by its owner only, when the block ends well; it is begun with the first reject, so that a
+    folder that cannot be written is no fault of a file without any. Without rejects, the file of an earlier import is
+    deleted. Raises ImportFileError if it cannot be written.
     """
     unfinished = path.with_name(f"{path.name}.unfinished")
-    written = 0
+    file: IO[str] | None = None
+
+    def write(reject: Reject) -> None:
+        nonlocal file
+        with _writing(path):
+            if file is None:
+                descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+                file = open(descriptor, "w", encoding="utf-8", newline="")  # noqa: PTH123, SIM115 - a descriptor, closed below
+                csv.writer(file).writerow([*_OF_REJECTS, *map(as_text, columns)])
+            csv.writer(file).writerow([reject.row, *map(as_text, (reject.reason, *reject.values))])
+
     try:
+        yield write
         with _writing(path):
-            descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123 - it is a descriptor
-            writer = csv.writer(file)
-            writer.writerow(["row", "reason", *columns])
-
-            def write(reject: Reject) -> None:
-                nonlocal written
-                written += 1
-                with _writing(path):
-                    writer.writerow([reject.row, reject.reason, *reject.values])
-
-            yield write
-            with _writing(path):
-                file.flush()
-        with _writing(path):
-            if written:
+            if file is not None:
+                file.close()
                 unfinished.replace(path)
-            else:
-                path.unlink(missing_ok=True)
+            elif path.exists():
+                path.unlink()
     finally:
-        unfinished.unlink(missing_ok=True)
+        if file is not None:
+            file.close()
+            unfinished.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -244,4 +252,6 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ImportFileError(f"{path}: cannot write the rejects: {error.strerror or error}") from None
+        raise ImportFileError(
+            f"{path}: cannot write the rejects: {error.strerror or error}; name another file by --rejects"
+        ) from None

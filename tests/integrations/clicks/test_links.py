@@ -58,6 +58,19 @@ async def test_the_links_that_a_mail_carries_are_the_ones_that_are_served(site: 
     assert [event.body["event"] for event in await site.events()] == ["click", "open"]
 
 
+@pytest.mark.parametrize("name", ["t2", "nobody", "x" * 33, "%00", "t1%00", "t%C3%A9", "' OR 1=1"])
+async def test_a_hidden_link_that_no_mail_carried_writes_nothing(site: Site, name: str) -> None:
+    """Its name is not signed, so anybody can make one up."""
+    assert (await site.get(f"/h/{name}")).status_code == 204
+    assert await site.events() == []
+
+
+async def test_a_hidden_link_of_a_mail_is_stored(site: Site) -> None:
+    """Only machines follow it: that gives away what they clicked besides."""
+    assert (await site.get("/h/t1")).status_code == 204
+    assert [event.body["url"] for event in await site.events()] == ["/h/"]
+
+
 @pytest.mark.parametrize("path", [LINK, PIXEL])
 async def test_a_head_never_counts(site: Site, path: str) -> None:
     """Link checkers ask so; the answer is the same."""

@@ -233,12 +233,44 @@ def test_rejects_are_kept_with_the_rows_own_columns_and_nothing_else(tmp_path: P
     assert target.stat().st_mode & 0o077 == 0
 
 
+FORMULAS = ("=cmd|' /C calc'!A1", "+49 30 555", "-2", "@SUM(1)", " =1+1", "'=1+1", "＝1+1", "\t=1", "\r=1")
+
+
+@pytest.mark.parametrize("cell", [*FORMULAS, "plain", "'tis", "1-2", ""])
+def test_a_reject_is_text_to_a_spreadsheet_and_itself_when_imported_again(tmp_path: Path, cell: str) -> None:
+    """Whoever fills a form may write a formula, and whoever mends the rejects opens them in a spreadsheet."""
+    path, target = tmp_path / "leads.csv", tmp_path / "again.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([HEADER.split(","), ["2", "bob", cell, "", "", "", cell, "No", "", ""]])
+    with rejects_file(target, check_file(path, PLAIN).columns) as keep:
+        (first,) = read_leads(path, PLAIN)
+        assert isinstance(first, Reject)
+        keep(first)
+    with target.open(encoding="utf-8", newline="") as file:
+        written_cells = [each for row in csv.reader(file) for each in row]
+    assert not [each for each in written_cells if each.lstrip().startswith(("=", "+", "-", "@", "＝"))]
+
+    (again,) = read_leads(target, PLAIN)
+
+    assert isinstance(again, Reject)
+    assert again.values[2:] == first.values
+
+
 def test_an_import_without_rejects_takes_the_old_rejects_file_away(tmp_path: Path) -> None:
     """A stale file would send someone to mend rows that are long in."""
     target = written(tmp_path, "row,reason", name="leads.csv.rejects.csv")
     with rejects_file(target, ("Id",)):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_matters_only_to_rejects() -> None:
+    """A container may import from a folder that it can only read."""
+    target = Path("/proc/leads.csv.rejects.csv")
+    with rejects_file(target, ("Id",)):
+        pass
+    with pytest.raises(ImportFileError, match="--rejects"), rejects_file(target, ("Id",)) as keep:
+        keep(Reject(2, "bad", ("1",)))
 
 
 def test_a_failed_import_leaves_the_rejects_file_as_it_was(tmp_path: Path) -> None:
