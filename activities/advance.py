@@ -103,6 +103,8 @@ class AdvanceActivity:
     catalogue: Catalogue
     scoring: ScoringModel
     sender: SendActivity
+    lean: bool = False
+    """Whether only the search attributes of `models.visibility.LEAN` are shown."""
 
     @activity.defn(name="advance")
     async def advance(self, asked: Advancing) -> Advanced:
@@ -280,10 +282,11 @@ class AdvanceActivity:
         """The search attributes of where the lead comes to rest, as far as that is foreseen."""
         decision = wake.decision
         if isinstance(decision.next, Park | Finish):
-            return attributes(wake.standing, decision.next, self.scoring)
+            return attributes(wake.standing, decision.next, self.scoring, lean=self.lean)
         if decision.then is None:
             return {}
-        return attributes(wake.standing.after(decision.then.facts), decision.then.next, self.scoring)
+        after = wake.standing.after(decision.then.facts)
+        return attributes(after, decision.then.next, self.scoring, lean=self.lean)
 
     def _expects(self, wake: Wake) -> str:
         """What the journey will do when its timer fires, in words; "" without one, or if the track breaks."""

@@ -32,22 +32,26 @@ SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[str] | SearchAttributeKey[bool], ...
 """Every search attribute of a journey; the namespace must have them all."""
 
 
-def at_start(stage: str, score: int) -> TypedSearchAttributes:
+LEAN = (PAUSED.name, OUTCOME.name)
+"""What is shown where each upsert counts: neither changes more than a few times in a journey."""
+
+
+def at_start(stage: str, score: int, *, lean: bool = False) -> TypedSearchAttributes:
     """The search attributes that a journey starts with; setting them then costs nothing."""
-    return TypedSearchAttributes(
-        [
-            SearchAttributePair(STAGE, stage),
-            SearchAttributePair(SCORE_BAND, DEFAULT_MODEL.band_of(score)),
-            SearchAttributePair(STEP, "start"),
-            SearchAttributePair(PAUSED, False),
-        ]
-    )
+    moving = [
+        SearchAttributePair(STAGE, stage),
+        SearchAttributePair(SCORE_BAND, DEFAULT_MODEL.band_of(score)),
+        SearchAttributePair(STEP, "start"),
+    ]
+    return TypedSearchAttributes([*([] if lean else moving), SearchAttributePair(PAUSED, False)])
 
 
-def attributes(journal: Journal, following: AnyNext, scoring: ScoringModel) -> dict[str, str | bool]:
+def attributes(
+    journal: Journal, following: AnyNext, scoring: ScoringModel, *, lean: bool = False
+) -> dict[str, str | bool]:
     """The search attributes of a journey that stands at `following`.
 
-    `decide` calls it and records them: worked out in the workflow, a new band would break every journey's replay.
+    `advance` calls it and records them: worked out in the workflow, a new band would break every journey's replay.
     """
     scored = journal.facts[journal.scores[-1]]
     score = scored.score if isinstance(scored, Scored) else journal.enrolled.score
@@ -60,7 +64,7 @@ def attributes(journal: Journal, following: AnyNext, scoring: ScoringModel) -> d
     }
     if isinstance(following, Finish):
         shown[OUTCOME.name] = following.outcome
-    return shown
+    return {name: value for name, value in shown.items() if name in LEAN} if lean else shown
 
 
 def _step(journal: Journal, following: AnyNext) -> str:

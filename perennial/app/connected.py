@@ -32,7 +32,9 @@ class ConnectedInstallation(Installation):
     @property
     def enroller(self) -> Enroller:
         """Puts leads on tracks."""
-        return Enroller(self.database, self.client, self.tracks, self.settings.task_queue, self.clock)
+        settings = self.settings
+        lean = settings.search_attributes == "lean"
+        return Enroller(self.database, self.client, self.tracks, settings.task_queue, self.clock, lean=lean)
 
     @property
     def listener(self) -> Listener:

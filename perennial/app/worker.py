@@ -74,7 +74,14 @@ def step_activities(inst: ConnectedInstallation, provider: Provider) -> Sequence
         layouts=settings.content_dir,
     )
     return [
-        AdvanceActivity(inst.database, inst.tracks, inst.catalogue, inst.scoring, sender).advance,
+        AdvanceActivity(
+            inst.database,
+            inst.tracks,
+            inst.catalogue,
+            inst.scoring,
+            sender,
+            lean=settings.search_attributes == "lean",
+        ).advance,
         sender.send,
         HandOffActivity(inst.database, time).hand_off,
         AlertActivity(inst.database, time).alert,

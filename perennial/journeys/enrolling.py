@@ -50,6 +50,8 @@ class Enroller:
     tracks: Registry
     task_queue: str
     clock: Clock
+    lean: bool = False
+    """Whether only the search attributes of `models.visibility.LEAN` are set."""
 
     async def enrol(self, track_name: str, lead_id: str, at: datetime, cause: str) -> str:
         """Enrol one lead; the enrolment's id.
@@ -160,7 +162,7 @@ class Enroller:
                     task_queue=self.task_queue,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     id_conflict_policy=conflict,
-                    search_attributes=at_start(first.stage, first.score),
+                    search_attributes=at_start(first.stage, first.score, lean=self.lean),
                     static_summary=f"{enrolment.track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
                     start_signal=None if nudge is None else "refresh",
                     start_signal_args=[] if nudge is None else [nudge],

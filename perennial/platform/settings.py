@@ -166,6 +166,10 @@ class Settings(BaseSettings):
     heartbeat_file: Path | None = Field(
         default=None, description="a file that worker and relay touch while they work, such as /tmp/alive"
     )
+    search_attributes: Literal["full", "lean"] = Field(
+        default="full",
+        description="full or lean: lean shows only Paused and Outcome in Temporal's list, which costs less",
+    )
     log_format: Literal["console", "json"] = Field(default="console", description="console or json")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="debug, info, warning or error"

@@ -191,6 +191,12 @@ async def test_an_override_ends_the_wait(house: Database) -> None:
     assert (waited.at, waited.key, waited.by) == (at, "send:welcome/wait", "override")
 
 
+async def test_lean_attributes_are_those_that_hardly_change(house: Database) -> None:
+    """A list by step comes from the read model then."""
+    activity = replace(advance_activity(house), lean=True)
+    assert (await advance(activity, advancing())).shown == {"Paused": False}
+
+
 async def test_a_send_that_the_gate_puts_off_rests_until_then(house: Database) -> None:
     """On a Saturday: no touch, and the wake's end is the first open moment."""
     saturday = MONDAY + timedelta(days=5)
