@@ -75,6 +75,7 @@ COMMANDS = {
     "release": Command(STEER, "cli.release.release", "release ada@example.com --track new-lead --at pricing-guide"),
     "check": Command(KEEP, "cli.upkeep.check", "check"),
     "migrate": Command(KEEP, "cli.upkeep.migrate", "migrate"),
+    "repair": Command(KEEP, "cli.repair.repair", "repair --dry-run"),
     "suppress": Command(KEEP, "cli.privacy.suppress", "suppress ada@example.com --reason manual"),
     "merge": Command(KEEP, "cli.privacy.merge", "merge ada@example.com ada@old.example.com"),
     "export": Command(KEEP, "cli.privacy.export", "export ada@example.com"),

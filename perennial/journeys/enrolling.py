@@ -21,7 +21,7 @@ from nurture.errors import NotFoundError, RefusedError
 from nurture.journey.facts import Enrolled
 from nurture.journey.track import Registry, Track
 from nurture.timing.clock import Clock
-from perennial.journeys.handles import workflow_of
+from perennial.journeys.handles import ENROLMENT, enrolment_of, workflow_of
 from perennial.leads.lock import lock_lead
 from perennial.leads.suppression import suppressions
 from perennial.platform.database import Database
@@ -70,7 +70,8 @@ class Enroller:
         track = self.tracks[track_name]
         async with self.database.writing() as session:
             enrolment, first = await self._admit(session, track, lead_id, at, cause)
-        return NewEnrolment(enrolment.id, enrolment.started_at, await self._start(enrolment, first, nudge))
+        journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=(first,), clock=self.clock)
+        return NewEnrolment(enrolment.id, enrolment.started_at, await self.start(enrolment.track, journey, nudge))
 
     async def renurture(self, track_name: str, lead_id: str, at: datetime, reason: str) -> bool:
         """Start the journey by signal-with-start, or have a running one decide again: marketing's trigger.
@@ -145,30 +146,32 @@ class Enroller:
         if after is None or at < last.ended_at + after:
             raise RefusedError(f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({last.outcome}); {track.re_entry}")
 
-    async def _start(self, enrolment: Enrolment, first: Enrolled, nudge: Request | None) -> bool:
+    async def start(self, track: str, journey: Journey, nudge: Request | None = None) -> bool:
         """Start the workflow (with `nudge`, by signal-with-start); False if it was running already.
 
         The earlier enrolment may have ended in the database while its workflow is still closing: then wait and retry.
         """
-        journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=(first,), clock=self.clock)
+        first = journey.facts[0]
+        assert isinstance(first, Enrolled)
         conflict = WorkflowIDConflictPolicy.FAIL if nudge is None else WorkflowIDConflictPolicy.USE_EXISTING
-        id_ = workflow_id(enrolment.track, enrolment.lead_id)
+        id_ = workflow_of(journey.enrolment_id)
         while True:
             try:
                 await self.client.start_workflow(
-                    enrolment.track,
+                    track,
                     journey,
                     id=id_,
                     task_queue=self.task_queue,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     id_conflict_policy=conflict,
                     search_attributes=at_start(first.stage, first.score, lean=self.lean),
-                    static_summary=f"{enrolment.track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
+                    memo={ENROLMENT: journey.enrolment_id},
+                    static_summary=f"{track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
                     start_signal=None if nudge is None else "refresh",
                     start_signal_args=[] if nudge is None else [nudge],
                 )
             except WorkflowAlreadyStartedError as error:
-                if not await self._closes(id_, error.run_id, enrolment.id):
+                if not await self._closes(id_, error.run_id, journey.enrolment_id):
                     # An earlier try started it and was cut off before its first decision.
                     return False
             else:
@@ -177,12 +180,8 @@ class Enroller:
     async def _closes(self, id_: str, run_id: str | None, enrolment_id: str) -> bool:
         """Wait until the workflow of an earlier enrolment closes; False if the workflow is this enrolment's own."""
         handle = self.client.get_workflow_handle(id_, run_id=run_id)
-        async for begun in handle.fetch_history_events(page_size=1):
-            payloads = begun.workflow_execution_started_event_attributes.input.payloads
-            (journey,) = await self.client.data_converter.decode(payloads, [Journey])
-            if journey.enrolment_id == enrolment_id:
-                return False
-            break
+        if await enrolment_of(self.client, handle) == enrolment_id:
+            return False
         with suppress(WorkflowFailureError):
             await handle.result()
         return True

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +23,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.journeys import Enrolment
-from models.messages import JournalView, Release, Request
+from models.messages import JournalView, Journey, Release, Request
 from nurture.errors import NoAnswerError, RefusedError, SettingsError
 from nurture.journey.track import Registry
 
@@ -33,6 +34,19 @@ PATIENCE = timedelta(seconds=15)
 def workflow_of(enrolment_id: str) -> str:
     """The workflow id of an enrolment's journey: `{track}/{lead it began with}`."""
     return enrolment_id.rpartition("/")[0]
+
+
+ENROLMENT = "enrolment"
+"""The memo that names a workflow's enrolment: a lead can be on a track again under the same workflow id."""
+
+
+async def enrolment_of(client: Client, handle: WorkflowHandle[Any, Any]) -> str | None:
+    """The enrolment that a workflow carries out, by its input."""
+    async for begun in handle.fetch_history_events(page_size=1):
+        payloads = begun.workflow_execution_started_event_attributes.input.payloads
+        (journey,) = await client.data_converter.decode(payloads, [Journey])
+        return str(journey.enrolment_id)
+    return None
 
 
 async def running(session: AsyncSession, leads: Iterable[str]) -> Sequence[str]:
