@@ -5,7 +5,6 @@ and put into them.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +13,9 @@ from markupsafe import Markup
 
 from nurture.content.catalogue import Piece
 from nurture.errors import ContentError, SettingsError
+from perennial.channels.inert import inert
 from perennial.channels.templates import compiled, layouts
 from perennial.platform.paths import CONTENT
-
-_LONGEST_VALUE = 60
-_JOINERS = "\u200c\u200d"  # zero-width, yet part of Persian and Indic spelling
-_ADDRESS_LIKE = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +87,8 @@ def render(
 
 def _values(reader: Reader) -> dict[str, str]:
     return {
-        "first_name": _inert(reader.first_name) or "there",
-        "company": _inert(reader.company) or "your team",
-        "topic": _inert(reader.topic).replace("-", " ") or "analytics",
-        "industry": _inert(reader.industry).replace("-", " ") or "your industry",
+        "first_name": inert(reader.first_name) or "there",
+        "company": inert(reader.company) or "your team",
+        "topic": inert(reader.topic).replace("-", " ") or "analytics",
+        "industry": inert(reader.industry).replace("-", " ") or "your industry",
     }
-
-
-def _inert(value: str | None) -> str:
-    """The value as one short line of visible characters; "" for no value, and for a web or mail address.
-
-    Mail programs turn an address in plain text into a link, so we would send whatever link a form was filled with.
-    """
-    if not value:
-        return ""
-    line = " ".join(value.split())
-    if not line.isprintable():
-        line = "".join(c for c in line if c in _JOINERS or unicodedata.category(c)[0] != "C").strip()
-    if _ADDRESS_LIKE.search(line):
-        return ""
-    return line if len(line) <= _LONGEST_VALUE else line[: _LONGEST_VALUE - 1].rstrip() + "…"

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.leads import Consent, LeadRow
 from nurture.errors import InputError, RefusedError
 from perennial.channels.envelope import From
+from perennial.channels.inert import inert
 from perennial.channels.ports import Envelope, Provider, SendError
 from perennial.leads import consent
 from perennial.leads.lock import lock_lead
@@ -101,7 +102,7 @@ class Confirmation:
         url = f"{self.sender.public_url.rstrip('/')}/confirm/{self.tokens.sign('confirm', touch_id, str(number))}"
         values = {
             "subject": "Please confirm: shall we write to you again?",
-            "greeting": f"Hello {lead.first_name}" if lead.first_name else "Hello",
+            "greeting": f"Hello {name}" if (name := inert(lead.first_name)) else "Hello",
             "url": url,
             "days": consent.CONFIRM_WITHIN.days,
         }

@@ -13,6 +13,7 @@ from nurture.content.catalogue import Catalogue, parse_piece
 from nurture.content.folder import load_catalogue
 from nurture.errors import ContentError, SettingsError
 from perennial.channels.check import check_catalogue
+from perennial.channels.inert import inert
 from perennial.channels.render import Reader, Rendered, render
 from perennial.platform.paths import CONTENT
 
@@ -90,7 +91,51 @@ def test_an_odd_name_is_shown_letter_by_letter(name: str) -> None:
     assert f"Hello {name} of your team," in unescape(re.sub(r"</?strong>", "", mail.html))
 
 
-@pytest.mark.parametrize("name", ["[a](http://evil)", "www.evil.example", "x@evil.example", " ", "\u202e", None])
+LINKS = (
+    *(
+        "evil.example/free",
+        "evil.example",
+        "Win at evil.example now",
+        "bit.ly/x",
+        "EVIL.EXAMPLE",
+        "evil.xn--p1ai",
+        "зло.рф",
+    ),
+    *(
+        "evil。example",
+        "evil．example",
+        "evil\u2024example",
+        "evil.\u200dexample",
+        "evil\u200b.example",
+        "//evil",
+        "ｅvil.ｃom",
+    ),
+    *("10.0.0.1/x", "tel:+4930123", "mailto:x", "javascript:alert(1)", "x＠evil"),
+)
+"""What some mail program makes a link of."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Acme Inc.",
+        "J. R. Smith",
+        "J.R.R. Tolkien",
+        "Müller & Söhne GmbH & Co. KG",
+        "St. John",
+        "Dr. Who",
+        "Re: Zero",
+        "O'Neill 3.0",
+    ],
+)
+def test_a_name_with_dots_is_a_name(name: str) -> None:
+    """Only what looks like an address is left out."""
+    assert inert(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["[a](http://evil)", "www.evil.example", "x@evil.example", " ", "\u202e", *LINKS, None]
+)
 def test_a_name_that_is_an_address_or_nothing_becomes_the_default(name: str | None) -> None:
     """Mail programs make links of addresses, so a form may not send one through us."""
     assert _mail(reader=Reader(name)).subject == "Hello there"
