@@ -22,7 +22,7 @@ def inert(value: str | None) -> str:
     """The value as one short line of visible characters; "" for no value, and for what looks like an address.
 
     Mail programs turn an address or a domain in plain text into a link, so we would send whatever link a form was
-    filled with. "Acme Inc." and "J. R. Smith" stay; "booking.com" does not, since nobody can tell it from "evil.example".
+    filled with. "Acme Inc." and "J. R. Smith" stay; "booking.com" does not: nobody can tell it from "evil.example".
     """
     if not value:
         return ""
