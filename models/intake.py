@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import Base
 from models.types import BIG_ID
 
+_NEW = text("state = 'new'")
+_FAILED = text("state = 'failed'")
+
 
 class Event(Base):
     """One event as it came in. It is `new`, and in the relay's outbox, until the journeys it concerns were told.
@@ -21,7 +24,8 @@ class Event(Base):
     __tablename__ = "events"
     __table_args__ = (
         UniqueConstraint("source", "event_id"),
-        Index("ix_events_new", "id", sqlite_where=text("state = 'new'"), postgresql_where=text("state = 'new'")),
+        Index("ix_events_new", "id", sqlite_where=_NEW, postgresql_where=_NEW),
+        Index("ix_events_failed", "id", sqlite_where=_FAILED, postgresql_where=_FAILED),
     )
 
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)

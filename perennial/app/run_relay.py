@@ -35,6 +35,7 @@ async def pass_on(settings: Settings, address: Callable[[], str | None], *, chil
 
 async def _relay(inst: ConnectedInstallation, stop: asyncio.Event) -> None:
     relay = Relay(inst.database, inst.listener, translator(secrets_of(inst.settings), inst.scoring))
+    await relay.teller.ensure_attributes()  # without them no journey can be started, and the worker may come later
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stop))
         tasks.create_task(_log_backlog(relay, stop))
@@ -45,6 +46,10 @@ async def _log_backlog(relay: Relay, stop: asyncio.Event) -> None:
     while not stop.is_set():
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), BACKLOG_SECONDS)
-        backlog = await relay.backlog()
+        try:
+            backlog = await relay.backlog()
+        except Exception as error:  # noqa: BLE001 - the relay itself says what is away; no figure ends it
+            log.warning("the outbox cannot be counted", kind=type(error).__name__)
+            continue
         if backlog.waiting and not stop.is_set():
             log.info("events are waiting", waiting=backlog.waiting, oldest=str(backlog.oldest))

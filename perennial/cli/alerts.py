@@ -9,6 +9,7 @@ import typer
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json
 from perennial.cli.printing import escape, out, print_json
+from perennial.intake.failed import Failures, failures
 from perennial.intake.rejections import sender_rejections
 from perennial.journeys.alerts import AlertLine, latest_alerts
 
@@ -21,13 +22,14 @@ def alerts(
     *,
     as_json: Json = False,
 ) -> None:
-    """List what the journeys ask a person to look at, and mail that receivers reject because of our reputation.
+    """List what the journeys ask a person to look at, mail that is rejected, and events that could not be passed on.
 
     The latest stands last.
     """
-    found, rejections = run(_alerts(last))
+    found, rejections, failed = run(_alerts(last))
     if as_json:
-        ours = [{"at": at, "text": note, "lead_id": None, "email": None} for at, note in rejections]
+        told = [*rejections, *((each.oldest, each.text) for each in failed)]
+        ours = [{"at": at, "text": text, "lead_id": None, "email": None} for at, text in told]
         print_json([*(asdict(line) for line in found), *ours])
         return
     console = out()
@@ -35,6 +37,10 @@ def alerts(
         console.print(f"{line.at:%d %b %Y %H:%M}  [bold]{escape(line.text)}[/]  {_whose(line)}")
     for at, note in rejections:
         console.print(f"{at:%d %b %Y %H:%M}  [bold red]{escape(note)}[/]")
+    for each in failed:
+        console.print(f"{each.oldest:%d %b %Y %H:%M}  [bold]{escape(each.text)}[/]")
+    if failed:
+        console.print("Once their cause is mended, pass them on again: `starter.py retell`.")
     if rejections:
         console.print("Look after the sender's reputation: SPF, DKIM, DMARC, complaints, the text.")
     if any(line.held for line in found):
@@ -43,7 +49,7 @@ def alerts(
         console.print(
             "Stuck journeys try again by themselves: mend what is named, then `starter.py refresh --track TRACK`."
         )
-    if not found and not rejections:
+    if not found and not rejections and not failed:
         console.print("Nothing calls for attention.")
 
 
@@ -52,7 +58,8 @@ def _whose(line: AlertLine) -> str:
     return one if line.leads == 1 else f"{line.leads:,} leads on {line.track}, one of them {one}"
 
 
-async def _alerts(last: int) -> tuple[list[AlertLine], list[tuple[datetime, str]]]:
+async def _alerts(last: int) -> tuple[list[AlertLine], list[tuple[datetime, str]], list[Failures]]:
     async with opened_database() as inst, inst.database.reading() as session:
         found = await latest_alerts(session, last)
-        return found, (await sender_rejections(session, inst.now() - LATELY))[:last][::-1]
+        rejections = (await sender_rejections(session, inst.now() - LATELY))[:last][::-1]
+        return found, rejections, await failures(session)

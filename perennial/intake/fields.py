@@ -21,12 +21,12 @@ def identifier_of(value: Any) -> str | None:
 
 
 def moment_of(value: Any) -> datetime | None:
-    """A moment from ISO 8601 with a time zone."""
+    """A moment in UTC, from ISO 8601 with a time zone; None also for one that UTC's years 1 to 9999 do not hold."""
     try:
         found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        return None if found.utcoffset() is None else found.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         return None
-    return found if found.utcoffset() is not None else None
 
 
 def unix_moment_of(value: Any) -> datetime | None:

@@ -14,7 +14,7 @@ from models.intake import Event
 from nurture.errors import InputError
 from perennial.intake.reports import Report
 
-State = Literal["done", "anonymous", "ignored"]
+State = Literal["done", "anonymous", "ignored", "failed"]
 
 
 @dataclass(frozen=True, slots=True)

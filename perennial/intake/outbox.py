@@ -19,6 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.intake import Event
 from perennial.platform.database import Database, Transaction, connection_of
 
+CHANNEL = "outbox"
+"""The PostgreSQL channel by which those who store events wake the relay."""
+
 LONGEST_ID = 128
 """Characters of an event's own id, or of a visitor's, as their columns hold them."""
 
@@ -97,6 +100,7 @@ async def store(
                 raise
         else:
             break
+    database.announce(CHANNEL)
     return new
 
 

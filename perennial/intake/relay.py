@@ -2,53 +2,52 @@
 
 It reads the outbox (`models.intake.Event` in state `new`) in the order of arrival, records what the events mean, tells
 the journeys, and only then marks the events. Killed anywhere, it starts again with the same events: the database and
-the journeys each take an id once. One relay works at a time, by a lease; others stand by.
+the journeys each take an id once. Several relays share the leads out (`perennial.intake.shares`).
+
+An event that cannot be recorded is put aside as `failed`, and so is one that its journey refuses; the others go on.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from secrets import token_hex
 
 import structlog
-from sqlalchemy import or_, select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from models.intake import Event
-from models.shared import Lease
 from nurture.errors import InputError, NotFoundError
+from perennial.intake.doorbell import Doorbell, doorbell
 from perennial.intake.listener import Listener
 from perennial.intake.meaning import Meaning, Translator
 from perennial.intake.outbox import Backlog, backlog
-from perennial.intake.reports import Receipt
-from perennial.intake.visitors import reattach
-from perennial.platform.database import Database, upsert_ignore
+from perennial.intake.reading import Read, read_all
+from perennial.intake.refusals import Answer, answer_of
+from perennial.intake.shares import RENEW, Shares
+from perennial.intake.telling import Teller
+from perennial.intake.visitors import lock_visitors, reattach
+from perennial.platform.database import Database
+from perennial.platform.database_errors import is_outage
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-LEASE = timedelta(seconds=30)
-IDLE = timedelta(milliseconds=200)
+LOOK = timedelta(milliseconds=500)
+"""Between two looks at the outbox while nobody rings."""
 AWAY = timedelta(seconds=2)
-AT_ONCE = 32
-"""Leads whose journeys are told at the same time; the events of one lead stay in order."""
+TRIES = 3
+"""How often an event is tried that fails by itself, before it is put aside."""
+MOST_HELD_BACK = 1_000
 
-TEMPORAL_IS_AWAY = {
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.INTERNAL,
-    RPCStatusCode.UNKNOWN,
-    RPCStatusCode.ABORTED,
-}
+SENSELESS = (InputError, NotFoundError, KeyError, TypeError, ValueError)
+"""What a reader raises for an event that makes no sense."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Relay:
     """Drains the outbox."""
 
@@ -56,111 +55,129 @@ class Relay:
     listener: Listener
     translator: Translator
     batch: int = BATCH
-    holder: str = field(default_factory=lambda: token_hex(8))
+    shares: Shares = field(init=False)
+    teller: Teller = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shares = Shares(self.database)
+        self.teller = Teller(self.listener)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Drain until told to stop. Wait, and say so, while Temporal or the database is away."""
-        while not stop.is_set():
-            pause = IDLE
+        """Drain until told to stop. Wait, and say so, while Temporal or the database is away; no error ends it."""
+        async with doorbell(self.database) as bell:
+            keeping = asyncio.create_task(self._keep_shares(stop))
             try:
-                if await self._hold_lease():
-                    pause = timedelta(0) if await self.drain() else IDLE
-            except RPCError as error:
-                log.warning("Temporal is away; the outbox keeps what comes in", status=error.status.name)
-                pause = AWAY
-            except (DBAPIError, OSError) as error:
-                log.warning("the database is away", kind=type(error).__name__)
-                pause = AWAY
-            if pause:
-                await _until(stop, pause)
+                while not stop.is_set():
+                    await self._turn(stop, bell)
+            finally:
+                keeping.cancel()
+                with suppress(asyncio.CancelledError):
+                    await keeping
+        with suppress(Exception):  # they are over in a few seconds anyway
+            await self.shares.give_up()
 
     async def drain(self) -> int:
         """Pass on one batch of the outbox; how many events it had. Raises RPCError if Temporal is away."""
-        async with self.database.writing() as session:
-            events = await self._next(session)
-            numbers = [event.id for event in events]
-            meanings = [
-                (number, await self._record(session, event)) for number, event in zip(numbers, events, strict=True)
-            ]
-        if not events:
+        numbers = await self._waiting()
+        if not numbers:
             return 0
-        failed = await self._tell([receipt for _, (_, receipts) in meanings for receipt in receipts])
-        await self._mark(meanings, failed)
-        return len(events)
+        reads = await self._recorded(numbers)
+        fates = await self.teller.tell([receipt for read in reads for receipt in read.receipts])
+        ends: list[tuple[Read, str, str]] = []
+        for read in reads:
+            ids = [receipt.report.id for receipt in read.receipts]
+            if later := next((fates.later[id_] for id_ in ids if id_ in fates.later), None):
+                self.teller.hold_back(read.number, later)
+                continue
+            self.teller.let_go(read.number)
+            why = next((fates.failed[id_] for id_ in ids if id_ in fates.failed), None)
+            ends.append((read, "failed", why) if why else (read, read.meaning.state, read.meaning.note))
+        await self._mark(ends)
+        if len(self.teller.held_back) > MOST_HELD_BACK:
+            log.warning("too many journeys do not answer; the outbox keeps what comes in")
+            await asyncio.sleep(AWAY.total_seconds())
+        return len(ends)
 
     async def backlog(self) -> Backlog:
         """What is waiting now."""
         async with self.database.reading() as session:
             return await backlog(session)
 
-    async def _next(self, session: AsyncSession) -> Sequence[Event]:
-        waiting = select(Event).where(Event.state == "new").order_by(Event.id).limit(self.batch)
-        return (await session.scalars(waiting)).all()
-
-    async def _record(self, session: AsyncSession, event: Event) -> tuple[Meaning, list[Receipt]]:
-        """Record what an event means. One that makes no sense is ignored, and never blocks the others."""
-        number, source = event.id, event.source  # read now: a rollback expires the row
+    async def _turn(self, stop: asyncio.Event, bell: Doorbell) -> None:
         try:
-            async with session.begin_nested():
-                meaning = await self.translator.meaning(session, event)
-                return meaning, [await self.listener.record(session, report) for report in meaning.reports]
-        except (InputError, NotFoundError, KeyError, TypeError, ValueError) as error:
-            log.warning("an event makes no sense", number=number, source=source, kind=type(error).__name__)
-            return Meaning("ignored", note=f"{type(error).__name__}"), []
+            if self.shares.due:
+                await self.shares.renew()
+            if not self.shares.held or datetime.now(UTC) > self.shares.until:
+                await _until(stop, RENEW)
+            elif not await self.drain():
+                await bell.rung(stop, LOOK.total_seconds())
+        except Exception as error:  # noqa: BLE001 - whatever it is, what comes in must be passed on once it is over
+            await self._trouble(error, stop)
 
-    async def _tell(self, receipts: Sequence[Receipt]) -> set[str]:
-        """Tell the journeys; ids of the behaviours that one refused for good. Raises RPCError if Temporal is away."""
-        by_lead: defaultdict[str, list[Receipt]] = defaultdict(list)
-        for each in receipts:
-            if each.workflows or each.entering:
-                by_lead[each.report.lead_id].append(each)
-        room = asyncio.Semaphore(AT_ONCE)
+    async def _trouble(self, error: Exception, stop: asyncio.Event) -> None:
+        if isinstance(error, RPCError):
+            log.warning("Temporal is away; the outbox keeps what comes in", status=error.status.name)
+            if answer_of(error) is Answer.ATTRIBUTES:
+                await self.teller.ensure_attributes()
+        elif is_outage(error):
+            log.warning("the database is away", kind=type(error).__name__)
+        else:
+            log.error("the relay cannot go on; it tries again", kind=type(error).__name__)
+        await _until(stop, AWAY)
 
-        async def tell(burst: list[Receipt]) -> set[str]:
-            async with room:
-                try:
-                    await self.listener.tell(burst)
-                except RPCError as error:
-                    if error.status in TEMPORAL_IS_AWAY:
-                        raise
-                    log.warning("a journey refused a behaviour", status=error.status.name)
-                    return {each.report.id for each in burst}
-                return set()
+    async def _keep_shares(self, stop: asyncio.Event) -> None:
+        """Renew the leases however long a batch takes."""
+        while not stop.is_set():
+            await _until(stop, RENEW)
+            with suppress(Exception):  # then they run out, and the next turn takes them again
+                await self.shares.extend()
 
-        answers = await asyncio.gather(*(tell(burst) for burst in by_lead.values()), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return {id_ for answer in answers if isinstance(answer, set) for id_ in answer}
+    async def _waiting(self) -> Sequence[int]:
+        """The next events by number, without those that are held back for now."""
+        held_back = self.teller.not_due()
+        mine = self.shares.mine() if self.shares.held else true()
+        wanted = select(Event.id).where(Event.state == "new", mine, Event.id.not_in(held_back))
+        async with self.database.reading() as session:
+            return (await session.scalars(wanted.order_by(Event.id).limit(self.batch))).all()
 
-    async def _mark(self, meanings: Sequence[tuple[int, tuple[Meaning, list[Receipt]]]], failed: set[str]) -> None:
-        ends: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        for number, (meaning, receipts) in meanings:
-            lost = any(each.report.id in failed for each in receipts)
-            state, note = ("failed", "a journey refused it") if lost else (meaning.state, meaning.note)
-            ends[state, note].append(number)
+    async def _recorded(self, numbers: Sequence[int]) -> list[Read]:
+        """Record what events mean, all in one transaction; if one fails, in halves, until it is alone."""
+        for _ in range(TRIES):
+            try:
+                async with self.database.writing() as session:
+                    return await read_all(session, await _load(session, numbers), self.translator, self.listener)
+            except Exception as error:
+                if is_outage(error):
+                    raise
+                if len(numbers) > 1:
+                    half = len(numbers) // 2
+                    return [*await self._recorded(numbers[:half]), *await self._recorded(numbers[half:])]
+                kind = type(error).__name__
+                if isinstance(error, SENSELESS):
+                    log.warning("an event makes no sense", number=numbers[0], kind=kind)
+                    return [Read(numbers[0], Meaning("ignored", note=kind))]
+        log.error("an event cannot be recorded, and is put aside", number=numbers[0], kind=kind)
+        return [Read(numbers[0], Meaning("failed", note=f"cannot be recorded: {kind}"))]
+
+    async def _mark(self, ends: Sequence[tuple[Read, str, str]]) -> None:
+        if not ends:
+            return
+        alike: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        for read, state, note in ends:
+            alike[state, note].append(read.number)
         async with self.database.writing() as session:
-            for (state, note), ids in ends.items():
+            visitors = {read.visitor for read, state, _ in ends if state == "anonymous" and read.visitor}
+            await lock_visitors(session, visitors)
+            for (state, note), ids in alike.items():
                 await session.execute(update(Event).where(Event.id.in_(ids)).values(state=state, note=note))
                 if state == "anonymous":
                     await reattach(session, ids)
 
-    async def _hold_lease(self) -> bool:
-        """Take or renew the lease, by the machines' clocks, not the journeys'; whether this relay holds it."""
-        now = datetime.now(UTC)
-        async with self.database.writing() as session:
-            await session.execute(upsert_ignore(Lease, {"name": "relay", "holder": self.holder, "until": now + LEASE}))
-            taken = await session.execute(
-                update(Lease)
-                .where(Lease.name == "relay", or_(Lease.holder == self.holder, Lease.until < now))
-                .values(holder=self.holder, until=now + LEASE)
-                .returning(Lease.name)
-            )
-            return taken.scalar() is not None
+
+async def _load(session: AsyncSession, numbers: Sequence[int]) -> Sequence[Event]:
+    return (await session.scalars(select(Event).where(Event.id.in_(numbers)).order_by(Event.id))).all()
 
 
 async def _until(stop: asyncio.Event, pause: timedelta) -> None:
-    try:
+    with suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), pause.total_seconds())
-    except TimeoutError:
-        return

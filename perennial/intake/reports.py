@@ -33,19 +33,20 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a report: whether it was new, the score after it, the workflows to tell, the tracks it starts.
+    """What became of a report: whether it was new, the score after it, whose journeys to tell, the tracks it starts.
 
-    `waiting` counts the journeys that did not listen for it; they read it at their next decision.
+    `listening` are ids of enrolments. `waiting` counts the journeys that did not listen for it; they read it at their
+    next decision.
     """
 
     report: Report
     new: bool
     score: int
-    workflows: tuple[str, ...] = ()
+    listening: tuple[str, ...] = ()
     entering: tuple[str, ...] = ()
     waiting: int = 0
 
     @property
     def told(self) -> tuple[str, ...]:
         """The tracks whose journeys are told at once."""
-        return tuple(workflow.partition("/")[0] for workflow in self.workflows)
+        return tuple(enrolment_id.partition("/")[0] for enrolment_id in self.listening)

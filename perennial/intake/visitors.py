@@ -1,8 +1,8 @@
 """Earlier events of visitors: they wait in the outbox until the visitor says who it is, then they are its lead's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
@@ -28,8 +28,19 @@ async def attach_earlier(
     """Give the relay the earlier events of these ids again, now as this lead's."""
     for visitor in (visitor_of(user_id), anonymous_id):
         if visitor:
+            await lock_visitors(session, [visitor])
             earlier = update(Event).where(Event.anonymous_id == visitor, Event.state == "anonymous")
             await session.execute(earlier.values(state="new", lead_id=lead_id), execution_options=_NO_SYNC)
+
+
+async def lock_visitors(session: AsyncSession, visitors: Iterable[str]) -> None:
+    """Let one relay at a time attach a visitor's events or put them aside, until this transaction ends.
+
+    Without it one could put an event aside while another, that does not see it yet, attaches the earlier ones.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        for visitor in sorted(visitors):
+            await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(visitor))))
 
 
 async def reattach(session: AsyncSession, events: Sequence[int]) -> int:

@@ -25,9 +25,9 @@ _DROP = Prepared(_ROWS.delete().where(_MINE, _ROWS.c.taken < bindparam("position
 _TAKE = Prepared(_ROWS.update().where(_MINE).values(taken=bindparam("position")))
 
 
-async def leave_unheard(connection: AsyncConnection, behaviour_id: str, enrolments: Iterable[str]) -> None:
-    """Leave a behaviour for the next decision of each of these enrolments."""
-    rows = [{"enrolment_id": each, "behaviour_id": behaviour_id, "taken": None} for each in enrolments]
+async def leave_unheard(connection: AsyncConnection, waiting: Iterable[tuple[str, str]]) -> None:
+    """Leave behaviours for the next decisions of enrolments: (behaviour's id, enrolment's id)."""
+    rows = [{"enrolment_id": enrolment_id, "behaviour_id": id_, "taken": None} for id_, enrolment_id in waiting]
     if rows:
         await connection.execute(_INSERT, rows)
 

@@ -10,11 +10,12 @@ from models.leads import BehaviourRow
 from perennial.platform.database import Transaction, connection_of, upsert_ignore
 
 _INSERT = upsert_ignore(BehaviourRow)
+_INSERT_NEW = _INSERT.returning(BehaviourRow.__table__.c.id)
 
 
-async def write_behaviour(transaction: Transaction, row: Mapping[str, Any]) -> bool:
-    """Write one behaviour; False if it is there already."""
-    return (await (await connection_of(transaction)).execute(_INSERT, row)).rowcount == 1
+async def write_new(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Write behaviours, a few hundred at most; the ids of those that were not there already."""
+    return set(await (await connection_of(transaction)).scalars(_INSERT_NEW, rows))
 
 
 async def write_behaviours(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:

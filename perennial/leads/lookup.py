@@ -76,6 +76,19 @@ async def current_lead_id(transaction: Transaction, lead_id: str) -> str | None:
     return lead_id
 
 
+async def current_leads(transaction: Transaction, lead_ids: Collection[str]) -> dict[str, str]:
+    """Those of these leads that there are, each with the id of the lead that goes on."""
+    connection = await connection_of(transaction)
+    current: dict[str, str] = {}
+    for part in in_parts(sorted(lead_ids)):
+        rows = await connection.execute(select(LeadRow.id, LeadRow.merged_into).where(LeadRow.id.in_(part)))
+        for lead_id, merged_into in rows.all():
+            going_on = lead_id if merged_into is None else await current_lead_id(connection, merged_into)
+            if going_on is not None:
+                current[lead_id] = going_on
+    return current
+
+
 async def current_lead_ids(session: AsyncSession, lead_ids: Collection[str]) -> dict[str, str]:
     """Many leads by id, each with the id of the lead that goes on; leads that were never merged map to themselves."""
     current = {lead_id: lead_id for lead_id in lead_ids}

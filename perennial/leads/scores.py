@@ -1,6 +1,7 @@
 """A lead's score from its ledger: written as behaviours come in, and taken again as time passes."""
 
-from collections.abc import Collection, Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -19,7 +20,10 @@ _ENTRIES = Prepared(
         ScoreEntry.lead_id == bindparam("lead")
     )
 )
-_WRITE_SCORE = Prepared(
+_ENTRIES_OF_MANY = select(
+    ScoreEntry.lead_id, ScoreEntry.rule, ScoreEntry.points, ScoreEntry.reason, ScoreEntry.at, ScoreEntry.behaviour_id
+)
+_SET_SCORE = (
     _LEADS.update()
     .where(
         _LEADS.c.id == bindparam("lead"),
@@ -31,6 +35,7 @@ _WRITE_SCORE = Prepared(
     )
     .values(score=bindparam("new_score"), stage=bindparam("new_stage"), band=bindparam("new_band"))
 )
+_WRITE_SCORE = Prepared(_SET_SCORE)
 _NO_SYNC = {"synchronize_session": False}
 
 
@@ -82,7 +87,24 @@ async def rescore(transaction: Transaction, model: ScoringModel, lead_id: str, a
     """Take the lead's score as of a moment (it decays with time), and keep it on the lead for lists and filters."""
     connection = await connection_of(transaction)
     score = model.score(await entries_of(connection, lead_id), as_of)
-    await _WRITE_SCORE.run(
-        connection, {"lead": lead_id, "new_score": score.total, "new_stage": score.stage, "new_band": score.band}
-    )
+    await _WRITE_SCORE.run(connection, _written(lead_id, score))
     return score
+
+
+async def rescore_leads(
+    transaction: Transaction, model: ScoringModel, as_of: Mapping[str, datetime]
+) -> dict[str, Score]:
+    """As `rescore`, for many leads, each as of its moment; the scores by lead."""
+    connection = await connection_of(transaction)
+    entries: defaultdict[str, list[ScoreLine]] = defaultdict(list)
+    for part in in_parts(sorted(as_of)):
+        found = await connection.execute(_ENTRIES_OF_MANY.where(ScoreEntry.lead_id.in_(part)))
+        for lead_id, rule, points, reason, at, behaviour_id in found:
+            entries[lead_id].append(ScoreLine(rule, int(points), reason, at, behaviour_id))
+    scores = {lead_id: model.score(entries[lead_id], moment) for lead_id, moment in as_of.items()}
+    await connection.execute(_SET_SCORE, [_written(lead_id, scores[lead_id]) for lead_id in sorted(scores)])
+    return scores
+
+
+def _written(lead_id: str, score: Score) -> dict[str, Any]:
+    return {"lead": lead_id, "new_score": score.total, "new_stage": score.stage, "new_band": score.band}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Insert, NullPool, event, exc
+from sqlalchemy import Connection, Insert, NullPool, event, exc, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -26,6 +26,8 @@ Row = Mapping[str, Any]
 Transaction = AsyncSession | AsyncConnection
 """One under way: a session's, or a plain one of `Database.transaction`."""
 
+
+_ANNOUNCE = text("SELECT set_config('synchronous_commit', 'off', true), pg_notify(:channel, '')")
 
 MOST_VALUES = 1_000
 BUSY_SECONDS = 10.0
@@ -63,6 +65,8 @@ class Database:
                 isolation_level="REPEATABLE READ",  # one snapshot, as on SQLite
                 postgresql_readonly=True,
             )
+        self._to_announce: set[str] = set()
+        self._announcing: asyncio.Task[None] | None = None
         self._write = async_sessionmaker(self._writer, expire_on_commit=False)
         self._read = async_sessionmaker(self._reader, expire_on_commit=False)
 
@@ -97,6 +101,28 @@ class Database:
             except sqlite3.OperationalError as error:  # as SQLAlchemy raises what a statement raises
                 raise exc.OperationalError("BEGIN", None, error, hide_parameters=True) from error
 
+    def announce(self, channel: str) -> None:
+        """Wake who listens on a PostgreSQL channel, soon after a commit; many calls in a row are one.
+
+        NOTIFY takes a lock until its transaction has ended: within those that store, they would commit one by one.
+        """
+        if self.is_sqlite:
+            return
+        self._to_announce.add(channel)
+        if self._announcing is None or self._announcing.done():
+            self._announcing = asyncio.create_task(self._announce())
+
+    async def _announce(self) -> None:
+        while self._to_announce:
+            channels = sorted(self._to_announce)
+            self._to_announce.clear()
+            try:
+                async with self._writer.begin() as connection:
+                    for channel in channels:
+                        await connection.execute(_ANNOUNCE, {"channel": channel})
+            except (exc.SQLAlchemyError, OSError):
+                continue  # a hint: who listens also looks
+
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
         """One snapshot of the database; a write in it is refused. Never waits for a writer."""
@@ -105,6 +131,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection; the object can be used again and then opens new ones."""
+        if self._announcing is not None:
+            await self._announcing
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -165,6 +193,11 @@ def is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
+def sqlite_address(url: URL, mode: str) -> str:
+    """SQLite's URI for the file of a URL."""
+    return f"file:{quote(str(Path(str(url.database)).absolute()))}?mode={mode}"
+
+
 def sqlite_engine(
     url: URL, begin: str, *pragmas: str, connections: int = 1, create: bool = False, pooled: bool = True
 ) -> AsyncEngine:
@@ -176,8 +209,7 @@ def sqlite_engine(
     settings = ["journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", *pragmas]
     if begin != "BEGIN":
         settings.append("busy_timeout=0")  # the driver waits for its turn itself, and once it has it, nothing waits
-    path = quote(str(Path(str(url.database)).absolute()))
-    address = f"file:{path}?mode={'rwc' if create else 'rw'}"
+    address = sqlite_address(url, "rwc" if create else "rw")
     engine = create_async_engine(
         url,
         hide_parameters=True,

@@ -43,6 +43,9 @@ POSTGRES_REMEDIES = {
     "57P": "the database server is starting or stopping: wait until it is up",
 }
 UNREACHABLE = POSTGRES_REMEDIES["08"]
+# What the database, not the statement, is to blame for: it is away, full, locked, behind, or ended one of two at odds.
+PASSING_SQLITE = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR")
+PASSING_POSTGRES = ("08", "25006", "28", "3D", "40", "42P01", "42501", "42703", "53", "55", "57", "58")
 # PostgreSQL quotes the offending value in the messages of class 22, but not in these.
 QUIET_DATA_ERRORS = frozenset({"22001", "22003", "22021", "22P05"})
 
@@ -51,6 +54,11 @@ def explain_database_error(error: BaseException, url: URL | None = None) -> Sett
     """One line that says what is wrong, at which address (never its password), and what to do about it."""
     place = "" if url is None else f"{url.render_as_string(hide_password=True)}: "
     return SettingsError(place + next(filter(None, map(_remedy, _causes(error))), _unexplained(error)))
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database failed for a reason of its own: the same again may succeed once it is well."""
+    return any(map(_passes, _causes(error)))
 
 
 def hide_values(context: ExceptionContext) -> None:
@@ -88,6 +96,16 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         seen.add(id(error))
         yield error
         error = error.__cause__ or getattr(error, "orig", None) or error.__context__
+
+
+def _passes(error: BaseException) -> bool:
+    if name := getattr(error, "sqlite_errorname", None):
+        return str(name).startswith(PASSING_SQLITE) or str(error).startswith(("no such table", "no such column"))
+    if state := getattr(error, "sqlstate", None):
+        return str(state).startswith(PASSING_POSTGRES)
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    return isinstance(error, OSError | TimeoutError | exc.TimeoutError | asyncpg.InterfaceError)
 
 
 def _remedy(error: BaseException) -> str | None:

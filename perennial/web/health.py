@@ -15,6 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from nurture.errors import SettingsError
+from perennial.intake.failed import count_failed
 from perennial.intake.outbox import backlog
 from perennial.journeys.held import held_by_track
 from perennial.journeys.stuck import stuck_by_track
@@ -46,6 +47,9 @@ class Readiness(BaseModel):
     )
     outbox: int = Field(description="events that the relay has yet to pass on")
     outbox_age_seconds: float = Field(description="how long the oldest of them has waited")
+    failed: int = Field(
+        description="events put aside because they could not be passed on; `starter.py retell` lists them"
+    )
 
 
 @dataclass(slots=True)
@@ -87,7 +91,7 @@ async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Readiness:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             async with edge.database.reading() as session:
                 revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
-                behind = await backlog(session)
+                behind, failed = await backlog(session), await count_failed(session)
     except Exception as error:  # noqa: BLE001 - whatever fails, the database cannot take events
         log.warning("not ready", why=str(explain_database_error(error)))
         raise RequestError(
@@ -102,6 +106,7 @@ async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Readiness:
         temporal="ok" if temporal else "absorbing",
         outbox=behind.waiting,
         outbox_age_seconds=behind.age(edge.now()).total_seconds(),
+        failed=failed,
     )
 
 
@@ -113,11 +118,11 @@ async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Readiness:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **answers(401, 403, 429)},
 )
 async def metrics(edge: Annotated[Edge, Depends(edge_of)]) -> Response:
-    """Requests, events by source and fate, the outbox, held and stuck journeys, in Prometheus' text format."""
+    """Requests, events by source and fate, outbox, failed events, held and stuck journeys, in Prometheus' format."""
     counted = edge.metrics
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()), edge.database.reading() as session:
-            behind = await backlog(session)
+            behind, failed = await backlog(session), await count_failed(session)
             held, stuck = await held_by_track(session), await stuck_by_track(session)
     except Exception as error:  # noqa: BLE001 - the other figures matter most when these are missing
         log.warning("the database cannot be counted", why=str(explain_database_error(error)))
@@ -125,6 +130,7 @@ async def metrics(edge: Annotated[Edge, Depends(edge_of)]) -> Response:
     else:
         counted.database.set(1)
         counted.outbox.set(behind.waiting)
+        counted.failed.set(failed)
         counted.outbox_age.set(behind.age(edge.now()).total_seconds())
         for gauge, by_track in ((counted.held, held), (counted.stuck, stuck)):
             gauge.clear()

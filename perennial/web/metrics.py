@@ -19,6 +19,7 @@ class Metrics:
     events: Counter = field(init=False)
     outbox: Gauge = field(init=False)
     outbox_age: Gauge = field(init=False)
+    failed: Gauge = field(init=False)
     database: Gauge = field(init=False)
     temporal: Gauge = field(init=False)
     held: Gauge = field(init=False)
@@ -37,6 +38,7 @@ class Metrics:
             ),
             "outbox": Gauge("perennial_outbox_events", "Events the relay has yet to pass on", registry=into),
             "outbox_age": Gauge("perennial_outbox_age_seconds", "How long the oldest has waited", registry=into),
+            "failed": Gauge("perennial_failed_events", "Events that could not be passed on", registry=into),
             "database": Gauge("perennial_database_up", "1 if the database answers", registry=into),
             "temporal": Gauge("perennial_temporal_up", "1 if Temporal answers", registry=into),
             "held": Gauge(

@@ -17,7 +17,7 @@ from nurture.errors import InputError
 from perennial.channels.envelope import From
 from perennial.channels.ports import Provider
 from perennial.intake import own
-from perennial.intake.outbox import accept
+from perennial.intake.outbox import CHANNEL, accept
 from perennial.intake.reports import Report
 from perennial.leads import consent
 from perennial.leads.lock import lock_lead
@@ -108,6 +108,7 @@ class Preferences:
             event_id = f"opt-out-{touch_id}-{number}"
             report = Report(event_id, lead.id, "lead.opted_out", {}, at, touch_id)
             await accept(session, [own.event_of(report)])
+        self.database.announce(CHANNEL)
 
     async def _act(self, pages: Pages, touch_id: str, form: FormData) -> Notice:
         days = form.get("days")

@@ -91,3 +91,19 @@ def test_a_stuck_journey_is_told_wherever_people_look(data_dir: Path) -> None:
     assert shown.count("overdue: no worker has taken it up") == 1
     assert f"stuck: {said}" in invoke("alerts", data_dir=data_dir).stdout
     assert "stuck at send welcome" in invoke("tracks", data_dir=data_dir).stdout
+
+
+def test_events_that_could_not_be_passed_on_are_told_until_they_are(data_dir: Path) -> None:
+    """Two alike are one line; `retell` gives them to the relay again, and names them without a change in a dry run."""
+    at = datetime.now(UTC) - timedelta(hours=1)
+    note = "a journey refused it"
+    events = [
+        Event(source="crm", fingerprint=str(n), body={}, received_at=at, state="failed", note=note) for n in (1, 2)
+    ]
+    stored(data_dir, *events)
+    line = f"2 of crm's events could not be passed on: {note}"
+    assert line in invoke("alerts", data_dir=data_dir).stdout
+    for words in (["retell", "--dry-run"], ["retell", "--source", "sendgrid"], ["retell"]):
+        assert invoke(*words, data_dir=data_dir).exit_code == 0
+        found = json.loads(invoke("alerts", "--json", data_dir=data_dir).stdout)
+        assert ([each["text"] for each in found] == [line]) is (words != ["retell"])

@@ -256,7 +256,7 @@ async def test_a_senseless_event_is_put_aside_and_blocks_nobody(worked: Rig, rel
 
 async def test_only_one_relay_works_at_a_time_and_another_takes_over(worked: Rig, relay: Relay) -> None:
     """Two of them run on the same outbox; the first is stopped."""
-    other = replace(relay, holder="another")
+    other = replace(relay)
     stop, stop_other = asyncio.Event(), asyncio.Event()
     journey = await worked.journey_of("new-lead", "ada")
     await parked(journey, "send:welcome/wait")

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.engine import make_url
 
+from models.intake import Event
 from models.journeys import Enrolment
 from perennial.platform.migrations import downgrade
 from tests.databases import command
@@ -52,6 +53,7 @@ def test_temporal_may_be_away(service: Service, store: Store) -> None:
         "temporal": "absorbing",
         "outbox": 2,
         "outbox_age_seconds": None,
+        "failed": 0,
     }
     service.temporal.up = True
     assert service.client.get("/readyz").json()["temporal"] == "ok"
@@ -127,6 +129,17 @@ def test_the_figures_tell_new_events_from_known_and_refused_ones(service: Servic
     assert found["perennial_outbox_events"] == 2
     assert found["perennial_outbox_age_seconds"] >= 0
     assert (found["perennial_database_up"], found["perennial_temporal_up"]) == (1, 1)
+
+
+def test_events_that_could_not_be_passed_on_are_told_without_making_the_service_unready(
+    service: Service, store: Store
+) -> None:
+    """It can take events; a person has to look at those."""
+    service.sendgrid([click(1), click(2)])
+    store.run(lambda session: session.execute(update(Event).where(Event.id == 1).values(state="failed")))
+    answer = service.client.get("/readyz")
+    assert (answer.status_code, answer.json()["failed"], answer.json()["outbox"]) == (200, 1, 1)
+    assert figures(service)["perennial_failed_events"] == 1
 
 
 def test_the_figures_count_held_leads_by_track(service: Service, store: Store) -> None:

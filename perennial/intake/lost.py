@@ -1,0 +1,38 @@
+"""Behaviours for a journey that Temporal says does not run: who was right, and what becomes of them.
+
+| the database says | what happened | the behaviours |
+| --- | --- | --- |
+| finished | it ended meanwhile | are recorded; that is all |
+| starting | it is not started yet | wait for its first decision |
+| anything else | Temporal lost it, or somebody terminated it | wait for its next decision; a person is alerted |
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+
+from models.journeys import Enrolment
+from perennial.journeys.alerts import raise_alert
+from perennial.journeys.unheard import leave_unheard
+from perennial.platform.database import Database
+
+LOST = "lost"
+"""The step key of the one alert that a lost journey has."""
+
+SAID = "should be running, and Temporal does not know it (terminated, restored or emptied): run `starter.py repair`"
+
+_HEAD = select(Enrolment.status, Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
+
+
+async def keep_for(database: Database, enrolment_id: str, behaviours: Sequence[str], now: datetime) -> list[str]:
+    """Keep behaviours for a journey that does not run; those of them that are lost on it until it is mended."""
+    async with database.transaction() as connection:
+        status, lead_id = (await connection.execute(_HEAD, {"enrolment": enrolment_id})).one()
+        if status == "finished":
+            return []
+        await leave_unheard(connection, [(each, enrolment_id) for each in behaviours])
+        if status == "starting":
+            return []
+        await raise_alert(connection, enrolment_id, lead_id, LOST, SAID, now)
+    return list(behaviours)

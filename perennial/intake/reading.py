@@ -1,0 +1,61 @@
+"""Read stored events and record what they mean, many in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.intake import Event
+from perennial.intake import own
+from perennial.intake.listener import Listener
+from perennial.intake.meaning import Meaning, Translator
+from perennial.intake.reports import Receipt, Report
+from perennial.leads.suppression import SUPPRESSES
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """An event by its number, what it means, what became of the behaviours it reports, and its visitor, if any."""
+
+    number: int
+    meaning: Meaning
+    receipts: list[Receipt] = field(default_factory=list)
+    visitor: str | None = None
+
+
+async def read_all(
+    session: AsyncSession, events: Sequence[Event], translator: Translator, listener: Listener
+) -> list[Read]:
+    """Read events in order, and record what they report. Raises what a reader raises, and NotFoundError."""
+    reads: list[Read] = []
+    waiting: list[Read] = []
+    for event in events:
+        if waiting and _looks_back(event, [report for read in waiting for report in read.meaning.reports]):
+            await _record(session, waiting, listener)
+            waiting = []
+        meaning = await translator.meaning(session, event)
+        read = Read(event.id, meaning, visitor=event.anonymous_id)
+        reads.append(read)
+        if meaning.reports:
+            waiting.append(read)
+    await _record(session, waiting, listener)
+    return reads
+
+
+async def _record(session: AsyncSession, waiting: Sequence[Read], listener: Listener) -> None:
+    receipts = iter(await listener.record(session, [report for read in waiting for report in read.meaning.reports]))
+    for read in waiting:
+        read.receipts.extend(next(receipts) for _ in read.meaning.reports)
+
+
+def _looks_back(event: Event, earlier: Sequence[Report]) -> bool:
+    """Whether reading an event may depend on what these report, so that they are recorded first.
+
+    A click is judged beside the earlier clicks on its mail; consent is read after what was withdrawn.
+    """
+    if event.source == own.SOURCE:
+        return False
+    mails = {report.touch_id for report in earlier if report.touch_id}
+    of_known_mail = not mails.isdisjoint(value for value in event.body.values() if isinstance(value, str))
+    by_message = bool(mails) and "sg_message_id" in event.body and "perennial_touch_id" not in event.body
+    return of_known_mail or by_message or any(report.name in SUPPRESSES for report in earlier)
