@@ -16,8 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.access import ApiKey
 from nurture.errors import InputError, NotFoundError, RefusedError
 
-SCOPES = ("ingest", "marketing", "support", "admin")
+SCOPES = ("browser", "ingest", "marketing", "support", "admin")
 ADMIN = "admin"
+BROWSER = "browser"
+"""The scope of a key that stands in a page, for everybody to read: it reports, and nobody is mailed by its word."""
+
 PREFIX = "prn_"  # lets scanners of repositories recognise a leaked key
 _LONGEST_NAME = 64
 

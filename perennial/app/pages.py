@@ -11,9 +11,10 @@ from perennial.app.programme import programme_of
 from perennial.channels.ports import Provider
 from perennial.integrations.clicks.links import TrackedLinks
 from perennial.platform.database import Database
-from perennial.platform.secrets import tokens_of
+from perennial.platform.secrets import secrets_of, tokens_of
 from perennial.platform.settings import Settings
 from perennial.web.preferences import Preferences
+from perennial.web.signups import Signups
 
 
 def page_routers(
@@ -26,3 +27,8 @@ def page_routers(
         Preferences(database, tokens, provider, sender, sorted(topics), now).router(),
         TrackedLinks(database, tokens, sender, now).router(),
     )
+
+
+def signups_of(settings: Settings, database: Database, provider: Provider, now: Callable[[], datetime]) -> Signups:
+    """What asks addresses that came through a browser to confirm."""
+    return Signups(database, secrets_of(settings), provider, sender_of(settings), now)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from nurture.errors import SettingsError
-from perennial.app.pages import page_routers
+from perennial.app.pages import page_routers, signups_of
 from perennial.app.providers import open_provider
 from perennial.app.web import create_app
 from perennial.platform.installation import open_installation
@@ -53,7 +53,11 @@ async def serve(settings: Settings, sock: socket.socket, address: str | None, *,
             )
             server = Server(
                 uvicorn.Config(
-                    create_app(edge, *page_routers(settings, base.database, provider, edge.now)),
+                    create_app(
+                        edge,
+                        *page_routers(settings, base.database, provider, edge.now),
+                        signups=signups_of(settings, base.database, provider, edge.now),
+                    ),
                     log_config=None,  # ours redacts addresses
                     log_level="warning",  # announced below: where it listens, and that it has stopped
                     access_log=False,  # paths carry tokens

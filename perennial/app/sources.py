@@ -15,6 +15,7 @@ from perennial.integrations.sendgrid import events as sendgrid
 from perennial.integrations.sendgrid.meanings import read_sendgrid
 from perennial.leads.identity import Identities
 from perennial.platform.secrets import Secrets
+from perennial.web import signups
 
 
 def readers(secrets: Secrets, scoring: ScoringModel) -> Mapping[str, Reader]:
@@ -22,6 +23,7 @@ def readers(secrets: Secrets, scoring: ScoringModel) -> Mapping[str, Reader]:
     return {
         own.SOURCE: own.read_own,
         sendgrid.SOURCE: read_sendgrid,
+        signups.SOURCE: signups.SignupReader(Identities(secrets, scoring)),
         segment.SOURCE: SegmentReader(Identities(secrets, scoring)),
         crm.SOURCE: read_crm,
         clicks.SOURCE: read_click,

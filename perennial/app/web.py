@@ -12,6 +12,7 @@ from perennial.web.browsers import OpenToBrowsers
 from perennial.web.edge import Edge
 from perennial.web.keys import KeyCache
 from perennial.web.metrics import CountRequests
+from perennial.web.signups import Signups
 
 ROUTERS: tuple[APIRouter, ...] = (
     health.router,
@@ -21,8 +22,10 @@ ROUTERS: tuple[APIRouter, ...] = (
 )
 
 
-def create_app(edge: Edge, *pages: APIRouter) -> FastAPI:
+def create_app(edge: Edge, *pages: APIRouter, signups: Signups | None = None) -> FastAPI:
     """Make the application over an edge, with these `pages` for leads. It opens nothing; the caller closes the edge.
+
+    Without `signups` nobody is asked to confirm an address that came through a browser, so none becomes a lead's.
 
     A route gets the edge by `edge_of(request)`, and requires a key by `Depends(RequireScope("support"))`.
     """
@@ -37,9 +40,10 @@ def create_app(edge: Edge, *pages: APIRouter) -> FastAPI:
     settings = edge.settings
     app.state.edge = edge
     app.state.key_cache = KeyCache()
+    app.state.signups = signups
     app.state.sendgrid_signature = SendGridSignature.of(settings.sendgrid_webhook_key, settings.webhook_max_age)
     app.state.crm_signature = StandardSignature.of(settings.crm_webhook_secret)
-    for router in (*ROUTERS, *pages):
+    for router in (*ROUTERS, *pages, *([signups.router()] if signups else [])):
         app.include_router(router)
     errors.install(app)
     app.add_middleware(OpenToBrowsers, prefix=segment.PREFIX)

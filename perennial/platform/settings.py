@@ -123,6 +123,10 @@ class Settings(BaseSettings):
         repr=False,
         description="the secrets of earlier, separated by spaces, or as a JSON array if one holds a space",
     )
+    double_opt_in: Literal["browser", "never"] = Field(
+        default="browser",
+        description="browser (an address from a browser confirms first) or never (its consent is believed)",
+    )
     web_host: Text = Field(
         default="127.0.0.1", description="the address that the web service listens on, such as 0.0.0.0 for all"
     )

@@ -10,7 +10,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from nurture.errors import InputError
 
-Purpose = Literal["click", "open", "preferences", "confirm"]
+Purpose = Literal["click", "open", "preferences", "confirm", "signup"]
 
 
 @dataclass(frozen=True)

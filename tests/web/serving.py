@@ -112,7 +112,7 @@ def serving(url: str, **settings: Any) -> Iterator[Service]:
             async with database.writing() as session:
                 made = [
                     await create_key(session, f"{scope}-{secrets.token_hex(3)}", [scope], datetime.now(UTC))
-                    for scope in ("ingest", "marketing", "support", "admin")
+                    for scope in ("browser", "ingest", "marketing", "support", "admin")
                 ]
             edge = Edge(configured, database, Clock.production(), temporal, Limits(configured.rate_limit))
             server = Server(uvicorn.Config(create_app(edge), log_config=None, access_log=False, lifespan="off"))

@@ -114,7 +114,7 @@ def test_a_key_does_what_its_scope_says_and_an_admins_everything(service: Servic
     auth = (service.keys[scope], "")
 
     assert service.client.post("/v1/page", json=PAGE, auth=auth).status_code == (
-        200 if scope in {"ingest", "admin"} else 403
+        200 if scope in {"browser", "ingest", "admin"} else 403
     )
     assert service.client.get("/metrics", auth=auth).status_code == (200 if scope in {"support", "admin"} else 403)
 

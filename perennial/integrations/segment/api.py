@@ -7,19 +7,23 @@ key as `writeKey` in the body. It runs in pages of other sites, so `perennial.ap
 """
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, Field
 
+from perennial.access.keys import BROWSER
 from perennial.intake.fields import text_of
 from perennial.intake.outbox import Incoming
 from perennial.integrations.segment.calls import KINDS, SOURCE, fault_of, incoming
+from perennial.integrations.segment.meanings import claim_of
 from perennial.integrations.segment.openapi import BATCH, body_of, schema_of
 from perennial.web.bodies import inflate, parse_json, read_body, require_json
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import RequestError, answers
 from perennial.web.keys import BASIC, BEARER, Caller, RequireScope
+from perennial.web.signups import Signups
 
 MOST_EVENT_BYTES = 32 * 1024
 MOST_BATCH_BYTES = 500 * 1024
@@ -38,17 +42,21 @@ class WriteKey(RequireScope):
     ) -> Caller:
         """The caller of this request; raises RequestError."""
         if request.headers.get("authorization"):
-            return await super().__call__(request, edge)
+            caller = await super().__call__(request, edge)
+            request.state.public = _is_public(request, edge, caller)
+            return caller
         try:
             _, body = await _object(request)
         except RequestError as error:
             if error.status != 400:
                 raise
             body = {}  # a missing key is reported before a malformed body
-        return await self.admit(request, edge, text_of(body.get("writeKey")))
+        caller = await self.admit(request, edge, text_of(body.get("writeKey")))
+        request.state.public = edge.settings.double_opt_in == "browser"  # only browsers send it in the body
+        return caller
 
 
-router = APIRouter(prefix=PREFIX, tags=["segment"], dependencies=[Depends(WriteKey("ingest"))])
+router = APIRouter(prefix=PREFIX, tags=["segment"], dependencies=[Depends(WriteKey("ingest", BROWSER))])
 
 
 class RefusedEvent(BaseModel):
@@ -75,7 +83,7 @@ class Success(BaseModel):
     responses=answers(400, 401, 403, 408, 413, 429),
     openapi_extra=body_of(BATCH),
 )
-async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Success:
+async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)], tasks: BackgroundTasks) -> Success:
     """Store up to 500 KB of events, each of 32 KB at most, in one transaction.
 
     The answer lists the events that are not usable, and why. If none is usable, it is 400.
@@ -92,13 +100,14 @@ async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Su
     for index, element in enumerate(elements):
         fault = fault_of(element) if small or _size(element) <= MOST_EVENT_BYTES else "it is longer than 32 KB"
         if fault is None:
-            taken.append(incoming({**common, **element}, edge.clock, real))
+            taken.append(incoming({**common, **element}, edge.clock, real, public=request.state.public))
         else:
             refused.append(RefusedEvent(index=index, message=fault))
     edge.metrics.events.labels(SOURCE, "refused").inc(len(refused))
     if refused and not taken:
         raise RequestError(400, "batch", f"no event of the batch is usable; the first: {refused[0].message}")
     await edge.store(SOURCE, taken)
+    _ask_to_confirm(request, taken, tasks)
     return Success(refused=refused or None)
 
 
@@ -112,14 +121,16 @@ def _add(kind: str) -> None:
         responses=answers(400, 401, 403, 408, 413, 429),
         openapi_extra=body_of(schema_of(kind)),
     )
-    async def one(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Success:
+    async def one(request: Request, edge: Annotated[Edge, Depends(edge_of)], tasks: BackgroundTasks) -> Success:
         """Store one event of 32 KB at most. Sent again with the same messageId, it changes nothing."""
         _, body = await _object(request)
         message = {**body, "type": kind}
         if fault := fault_of(message):
             edge.metrics.events.labels(SOURCE, "refused").inc()
             raise RequestError(400, kind, fault)
-        await edge.store(SOURCE, [incoming(message, edge.clock, edge.time.wall())])
+        taken = [incoming(message, edge.clock, edge.time.wall(), public=request.state.public)]
+        await edge.store(SOURCE, taken)
+        _ask_to_confirm(request, taken, tasks)
         return Success()
 
 
@@ -140,6 +151,23 @@ async def _object(request: Request) -> tuple[bytes, dict[str, Any]]:
         raise RequestError(400, "json", "the body is not a JSON object")
     request.state.segment = (raw, body)
     return raw, body
+
+
+def _is_public(request: Request, edge: Edge, caller: Caller) -> bool:
+    """Whether anybody could make this call: by its key, or because a page made it, in which the key then stands."""
+    if edge.settings.double_opt_in == "never":
+        return False
+    by_page = any(name in request.headers for name in ("origin", "sec-fetch-site"))
+    return BROWSER in caller.scopes or by_page
+
+
+def _ask_to_confirm(request: Request, taken: Sequence[Incoming], tasks: BackgroundTasks) -> None:
+    """After the answer, ask the addresses that are claimed to confirm."""
+    signups: Signups | None = request.app.state.signups
+    if signups is not None and request.state.public:
+        claims = [claim for event in taken if (claim := claim_of(event.body)) is not None]
+        if claims:
+            tasks.add_task(signups.ask, claims)
 
 
 def _size(element: Any) -> int:

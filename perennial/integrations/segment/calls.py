@@ -16,7 +16,11 @@ REQUIRED = {"track": ["event"], "group": ["groupId"], "alias": ["previousId"]}
 """Fields that a kind of call needs, beside an id of the person."""
 
 
-def incoming(message: Mapping[str, Any], clock: Clock, received: datetime) -> Incoming:
+PUBLIC = "perennialPublic"
+"""Marks a stored call that came through a browser: whoever reads the page's key can make it."""
+
+
+def incoming(message: Mapping[str, Any], clock: Clock, received: datetime, *, public: bool = False) -> Incoming:
     """A message as it is stored: correct its `timestamp`, keep the sender's as `originalTimestamp`, as Segment does.
 
     Without a messageId each call counts, as at Segment. `received` is real time; the clock's time is stored.
@@ -29,11 +33,12 @@ def incoming(message: Mapping[str, Any], clock: Clock, received: datetime) -> In
     except OverflowError:
         at = now
     body = {
-        **{name: value for name, value in message.items() if name != "writeKey"},
+        **{name: value for name, value in message.items() if name not in {"writeKey", PUBLIC}},
         "messageId": message_id,
         "originalTimestamp": message.get("timestamp"),
         "timestamp": at.isoformat(),
         "receivedAt": now.isoformat(),
+        **({PUBLIC: True} if public else {}),
     }
     return Incoming(
         source=SOURCE,

@@ -12,7 +12,8 @@ from perennial.intake.fields import identifier_of, mapping_of, moment_of
 from perennial.intake.meaning import Meaning, behaviour_id
 from perennial.intake.reports import Report
 from perennial.intake.visitors import attach_earlier
-from perennial.leads.identity import Identities
+from perennial.integrations.segment.calls import PUBLIC
+from perennial.leads.identity import Identities, agreed_to
 
 NAMES = {
     "demo requested": "demo.requested",
@@ -52,7 +53,7 @@ class SegmentReader:
                 user_id=user_id,
                 anonymous_id=anonymous_id,
                 email=email if isinstance(email, str) else None,
-                traits={**traits, **({"consent": properties["consent"]} if "consent" in properties else {})},
+                traits=_without_consent(traits) if body.get(PUBLIC) is True else _with_consent(traits, properties),
                 at=at,
             )
             if lead_id is not None:
@@ -63,6 +64,25 @@ class SegmentReader:
         if name is None:
             return Meaning("done")
         return Meaning("done", (Report(behaviour_id(event), lead_id, name, props, at),))
+
+
+def claim_of(message: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a call through a browser claims of an address that may be written to; None if it claims nothing usable."""
+    traits = mapping_of(message.get("traits")) or mapping_of(mapping_of(message.get("context")).get("traits"))
+    properties = mapping_of(message.get("properties"))
+    email = traits.get("email") or properties.get("email")
+    said = _with_consent(traits, properties)
+    if not isinstance(email, str) or agreed_to(said) is None:
+        return None
+    return {"email": email, "traits": said, "userId": message.get("userId"), "anonymousId": message.get("anonymousId")}
+
+
+def _with_consent(traits: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {**traits, **({"consent": properties["consent"]} if "consent" in properties else {})}
+
+
+def _without_consent(traits: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in traits.items() if name != "consent"}
 
 
 def _behaviour_of(
