@@ -1,6 +1,7 @@
 """The worker as a program: runs the journeys and their steps, until SIGINT or SIGTERM."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from perennial.app.worker import build_worker
 from perennial.platform.heartbeat import beating
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import require_current
+from perennial.platform.private_files import UMASK
 from perennial.platform.processes import announcer, connect_patiently, run_program, stop_event
 from perennial.platform.settings import Settings, load_settings
 from perennial.platform.temporal import ensure_search_attributes
@@ -38,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--address", help="host:port of an embedded engine, instead of Temporal's own settings")
     parser.add_argument("--child", action="store_true", help="stop when standard input closes")
     options = parser.parse_args(arguments)
+    os.umask(UMASK)
     try:
         settings = load_settings()
         configure_logs(settings.log_format, level=settings.log_level)

@@ -20,6 +20,7 @@ from typer.main import get_command, get_group
 from nurture.errors import InputError
 from perennial.cli.exit_codes import BUG, INTERRUPTED, explain_error
 from perennial.cli.printing import err, escape_lines
+from perennial.platform.private_files import UMASK
 from perennial.platform.settings import variable
 
 EXIT_CODES = "Exit codes: 0 done · 1 a bug of ours · 2 bad input · 3 refused by a rule · 4 settings or surroundings"
@@ -160,4 +161,5 @@ def root(
 
 def main() -> None:
     """Run the command that the arguments name."""
+    os.umask(UMASK)
     app(prog_name="perennial" if Path(sys.argv[0]).stem == "perennial" else "starter.py")

@@ -14,7 +14,7 @@ from nurture.errors import InputError, RefusedError
 from nurture.people.addresses import normalise
 from perennial.cli.opening import connected, opened_database, run
 from perennial.cli.options import Json, LeadName
-from perennial.cli.printing import escape, json_text, out, print_json
+from perennial.cli.printing import err, escape, json_text, out, print_json
 from perennial.dev.local_mail import forget_mail
 from perennial.leads.lookup import find_lead, find_named, require_lead
 from perennial.leads.suppressed_addresses import lift_address, suppress_address
@@ -43,9 +43,11 @@ def erase(
         raise InputError(f"that deletes what is known of {lead} for good; add --yes if it is meant")
     erased = run(_erase(lead))
     if as_json:
-        print_json({"leads": list(erased.leads), "journeys_ended": erased.journeys})
+        print_json({"leads": list(erased.leads), "journeys_ended": erased.journeys, "traces_left": erased.traces_left})
         return
     ended = f", and {erased.journeys:,} of its journeys ended" if erased.journeys else ""
+    if erased.traces_left:
+        err().print("The database's log was in use and still holds what was deleted: run the same command again soon.")
     out().print(f"[bold]Erased {erased.leads[0]}[/]{ended}. Its address will not be mailed, nor imported again.")
 
 

@@ -11,6 +11,7 @@ from perennial.cli.printing import counted, err, escape_lines, out, print_json
 from perennial.dev.engine_lock import engine_address
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import current_and_head, upgrade
+from perennial.platform.private_files import private_folder
 from perennial.platform.settings import Settings, load_settings
 
 
@@ -47,7 +48,7 @@ def migrate(as_json: Json = False) -> None:
 
 async def _migrate(settings: Settings) -> tuple[str | None, str]:
     if settings.database_url.startswith("sqlite"):
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.data_dir)
     before, head = await current_and_head(settings.database_url)
     await upgrade(settings.database_url)
     return before, head

@@ -21,6 +21,7 @@ from perennial.demo.world import World
 from perennial.dev.stack import Stack, embedded_stack
 from perennial.leads.importing.importer import import_leads
 from perennial.leads.importing.leads_file import LeadRecord, Reject
+from perennial.platform.private_files import private_folder
 from perennial.platform.settings import Settings
 from perennial.reports.audit import audit_ledger
 from perennial.reports.funnel import Funnel, count_funnel
@@ -137,7 +138,7 @@ class Demo:
 
 def fresh_folder(folder: Path) -> None:
     """Empty a demo's folder. Raises SettingsError if it is in use, or holds what no demo put there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    private_folder(folder)
     lock = folder / _KEPT[0]
     if not lock.exists() and any(folder.iterdir()):
         raise SettingsError(f"{folder} holds something that is not a demo's; move it away, or set PERENNIAL_DATA_DIR")

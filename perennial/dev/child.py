@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from nurture.errors import SettingsError
 from perennial.platform.paths import IMPORTED_FROM
+from perennial.platform.private_files import UMASK, private_file
 
 Announce = Callable[[str], None]
 
@@ -79,6 +80,7 @@ class Child:
                 stdout=PIPE,
                 stderr=errors,
                 env=inherited | dict(self.variables) | {"PYTHONPATH": str(IMPORTED_FROM)},
+                umask=UMASK,
                 process_group=0,  # a Ctrl-C in the terminal reaches us alone, and we stop things in order
             )
 
@@ -126,6 +128,7 @@ def _error_output(log: Path | None) -> Iterator[Any]:
     if log is None:
         yield None
         return
+    private_file(log)
     with log.open("ab") as output:
         yield output
 

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from nurture.errors import SettingsError
 from perennial.dev.disk import disk_error
+from perennial.platform.private_files import private_folder
 
 HOST = "127.0.0.1"
 _LOCK = "engine.lock"
@@ -71,7 +72,7 @@ class EngineLock:
 def lock_folder(data_dir: Path) -> Iterator[EngineLock]:
     """Hold the lock of a data folder, which is made if need be. Raises SettingsError if another process holds it."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(data_dir)
         handle = os.fdopen(os.open(data_dir / _LOCK, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
     except OSError as error:
         raise disk_error(data_dir, error) from error

@@ -22,6 +22,7 @@ from perennial.mailroom.client import MailboxClient
 from perennial.platform.clock import set_clock
 from perennial.platform.installation import open_installation
 from perennial.platform.migrations import upgrade
+from perennial.platform.private_files import private_file
 from perennial.platform.settings import Settings, variable
 from perennial.platform.temporal import connect, ensure_search_attributes
 
@@ -174,6 +175,7 @@ def _free_port(data_dir: Path, name: str, usual: int) -> int:
         ports = {}
     for candidate in (ports.get(name), usual, 0):
         if isinstance(candidate, int) and (found := _bindable(candidate)) is not None:
+            private_file(path)
             path.write_text(json.dumps(ports | {name: found}), encoding="utf-8")
             return found
     raise SettingsError(f"no port is free for {name}; stop something that listens on this machine")

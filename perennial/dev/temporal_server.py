@@ -21,6 +21,7 @@ import psutil
 from nurture.errors import SettingsError
 from perennial.dev.disk import disk_error, refuse_full_disk
 from perennial.dev.engine_lock import HOST, EngineLock
+from perennial.platform.private_files import UMASK, private_file
 from perennial.platform.temporal import connect
 
 _RUNNING_FREE = 8 * 1024 * 1024  # bytes
@@ -143,6 +144,7 @@ async def start_server(
 ) -> TemporalServer:
     """Start the server, with other ports if one was taken meanwhile; return once it answers. Raises SettingsError."""
     previous = lock.read()
+    private_file(data_dir / _LOG)
     with (data_dir / _LOG).open("ab") as log:
         await _wait_for_orphan(log, data_dir, previous)
         for tries_left in reversed(range(_START_TRIES)):
@@ -152,7 +154,7 @@ async def start_server(
                 claimed_ui = claim_port(sockets, "--ui-port", ui_port, previous.get("ui_port"))
             command = _command(binary, data_dir, claimed, claimed_ui)
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=DEVNULL, stdout=DEVNULL, stderr=log, process_group=0
+                *command, stdin=DEVNULL, stdout=DEVNULL, stderr=log, umask=UMASK, process_group=0
             )
             server = TemporalServer(data_dir, process, claimed, claimed_ui)
             try:

@@ -148,7 +148,7 @@ def _bind(host: str, port: int) -> socket.socket:
 def _locked(data_dir: Path) -> Iterator[Callable[[str], None]]:
     """Lock the folder, and yield a function that records the mailbox's URL there."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (data_dir / LOCK).open("a+")
     except OSError as error:
         raise SettingsError(f"{error.filename}: {error.strerror}; give a folder that can be written") from None

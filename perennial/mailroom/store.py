@@ -5,6 +5,7 @@ without gaps. Triggers let nobody change or delete a row; only personal columns 
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,8 +50,11 @@ class Store:
     """The file, opened by one process and used by one thread."""
 
     def __init__(self, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(data_dir / FILE, isolation_level=None)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = data_dir / FILE
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives the files beside it the same mode
+        file.chmod(0o600)
+        self._db = sqlite3.connect(file, isolation_level=None)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA journal_mode = wal")
         self._db.execute("PRAGMA synchronous = normal")

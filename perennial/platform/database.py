@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cache
@@ -19,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, a
 from models.tables import Base
 from nurture.errors import SettingsError
 from perennial.platform.database_errors import hide_values
-from perennial.platform.sqlite_driver import InlineConnection, connect
+from perennial.platform.sqlite_driver import LONGEST_PAUSE, InlineConnection, connect
 
 T = TypeVar("T")
 Row = Mapping[str, Any]
@@ -128,6 +129,23 @@ class Database:
         """One snapshot of the database; a write in it is refused. Never waits for a writer."""
         async with self._read() as session:
             yield session
+
+    async def truncate_log(self, seconds: float = BUSY_SECONDS) -> bool:
+        """Empty SQLite's write-ahead log, which holds what was deleted until it is written over; False if it is in use.
+
+        Nothing to do on PostgreSQL, whose log is for the operator to rotate.
+        """
+        if not self.is_sqlite:
+            return True
+        until = time.monotonic() + seconds
+        while True:
+            async with self._turn, self._writer.connect() as connection:
+                driver = (await connection.get_raw_connection()).driver_connection
+                assert isinstance(driver, InlineConnection)
+                busy, *_ = driver.sqlite.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy or time.monotonic() > until:
+                return not busy
+            await asyncio.sleep(LONGEST_PAUSE)
 
     async def close(self) -> None:
         """Close every connection; the object can be used again and then opens new ones."""

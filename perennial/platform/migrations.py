@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from nurture.errors import SettingsError
 from perennial.platform.database import is_sqlite, parse_url, postgres_engine, sqlite_engine
 from perennial.platform.database_errors import MIGRATE, explain_database_error
 from perennial.platform.paths import MIGRATIONS
+from perennial.platform.private_files import private_file
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
@@ -87,6 +88,9 @@ async def migration_connection(url: str, begin: str = "BEGIN IMMEDIATE") -> Asyn
     else:
         engine = postgres_engine(parsed, poolclass=NullPool)
     try:
+        if is_sqlite(parsed):
+            with suppress(FileNotFoundError):  # SQLite says it better
+                private_file(Path(str(parsed.database)))  # the files beside it get the same mode
         async with engine.connect() as connection:
             yield connection
     except (exc.SQLAlchemyError, OSError) as error:

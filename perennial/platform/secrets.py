@@ -10,6 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from nurture.errors import SettingsError
+from perennial.platform.private_files import private_folder
 from perennial.platform.settings import Settings, variable
 from perennial.platform.tokens import Tokens
 
@@ -52,7 +53,7 @@ def tokens_of(settings: Settings) -> Tokens:
 
 def _kept(path: Path) -> str:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
         with suppress(FileExistsError):
             _write(path)
         return path.read_text(encoding="ascii").strip()

@@ -2,8 +2,8 @@
 
 The order lets it stop anywhere and be done again. One transaction closes the gate for good, suppresses the address by a
 keyed hash, and deletes everything personal. Then the journeys are told to exit. Once they are closed, what they wrote
-meanwhile is deleted too. Last, whoever keeps mail outside, as the local mailbox does, is asked to forget it. A real
-provider is not asked: its logs of recent mail expire by themselves, when its contract says.
+meanwhile is deleted too. Last, whoever keeps mail outside, as the local mailbox does, is asked to forget it, and
+SQLite's write-ahead log is emptied. A real provider is not asked: its logs of recent mail expire when its contract says.
 
 Temporal's histories need no deletion: they hold opaque ids and expire by the namespace's retention. PostgreSQL keeps
 dead rows until it vacuums, and backups hold copies until they are rotated; both are for the operator to set.
@@ -47,6 +47,8 @@ class Erased:
 
     leads: tuple[str, ...]
     journeys: int
+    traces_left: bool = False
+    """SQLite's write-ahead log was in use all the time, and still holds what was deleted."""
 
 
 Outside = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
@@ -86,7 +88,7 @@ class Eraser:
             touches = (await session.scalars(select(Touch.id).where(Touch.lead_id.in_(traces.leads)))).all()
         if self.outside is not None:
             await self.outside(traces.addresses, touches)
-        return Erased(traces.leads, len(left))
+        return Erased(traces.leads, len(left), traces_left=not await self.database.truncate_log())
 
 
 async def erase_rows(session: AsyncSession, lead_id: str, at: datetime, *, secrets: Secrets) -> Traces:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,7 +81,11 @@ def test_a_lead_is_erased_only_when_it_is_meant(database: Database) -> None:
     assert lead(database, "ada").first_name is None
     with pytest.raises(InputError, match="no lead"):
         told("erase", "ada@example.com", "--yes")
-    assert json.loads(told("erase", "ada", "--yes", "--json").output) == {"leads": ["ada"], "journeys_ended": 0}
+    assert json.loads(told("erase", "ada", "--yes", "--json").output) == {
+        "leads": ["ada"],
+        "journeys_ended": 0,
+        "traces_left": False,
+    }
 
 
 @pytest.mark.parametrize("runs", [True, False], ids=["a mailbox that runs", "its file"])
@@ -146,3 +151,17 @@ def test_two_leads_are_merged_by_name(database: Database) -> None:
     for _ in range(2):
         assert "ada goes on for both" in told("merge", "ada@example.com", "bo").output
     assert lead(database, "bo").merged_into == "ada"
+
+
+def test_an_erasure_leaves_nothing_in_any_file_of_the_data_folder(database: Database, data_dir: Path) -> None:
+    """The write-ahead log keeps what was written; it is emptied, also while others are connected."""
+    done(database, settle(database, person("zeb", first_name="Zebulonia", traits={"topic": "quackenbush"})))
+    with sqlite3.connect(data_dir / "perennial.db") as other:
+        other.execute("SELECT * FROM leads").fetchall()
+        done(database, settle(database, person("zia", first_name="Zebulonia")))
+        for lead_id in ("zeb", "zia"):
+            assert b"Zebulonia" in b"".join(path.read_bytes() for path in data_dir.iterdir() if path.is_file())
+            told("erase", lead_id, "--yes")
+    left = b"".join(path.read_bytes() for path in data_dir.iterdir() if path.is_file())
+    assert b"Zebulonia" not in left
+    assert b"quackenbush" not in left

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text, update
@@ -15,7 +16,7 @@ from models.shared import ClockRow
 from models.touches import Touch
 from perennial.leads.lock import lock_lead
 from perennial.platform.database import Database, upsert_ignore
-from tests.builders import NOON, ada, count, touch, touch_values
+from tests.builders import NOON, ada, count, store, touch, touch_values
 
 
 async def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
@@ -233,3 +234,14 @@ def test_upsert_ignore_is_one_sql_on_both_databases() -> None:
 
     for dialect in (SQLiteDialect, PGDialect):
         assert str(statement.compile(dialect=dialect())).endswith("ON CONFLICT DO NOTHING")
+
+
+async def test_a_log_that_somebody_reads_all_the_time_is_not_empty(database: Database) -> None:
+    """On SQLite it may still hold what was deleted, and says so; once nobody reads, it is emptied."""
+    async with database.reading() as session:
+        await session.execute(select(LeadRow))
+        await store(database, ada())
+        assert await database.truncate_log(seconds=0.05) is not database.is_sqlite
+    assert await database.truncate_log()
+    if database.is_sqlite:
+        assert Path(f"{database.url.database}-wal").stat().st_size == 0
