@@ -3,7 +3,7 @@
 The order lets it stop anywhere and be done again. One transaction closes the gate for good, suppresses the address by a
 keyed hash, and deletes everything personal. Then the journeys are told to exit. Once they are closed, what they wrote
 meanwhile is deleted too. Last, whoever keeps mail outside, as the local mailbox does, is asked to forget it, and
-SQLite's write-ahead log is emptied. A real provider is not asked: its logs of recent mail expire when its contract says.
+SQLite's write-ahead log is emptied. A real provider is not asked: its logs of recent mail expire by its contract.
 
 Temporal's histories need no deletion: they hold opaque ids and expire by the namespace's retention. PostgreSQL keeps
 dead rows until it vacuums, and backups hold copies until they are rotated; both are for the operator to set.
