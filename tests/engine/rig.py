@@ -173,13 +173,17 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig_on(client: Client, data_dir: Path, clock: Clock | None, *, tag: str | None = None) -> AsyncIterator[Rig]:
+async def rig_on(
+    client: Client, data_dir: Path, clock: Clock | None, *, tag: str | None = None, url: str | None = None
+) -> AsyncIterator[Rig]:
     """A rig on a server and on the migrated SQLite file in `data_dir`, with its clock there unless `clock` is set now.
+
+    `url` names another database.
 
     Without a tag, with one that nobody else has.
     """
     tag = f"{next(numbers)}x{datetime.now(UTC):%H%M%S%f}" if tag is None else tag
-    settings = load_settings(data_dir=data_dir, task_queue=f"nurture-{tag}")
+    settings = load_settings(data_dir=data_dir, database_url=url, task_queue=f"nurture-{tag}")
     database = Database(settings.database_url)
     if clock is not None:
         async with database.writing() as session:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
@@ -16,11 +16,13 @@ from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import client as temporal
 from temporalio import worker
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from perennial.channels.ports import Envelope, Fate, Provider
+from perennial.platform.prepared import Prepared
 
 POINTS = {
     "judging": "the judgement is written and not committed",
@@ -53,14 +55,18 @@ class Fuse:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def lay(self) -> None:
-        """Lay the fuse at the database engines and HTTP connections of this process."""
+        """Lay the fuse at the database and the HTTP connections of this process."""
         fuse, read_answer = self, HTTPConnection.getresponse
 
-        @event.listens_for(Engine, "before_cursor_execute")
-        def asked(connection: Connection, _: Any, statement: str, parameters: Any, *__: Any) -> None:
-            writes = "touches" in statement and statement.lstrip()[:6].upper() in {"INSERT", "UPDATE"}
-            if writes and "sending" in _flat(parameters):
-                connection.info[_BEGINS] = True
+        run = Prepared.run
+
+        async def ran(prepared: Prepared, connection: AsyncConnection, values: Mapping[str, Any]) -> None:
+            assert connection.sync_connection is not None
+            if prepared.statement.table.name == "touches" and "sending" in _flat(dict(values)):  # type: ignore[union-attr]
+                connection.sync_connection.info[_BEGINS] = True
+            await run(prepared, connection, values)
+
+        Prepared.run = ran  # type: ignore[method-assign]
 
         @event.listens_for(Engine, "commit")
         def committing(connection: Connection) -> None:

@@ -46,12 +46,14 @@ class Life:
     tag: str
     mailbox: str
     leads: tuple[str, ...] = ()
+    url: str | None = None
+    """The database, if it is not the file in `data_dir`."""
 
     async def live(self, fuse: Fuse) -> None:
         """Work until killed, or until all sends of `leads` have ended."""
         client = await connect(self.address, interceptors=[Reports(fuse)])
         provider = SendGridProvider("SG.local", self.mailbox, tells_time=True)
-        async with rig_on(client, Path(self.data_dir), None, tag=self.tag) as made:
+        async with rig_on(client, Path(self.data_dir), None, tag=self.tag, url=self.url) as made:
             rig = made.running(*TRACKS).over(Fused(provider, fuse))
             if self.leads:
                 await self._send_all(rig, fuse)

@@ -161,7 +161,8 @@ async def stand(made: Rig, address: str, folder: Path) -> AsyncIterator[Stand]:
         stop = asyncio.Event()
         passing_on = asyncio.create_task(relay.run(stop))
         try:
-            yield Stand(rig, mailbox, Life(str(inst.settings.data_dir), address, rig.tag, mailbox.url), relay)
+            life = Life(str(inst.settings.data_dir), address, rig.tag, mailbox.url, url=url)
+            yield Stand(rig, mailbox, life, relay)
         finally:
             stop.set()
             await passing_on

@@ -5,13 +5,16 @@ The judge is the mailbox's own record of what it accepted, by touch. `make prove
 
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
+from secrets import token_hex
 
 import pytest
 from temporalio.client import Client
 
 from perennial.mailroom.webhook import Manners
+from tests.databases import command, named
 from tests.engine.rig import eventually, quick, rig_on
 from tests.fire.fuse import POINTS
 from tests.fire.stand import Ledger, Stand, Worked, enrolled, stand
@@ -24,12 +27,27 @@ FEW, MANY = 16, 120
 PATIENCE = 580
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, data_dir: Path) -> str:
+    """An empty, migrated database of one kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{data_dir / 'perennial.db'}"
+    server: str = request.getfixturevalue("postgres_url")
+    template: str = request.getfixturevalue("postgres_template")
+    name = f"fire_{token_hex(4)}"
+    asyncio.run(command(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    return named(server, name)
+
+
 async def test_killed_at_each_point_nothing_goes_twice_and_nothing_that_must_arrive_is_lost(
-    client: Client, server_address: str, data_dir: Path
+    client: Client, server_address: str, data_dir: Path, url: str
 ) -> None:
     """A life for each point, without Temporal: the sends that a kill cut short are tried again at once."""
     plan = [(point, 4 + number) for number, point in enumerate(POINTS)]
-    async with rig_on(client, data_dir, quick(speed=DAY_A_SECOND)) as made, stand(made, server_address, data_dir) as at:
+    async with (
+        rig_on(client, data_dir, quick(speed=DAY_A_SECOND), url=url) as made,
+        stand(made, server_address, data_dir) as at,
+    ):
         worked = await without_temporal(at, FEW, plan)
         await at.drained()
         ledger = await at.ledger()
@@ -57,14 +75,17 @@ async def test_when_no_webhook_is_heard_in_time_at_least_once_is_sometimes_twice
 
 @pytest.mark.slow
 async def test_thousands_of_sends_through_a_worker_that_dies_all_the_time(
-    client: Client, server_address: str, data_dir: Path
+    client: Client, server_address: str, data_dir: Path, url: str
 ) -> None:
     """On the real engine: each point costs several lives, each life leaves a score of sends in mid-air."""
     names = [f"ada{number}" for number in range(LEADS)]
     dice = random.Random(11)
     plan = [(point, dice.randrange(5, 30)) for point in POINTS for _ in range(ROUNDS)]
     dice.shuffle(plan)
-    async with rig_on(client, data_dir, quick(speed=DAY_A_SECOND)) as made, stand(made, server_address, data_dir) as at:
+    async with (
+        rig_on(client, data_dir, quick(speed=DAY_A_SECOND), url=url) as made,
+        stand(made, server_address, data_dir) as at,
+    ):
         await at.rig.add_leads(*names)
         with at.worker([*plan, ("", 1)]) as worked:
             for name in names:
