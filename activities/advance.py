@@ -128,12 +128,12 @@ class AdvanceActivity:
             if open_touch is not None and track.delivery == "at_most_once":
                 return _unsettled(asked, len(adopted), open_touch)
             heard = await self._hear(connection, asked, head, journal, adopted)
-            seen = journal.extended(heard.facts)
+            seen = journal.after(heard.unheard).extended(heard.facts)
             retry = Retry(self.sender.time.clock, asked.woken_at, head.stuck_since)
             decision, trouble = plan_or_stay(track, seen, heard.now, self.catalogue, retry)
             if open_touch is not None and not _leaves_open(decision, open_touch):
                 return _unsettled(asked, len(adopted), open_touch)
-            hears = (*adopted, *heard.facts)
+            hears = (*adopted, *heard.unheard, *heard.facts)
             wake = Wake(asked, track, heard.now, seen, hears, decision, retry, trouble, adopted=len(adopted))
             position = Position(asked.saved, asked.digest)
             facts = [*unsaved_of(asked), *wake.heard]
@@ -168,11 +168,12 @@ class AdvanceActivity:
         if not asked.rescore:
             return heard
         known = {fact.id for fact in (*journal, *heard.facts) if isinstance(fact, Behaved)}
-        facts = [*heard.facts, *await take_unheard(connection, asked.enrolment_id, asked.saved, known)]
+        unheard = await take_unheard(connection, asked.enrolment_id, asked.saved, known)
+        facts = list(heard.facts)
         score = await rescore(connection, self.scoring, head.lead_id, heard.now)
         if (score.total, score.stage) != _last_score(journal):
             facts.append(Scored(heard.now, score.total, score.stage))
-        return Heard(heard.now, tuple(facts))
+        return Heard(heard.now, tuple(facts), tuple(unheard))
 
     def _after(self, wake: Wake, step: Send, outcome: StepOutcome) -> Wake:
         """The wake once its step has had this outcome, planned on."""

@@ -48,9 +48,11 @@ class ListeningJourney:
     listens: Sequence[str] | None
     wakes_at_score: int | None
 
-    def wakes_for(self, report: Report, score: int) -> bool:
-        """Whether its journey is told at once."""
+    def wakes_for(self, report: Report, score: int, tracks: Registry) -> bool:
+        """Whether its journey is told at once: of what it rests for, and of what ends its track by today's code."""
         if self.listens is None or hears(self.listens, report.name, report.subject):
+            return True
+        if self.track in tracks and tracks[self.track].exits.matches(report.name, report.subject):
             return True
         return self.wakes_at_score is not None and score >= self.wakes_at_score
 
@@ -119,7 +121,7 @@ class Recorder:
         if report.bot:
             return Receipt(report, new, score), []
         running = [each for each in journeys if each.status != "finished"]
-        told = [each for each in running if each.wakes_for(report, score)]
+        told = [each for each in running if each.wakes_for(report, score, self.tracks)]
         waiting = [each.id for each in running if each not in told]
         listening = tuple(each.id for each in told)
         return Receipt(report, new, score, listening, self._entering(report, journeys), len(waiting)), waiting

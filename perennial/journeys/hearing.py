@@ -12,10 +12,14 @@ from nurture.timing.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The journey's time, and the facts that came with the wake."""
+    """The journey's time, and the facts that came with the wake.
+
+    `unheard` came earlier, and ended nothing then: no exit rule that was made since ends the journey for them.
+    """
 
     now: datetime
     facts: tuple[AnyFact, ...]
+    unheard: tuple[AnyFact, ...] = ()
 
 
 def hear(asked: Advancing, clock: Clock, known: Collection[str], *, held: bool) -> Heard:

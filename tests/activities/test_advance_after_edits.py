@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 from models.journeys import Alert, Enrolment
-from nurture.journey.decision import Park
-from nurture.journey.facts import Done, Enrolled, Waited, Waiting
+from models.messages import Behaviour
+from nurture.journey.decision import Finish, Park
+from nurture.journey.facts import Behaved, Done, Enrolled, Waited, Waiting
 from nurture.journey.lead import Lead
+from nurture.journey.matchers import converted
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import track
+from perennial.journeys.unheard import leave_unheard
+from perennial.leads.behaviours import write_behaviour
 from perennial.platform.database import Database
 from tests.activities.room import ADA, advance, advance_activity, advancing, enrolled, woken_again
 from tests.builders import only, rows
@@ -73,3 +77,30 @@ async def test_a_lead_without_a_place_is_held_in_the_read_model_and_told_once(da
     assert (head.status, head.step, head.next_at) == ("held", "send:last-call/wait", None)
     (why,) = head.because
     assert [alert.text for alert in await rows(database, Alert)] == [f"held, nothing is sent: {why}"]
+
+
+@track("new-lead", exits_on=(converted,))
+async def ends_on_a_won_deal(lead: Lead) -> Outcome:
+    """The three mails, with an exit rule that is new."""
+    for piece in ("welcome", "best-of", "last-call"):
+        await lead.send(piece)
+        await lead.wait(WEEK)
+    return nurtured
+
+
+async def test_a_new_exit_rule_reaches_no_behaviour_that_nobody_listened_for(database: Database) -> None:
+    """What came before the rule is taken in and ends nothing; the next of its kind does."""
+    await enrolled(database)
+    row = {"id": "b1", "lead_id": "ada", "name": "deal.won", "subject": "", "props": {}, "received_at": MONDAY}
+    async with database.transaction() as connection:
+        await write_behaviour(connection, row | {"touch_id": None, "bot": False, "at": MONDAY + WEEK})
+        await leave_unheard(connection, "b1", [ADA])
+    asked = advancing(*LIVED, now=NOW, decided=len(LIVED), rescore=True)
+    advanced = await advance(advance_activity(database, None, ends_on_a_won_deal, now=NOW), asked)
+    assert Behaved(MONDAY + WEEK, "b1", "deal.won") in advanced.heard
+    assert isinstance(advanced.next, Park)
+    won = Behaviour(id="b2", name="deal.won", at=NOW)
+    later = await advance(
+        advance_activity(database, None, ends_on_a_won_deal, now=NOW), woken_again(asked, advanced, news=(won,))
+    )
+    assert isinstance(later.next, Finish)
