@@ -3,10 +3,10 @@
 Fields are added with defaults, never removed or re-typed: histories of months hold them. None carries personal data.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from nurture.journey.decision import AlertStep, Decision, Do, Enrol, HandOff, Next, Park, Send
 from nurture.journey.facts import Fact
@@ -15,10 +15,23 @@ from nurture.timing.clock import Clock
 Step = Annotated[Send | HandOff | AlertStep | Enrol | Do, Field(discriminator="kind")]
 
 
+Verb = Literal["pause", "resume", "refresh", "exit", "override", "release"]
+
+
 class MessageModel(BaseModel):
     """Base of the messages: frozen; fields at their defaults may be missing from the JSON."""
 
     model_config = ConfigDict(frozen=True)
+
+
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Bounds of a behaviour's moment: beyond them dates cannot be reckoned with."""
+
+
+def _in_utc(at: datetime) -> datetime:
+    """A moment that a person typed: in UTC if without a zone, and within bounds."""
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
+    return min(max(at, EARLIEST), LATEST)
 
 
 class Behaviour(MessageModel):
@@ -27,7 +40,7 @@ class Behaviour(MessageModel):
     id: str
     name: str
     subject: str = ""
-    at: datetime
+    at: Annotated[datetime, AfterValidator(_in_utc)]
     score: int | None = None
 
 
@@ -43,7 +56,7 @@ class Control(MessageModel):
     Only a release sets `step` and `end`.
     """
 
-    verb: Literal["pause", "resume", "refresh", "exit", "override", "release"]
+    verb: Verb
     id: str = ""
     reason: str = ""
     step: str = ""
@@ -51,10 +64,14 @@ class Control(MessageModel):
 
 
 class Request(MessageModel):
-    """Argument of the signals `pause`, `resume`, `refresh`, `exit` and of the update `override`."""
+    """Argument of the signals `pause`, `resume`, `refresh`, `exit` and of the update `override`.
+
+    An override may name the key of the `wait` that the person saw: it ends no other.
+    """
 
     id: str = ""
     reason: str = ""
+    wait: str = ""
 
 
 class Release(MessageModel):

@@ -8,7 +8,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from models.messages import Behaviour, Behaviours, Control, JournalView, Journey, Release, Request
+    from models.messages import Behaviour, Behaviours, Control, JournalView, Journey, Release, Request, Verb
     from nurture.journey.decision import AnyNext, Finish, Park
     from nurture.journey.facts import AnyFact, Done
     from nurture.journey.journal import Journal
@@ -39,35 +39,41 @@ class JourneyHandlers:
         self.heard = 0
 
     @workflow.signal
-    def behaviour(self, behaviour: Behaviour) -> None:
+    def behaviour(self, behaviour: Behaviour | None = None) -> None:
         """The lead, or sales about it, did something. An id heard before is not heard again."""
-        self.inbox.put(behaviour)
-
-    @workflow.signal
-    def behaviours(self, burst: Behaviours) -> None:
-        """A burst of behaviours, in order, in one signal."""
-        for behaviour in burst.items:
+        if behaviour is not None:
             self.inbox.put(behaviour)
 
     @workflow.signal
-    def pause(self, request: Request) -> None:
+    def behaviours(self, burst: Behaviours | None = None) -> None:
+        """A burst of behaviours, in order, in one signal."""
+        for behaviour in burst.items if burst is not None else ():
+            self.inbox.put(behaviour)
+
+    @workflow.signal
+    def pause(self, request: Request | None = None) -> None:
         """Send nothing, and let time stand still, until resumed. Exits still work."""
-        self.inbox.put(Control(verb="pause", id=request.id, reason=request.reason))
+        self._put("pause", request)
 
     @workflow.signal
-    def resume(self, request: Request) -> None:
+    def resume(self, request: Request | None = None) -> None:
         """Go on."""
-        self.inbox.put(Control(verb="resume", id=request.id, reason=request.reason))
+        self._put("resume", request)
 
     @workflow.signal
-    def refresh(self, request: Request) -> None:
+    def refresh(self, request: Request | None = None) -> None:
         """Decide again now, with the track's code as it is."""
-        self.inbox.put(Control(verb="refresh", id=request.id, reason=request.reason))
+        self._put("refresh", request)
 
     @workflow.signal
-    def exit(self, request: Request) -> None:
+    def exit(self, request: Request | None = None) -> None:
         """End the journey; the reason is recorded."""
-        self.inbox.put(Control(verb="exit", id=request.id, reason=request.reason))
+        self._put("exit", request)
+
+    def _put(self, verb: Verb, request: Request | None) -> None:
+        """Take what a person asked: in the Temporal UI perhaps without an input."""
+        request = request or Request()
+        self.inbox.put(Control(verb=verb, id=request.id, reason=request.reason))
 
     @workflow.query(name="journal")
     def view(self) -> JournalView:
@@ -85,33 +91,39 @@ class JourneyHandlers:
         )
 
     @workflow.update
-    async def override(self, request: Request) -> str:
+    async def override(self, request: Request | None = None) -> str:
         """End the present wait and move on; answers what comes next. An id heard before ends nothing again."""
+        request = request or Request()
         return await self._answered(Control(verb="override", id=request.id, reason=request.reason))
 
     @override.validator
-    def _may_override(self, request: Request) -> None:  # noqa: ARG002 - a validator takes what its update takes
+    def _may_override(self, request: Request | None = None) -> None:
         if not (isinstance(self.next, Park) and self.next.why == "wait"):
             raise ApplicationError(
                 f"there is no wait to end: the journey stands at {self._standing()}",
                 type="NotWaiting",
                 non_retryable=True,
             )
+        if request is not None and request.wait not in ("", self.next.key):
+            raise ApplicationError(
+                f"that wait is over: the journey stands at {self._standing()}", type="Over", non_retryable=True
+            )
 
     @workflow.update
-    async def release(self, release: Release) -> str:
+    async def release(self, release: Release | None = None) -> str:
         """Put a held lead on its way; answers what comes next. An id heard before releases nothing again."""
+        release = release or Release()
         return await self._answered(
             Control(verb="release", id=release.id, reason=release.reason, step=release.step, end=release.end)
         )
 
     @release.validator
-    def _may_release(self, release: Release) -> None:
+    def _may_release(self, release: Release | None = None) -> None:
         if not (isinstance(self.next, Park) and self.next.why == "held"):
             raise ApplicationError(
                 f"the lead is not held: it stands at {self._standing()}", type="NotHeld", non_retryable=True
             )
-        if not release.end and not release.step:
+        if release is None or not (release.end or release.step):
             raise ApplicationError("a release names a step, or the end", type="NoPlace", non_retryable=True)
 
     async def _answered(self, control: Control) -> str:

@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Iterable
 
-from models.messages import Behaviour, Control
+from models.messages import LATEST, Behaviour, Control
 from nurture.journey.decision import Park
 from nurture.journey.facts import Behaved
 from nurture.journey.patterns import hears
@@ -100,7 +100,7 @@ def fact_of(behaviour: Behaviour) -> Behaved:
 
 
 def wakes(behaviour: Behaviour, park: Park) -> bool:
-    """Whether a behaviour ends this rest."""
-    if hears(park.listens, behaviour.name, behaviour.subject):
+    """Whether a behaviour ends this rest. One of later than the rest ends it too: a wake looks what time it is."""
+    if behaviour.at >= (park.until or LATEST) or hears(park.listens, behaviour.name, behaviour.subject):
         return True
     return park.wakes_at_score is not None and behaviour.score is not None and behaviour.score >= park.wakes_at_score

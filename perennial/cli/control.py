@@ -8,13 +8,21 @@ import typer
 
 from models.messages import Request
 from nurture.errors import InputError, RefusedError
+from nurture.journey.decision import Park
 from perennial.app.connected import ConnectedInstallation
 from perennial.cli.many import for_each
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Json, LeadName, Rate, parse_rate
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.asked import ask
-from perennial.journeys.handles import RunningJourney, names_of_track, running_journeys, signal_journey, update_journey
+from perennial.journeys.handles import (
+    RunningJourney,
+    names_of_track,
+    running_journeys,
+    signal_journey,
+    update_journey,
+    view_journey,
+)
 from perennial.leads.lookup import require_lead
 
 Verb = Literal["pause", "resume", "refresh", "exit"]
@@ -138,7 +146,10 @@ async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str
         if len(found) > 1:
             raise InputError(f"{lead} is on {' and '.join(each.track for each in found)}; say which with --track")
         journey = found[0]
-        following = await update_journey(inst.client, journey.enrolment_id, "override", Request(reason=reason))
+        seen = (await view_journey(inst.client, journey.enrolment_id)).next
+        wait = seen.key if isinstance(seen, Park) else ""
+        request = Request(reason=reason, wait=wait)
+        following = await update_journey(inst.client, journey.enrolment_id, "override", request)
         return journey.track, following
 
 

@@ -34,19 +34,15 @@ def hear(asked: Advancing, clock: Clock, known: Collection[str], *, held: bool) 
         if message.id in known:
             continue
         if isinstance(message, Behaviour):
-            now = max(now, clock.on_time(message.at, asked.woken_at))
-            facts.append(behaved(message))
+            at = min(message.at, max(now, clock.virtual_at(asked.woken_at)))  # nothing happens ahead of its time
+            now = max(now, clock.on_time(at, asked.woken_at))
+            facts.append(Behaved(at, message.id, message.name, message.subject))
             continue
         now = max(now, clock.virtual_at(asked.woken_at))
         fact = _controlled(message, now, held=held)
         if fact is not None:
             facts.append(fact)
     return Heard(now, tuple(facts))
-
-
-def behaved(behaviour: Behaviour) -> Behaved:
-    """A behaviour as a fact."""
-    return Behaved(behaviour.at, behaviour.id, behaviour.name, behaviour.subject)
 
 
 def _controlled(control: Control, now: datetime, *, held: bool) -> AnyFact | None:

@@ -43,6 +43,14 @@ async def credit(lead: Lead) -> Outcome:
     return nurtured
 
 
+@track("two-waits")
+async def two_waits(lead: Lead) -> Outcome:
+    """Two waits in a row."""
+    await lead.wait(days=3)
+    await lead.wait(days=4)
+    return nurtured
+
+
 @dataclass
 class Gated:
     """A mailbox behind a door: `open` lets a message through, `fails` are raised first."""
@@ -183,14 +191,6 @@ async def test_an_override_ends_the_wait_and_answers_what_comes_next(still_rig: 
 
 async def test_the_same_override_twice_ends_one_wait_and_answers_both(still_rig: Rig) -> None:
     """A retried click on the button neither hangs nor skips the wait after."""
-
-    @track("two-waits")
-    async def two_waits(lead: Lead) -> Outcome:
-        """Two waits in a row."""
-        await lead.wait(days=3)
-        await lead.wait(days=4)
-        return nurtured
-
     rig = still_rig.running(two_waits)
     async with rig.working():
         handle = await rig.journey_of("two-waits", "ada")
@@ -198,6 +198,20 @@ async def test_the_same_override_twice_ends_one_wait_and_answers_both(still_rig:
         answers = [await handle.execute_update("override", Request(id="o1")) for _ in range(2)]
         assert answers == ["wait after enrolment", "wait after enrolment"]
         await parked(handle, "start/wait~2")
+
+
+async def test_an_override_ends_only_the_wait_that_the_person_saw(still_rig: Rig) -> None:
+    """If that one is over by now, it says so."""
+    rig = still_rig.running(two_waits)
+    async with rig.working():
+        handle = await rig.journey_of("two-waits", "ada")
+        await parked(handle, "start/wait")
+        await handle.execute_update("override", Request(id="o1", wait="start/wait"))
+        view = await parked(handle, "start/wait~2")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update("override", Request(id="o2", wait="start/wait"))
+        assert str(refused.value.cause).startswith("Over: that wait is over: the journey stands at ")
+        assert (await view_of(handle)).next == view.next
 
 
 async def test_an_override_without_a_wait_is_rejected_and_leaves_no_event(still_rig: Rig) -> None:

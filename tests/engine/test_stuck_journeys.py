@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 
 import pytest
 from temporalio import activity
+from temporalio.client import WorkflowUpdateFailedError
 
 from models.journeys import Enrolment
 from models.messages import DoOrder, Request
+from nurture.journey.facts import Behaved
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import converted, opted_out
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import track
-from tests.engine.rig import Rig, eventually, finished, parked, view_of
+from tests.engine.rig import Rig, events, eventually, finished, parked, view_of
 
 
 @track("credit", exits_on=(opted_out, converted))
@@ -137,3 +139,44 @@ async def test_mended_code_reaches_a_stuck_journey_by_refresh(still_rig: Rig) ->
         await parked(handle, "send:welcome/wait")
         assert [fact.kind for fact in (await view_of(handle)).facts][:2] == ["enrolled", "done"]
     assert await rig.pieces("ada") == ["welcome"]
+
+
+# What people type in the Temporal UI
+
+TYPED = [
+    ("pause", []),
+    ("resume", [None]),
+    ("refresh", ["now"]),
+    ("exit", [{"reason": 7}]),
+    ("behaviour", []),
+    ("behaviour", [None]),
+    ("behaviour", ["clicked"]),
+    ("behaviour", [{"id": "t1", "name": "page.viewed", "at": "2026-03-02T09:00:00"}]),
+    ("behaviour", [{"id": "t2", "name": "page.viewed", "at": "9999-12-31T23:59:59Z"}]),
+    ("behaviour", [{"id": "t3", "name": "page.viewed", "at": "9999-12-31T23:59:59-14:00"}]),
+    ("behaviour", [{"id": "t4", "name": "page.viewed", "at": "0001-01-01T00:00:00+14:00"}]),
+    ("behaviours", [{"items": [{"id": "t5", "name": "page.viewed", "at": "9999-12-31T23:59:59"}]}]),
+    ("behaviours", [[]]),
+    ("no such signal", [1, 2]),
+]
+
+
+async def test_nothing_that_a_person_types_fails_a_journey(still_rig: Rig) -> None:
+    """What can be understood is heard, the rest is not; the journey goes on at the time it is."""
+    rig = still_rig.running(mended)
+    async with rig.working():
+        handle = await rig.journey_of("credit", "ada")
+        await parked(handle, "send:welcome/wait")
+        for name, args in TYPED:
+            await handle.signal(name, args=args)
+        for update, args in (("override", ["x"]), ("release", []), ("release", [None]), ("no such", [])):
+            with pytest.raises(WorkflowUpdateFailedError):
+                await handle.execute_update(update, args=args)
+        view = await parked(handle, "send:welcome/wait")
+        assert {fact.id for fact in view.facts if isinstance(fact, Behaved)} == {"t1", "t2", "t3", "t4", "t5"}
+        assert max(fact.at for fact in view.facts) <= rig.inst.now()
+        assert view.now <= rig.inst.now()
+        failed = events(await handle.fetch_history(), "WORKFLOW_TASK_FAILED")
+        assert failed == 0
+        await handle.signal("exit")
+        assert await finished(handle) == "exited: a person ended it"
