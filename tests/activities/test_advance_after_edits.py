@@ -13,7 +13,7 @@ from nurture.journey.matchers import converted
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import track
 from perennial.journeys.unheard import leave_unheard
-from perennial.leads.behaviours import write_behaviour
+from perennial.leads.behaviours import write_new
 from perennial.platform.database import Database
 from tests.activities.room import ADA, advance, advance_activity, advancing, enrolled, woken_again
 from tests.builders import only, rows
@@ -93,8 +93,8 @@ async def test_a_new_exit_rule_reaches_no_behaviour_that_nobody_listened_for(dat
     await enrolled(database)
     row = {"id": "b1", "lead_id": "ada", "name": "deal.won", "subject": "", "props": {}, "received_at": MONDAY}
     async with database.transaction() as connection:
-        await write_behaviour(connection, row | {"touch_id": None, "bot": False, "at": MONDAY + WEEK})
-        await leave_unheard(connection, "b1", [ADA])
+        await write_new(connection, [row | {"touch_id": None, "bot": False, "at": MONDAY + WEEK}])
+        await leave_unheard(connection, [("b1", ADA)])
     asked = advancing(*LIVED, now=NOW, decided=len(LIVED), rescore=True)
     advanced = await advance(advance_activity(database, None, ends_on_a_won_deal, now=NOW), asked)
     assert Behaved(MONDAY + WEEK, "b1", "deal.won") in advanced.heard
