@@ -5,13 +5,15 @@ from secrets import token_hex
 from typing import Annotated, Literal
 
 import typer
+from temporalio.service import RPCError
 
 from models.messages import Request
-from nurture.errors import InputError, RefusedError
+from nurture.errors import InputError, RefusedError, SettingsError, TrackError
 from nurture.journey.decision import Park
-from perennial.app.connected import ConnectedInstallation
+from nurture.journey.track import Registry
+from perennial.app.programme import programme_of
 from perennial.cli.many import for_each
-from perennial.cli.opening import connected, run
+from perennial.cli.opening import LATER, client_if_up, connected, opened_database, run
 from perennial.cli.options import Json, LeadName, Rate, parse_rate
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.asked import ask
@@ -24,6 +26,7 @@ from perennial.journeys.handles import (
     view_journey,
 )
 from perennial.leads.lookup import require_lead
+from perennial.platform.installation import Installation
 
 Verb = Literal["pause", "resume", "refresh", "exit"]
 Who = Annotated[
@@ -117,24 +120,43 @@ def _control(
         raise InputError("say whose journeys: --lead LEAD, --track TRACK, or both")
     results = run(_signal(verb, lead, track, reason, parse_rate(rate)))
     if as_json:
-        print_json({"told": results["told"], "already_over": results["over"]})
+        kept = {"asked": results["asked"]} if results["asked"] else {}
+        print_json({"told": results["told"], "already_over": results["over"], **kept})
         return
     told = results["told"]
     over = f", {results['over']:,} had ended already" if results["over"] else ""
-    out().print(f"[bold]{counted(told, 'journey was', 'journeys were')} {participle}[/]{over}")
+    if told or not results["asked"]:
+        out().print(f"[bold]{counted(told, 'journey was', 'journeys were')} {participle}[/]{over}")
+    if results["asked"]:
+        asked = counted(results["asked"], "journey is", "journeys are")
+        out().print(f"[bold]{asked} asked to {verb}[/]; nothing is sent against it. {LATER}")
 
 
 async def _signal(verb: Verb, lead: str | None, track: str | None, reason: str, rate: float | None) -> Counter[str]:
-    """Signal the journeys; how many were `told`, and how many were `over` already."""
-    async with connected() as inst:
+    """Ask the journeys, and signal them; how many were `told`, and how many were `over` already.
+
+    What is asked is committed first: the gate heeds it from then on, however long the signals take. A refresh asks for
+    nothing that could be kept.
+    """
+    async with opened_database(to_write=verb != "refresh") as base:
         request = Request(id=f"asked:{token_hex(8)}", reason=reason)
-        journeys = await _journeys(inst, lead, track)
-        if verb != "refresh":  # from here on the gate heeds it, however long the signals take
-            async with inst.database.transaction() as connection:
-                await ask(connection, [each.enrolment_id for each in journeys], verb, request, inst.now())
+        journeys = await _journeys(base, _tracks_of(base), lead, track)
+        if verb != "refresh":
+            async with base.database.transaction() as connection:
+                await ask(connection, [each.enrolment_id for each in journeys], verb, request, base.now())
+        client = await client_if_up(base.settings)
+        if client is None:
+            if verb == "refresh":
+                raise SettingsError("Temporal is away; start it, or set TEMPORAL_ADDRESS, then do this again")
+            return Counter(asked=len(journeys))
 
         async def signal(journey: RunningJourney) -> str:
-            running = await signal_journey(inst.client, journey.enrolment_id, verb, request)
+            try:
+                running = await signal_journey(client, journey.enrolment_id, verb, request)
+            except RPCError:
+                if verb == "refresh":
+                    raise
+                return "asked"  # the relay tells it
             return "told" if running else "over"
 
         return await for_each(journeys, signal, label=verb, rate=rate)
@@ -142,7 +164,7 @@ async def _signal(verb: Verb, lead: str | None, track: str | None, reason: str, 
 
 async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str]:
     async with connected() as inst:
-        found = await _journeys(inst, lead, track)
+        found = await _journeys(inst, inst.tracks, lead, track)
         if len(found) > 1:
             raise InputError(f"{lead} is on {' and '.join(each.track for each in found)}; say which with --track")
         journey = found[0]
@@ -153,10 +175,18 @@ async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str
         return journey.track, following
 
 
-async def _journeys(inst: ConnectedInstallation, lead: str | None, track: str | None) -> list[RunningJourney]:
+def _tracks_of(base: Installation) -> Registry:
+    """The tracks; none if one is broken: pauses and exits work all the same."""
+    try:
+        return programme_of(base.settings).tracks
+    except TrackError:
+        return Registry(())
+
+
+async def _journeys(inst: Installation, known: Registry, lead: str | None, track: str | None) -> list[RunningJourney]:
     """The running journeys that are meant. Raises RefusedError if the lead has none."""
     async with inst.database.reading() as session:
-        tracks = () if track is None else await names_of_track(session, inst.tracks, track)
+        tracks = () if track is None else await names_of_track(session, known, track)
         lead_id = None if lead is None else (await require_lead(session, lead)).id
         found = await running_journeys(session, lead_id=lead_id, tracks=tracks)
     if not found and lead is not None:

@@ -5,16 +5,18 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio.client import Client
 
 from perennial.cli.many import progress
-from perennial.cli.opening import client_if_up, opened_database, run
+from perennial.cli.opening import LATER, opened_database, run, tell_if_up
 from perennial.cli.options import Json
 from perennial.cli.printing import counted, escape, out, print_json
-from perennial.journeys.handles import exit_journeys, running
+from perennial.journeys.asked import Asked, ask_to_exit, tell_asked
+from perennial.journeys.handles import running
 from perennial.leads.importing.importer import ImportReport, import_leads
 from perennial.leads.importing.leads_file import check_file, read_leads, rejects_file, rejects_path
 from perennial.leads.importing.mapping import read_mapping
-from perennial.platform.installation import Installation
 from perennial.platform.secrets import secrets_of
 
 
@@ -37,7 +39,7 @@ def import_(
     suppressions at once.
     """
     bad = rejects or rejects_path(file)
-    report, ended = run(_import(file, mapping, dry_run=dry_run, bad=bad))
+    report, ended, told = run(_import(file, mapping, dry_run=dry_run, bad=bad))
     if as_json:
         print_json(
             {
@@ -45,6 +47,7 @@ def import_(
                 "dry_run": dry_run,
                 "rejects": str(bad) if report.rejected else None,
                 "journeys_ended": ended,
+                "told": told,
             }
         )
         return
@@ -63,12 +66,13 @@ def import_(
         asked = f"; {report.opted_out:,} of them asked for that" if report.opted_out else ""
         console.print(f"{counted(report.suppressed, 'lead')} {will} never be mailed{asked}")
     if ended:
-        console.print(f"{counted(ended, 'running journey was', 'running journeys were')} told to end")
+        were, later = ("told", "") if told else ("asked", f". {LATER}")
+        console.print(f"{counted(ended, 'running journey was', 'running journeys were')} {were} to end{later}")
     if report.added and not dry_run:
         console.print("Next: [bold]starter.py enrol new-lead --all[/]")
 
 
-async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tuple[ImportReport, int]:
+async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tuple[ImportReport, int, bool]:
     columns = read_mapping(mapping)
     found = check_file(file, columns)
     async with opened_database(to_write=not dry_run) as inst:
@@ -80,6 +84,12 @@ async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tup
                 advance(read - done)
                 done = read
 
+            asked: list[Asked] = []
+
+            async def end(session: AsyncSession, suppressed: Sequence[str]) -> None:
+                left = await running(session, suppressed)
+                asked.append(await ask_to_exit(session, left, "suppressed by an import", inst.now()))
+
             report = await import_leads(
                 inst.database,
                 read_leads(file, columns),
@@ -88,18 +98,15 @@ async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tup
                 on_progress=show,
                 on_reject=keep,
                 secrets=secrets_of(inst.settings),
+                on_suppressed=end,
             )
-        return report, 0 if dry_run else await _end_journeys(inst, report.now_suppressed)
+        ended = sum(len(each.enrolments) for each in asked)
+        if not ended:
+            return report, 0, True
+        return report, ended, bool(await tell_if_up(inst, lambda connected: _tell(connected.client, asked)))
 
 
-async def _end_journeys(inst: Installation, suppressed: Sequence[str]) -> int:
-    """End the running journeys of leads that an import has suppressed; how many were told to end.
-
-    None if no server answers: the gate refuses the leads' mail in any case.
-    """
-    async with inst.database.reading() as session:
-        left = await running(session, suppressed)
-    if not left:
-        return 0
-    client = await client_if_up(inst.settings)
-    return 0 if client is None else len(await exit_journeys(client, left, "suppressed by an import"))
+async def _tell(client: Client, asked: Sequence[Asked]) -> bool:
+    for each in asked:
+        await tell_asked(client, each)
+    return True

@@ -1,21 +1,27 @@
 """Open the installation that the settings name: its database alone, or connected to Temporal as well."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
-from nurture.errors import SettingsError
+from nurture.errors import SettingsError, TrackError
+from nurture.journey.track import Registry
 from perennial.app.connected import ConnectedInstallation, connected_installation
+from perennial.app.programme import programme_of
 from perennial.dev.engine_lock import engine_address
+from perennial.intake.recording import Recorder
 from perennial.platform.installation import Installation, open_installation
 from perennial.platform.migrations import require_current
 from perennial.platform.settings import Settings, load_settings
 from perennial.platform.temporal import connect
 
 T = TypeVar("T")
+
+LATER = "Temporal is away: the relay tells the journeys once it is back."
 
 
 @asynccontextmanager
@@ -35,6 +41,28 @@ async def connected() -> AsyncIterator[ConnectedInstallation]:
     client = await connect(engine_address(settings.data_dir))
     async with connected_installation(settings, client) as inst:
         yield inst
+
+
+async def tell_if_up(base: Installation, tell: Callable[[ConnectedInstallation], Awaitable[T]]) -> T | None:
+    """Tell journeys what is committed; None if Temporal is away, or the programme broken: then the relay tells them."""
+    client = await client_if_up(base.settings)
+    if client is None:
+        return None
+    try:
+        async with connected_installation(base.settings, client) as inst:
+            return await tell(inst)
+    except (RPCError, TrackError):
+        return None
+
+
+def recorder_of(settings: Settings) -> Recorder:
+    """What records behaviours. With a broken programme it knows no track that one could start; the relay will."""
+    programme = programme_of(settings)
+    try:
+        tracks = programme.tracks
+    except TrackError:
+        tracks = Registry(())
+    return Recorder(programme.scoring, tracks)
 
 
 async def client_if_up(settings: Settings) -> Client | None:

@@ -1,7 +1,6 @@
 """What a person may ask for: `export`, `erase`, no more mail (`suppress`), and two leads made one (`merge`)."""
 
 import os
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,10 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.leads import LeadRow
 from nurture.errors import InputError, RefusedError
 from nurture.people.addresses import normalise
-from perennial.cli.opening import connected, opened_database, run
+from perennial.app.connected import ConnectedInstallation
+from perennial.cli.opening import LATER, opened_database, recorder_of, run, tell_if_up
 from perennial.cli.options import Json, LeadName
 from perennial.cli.printing import err, escape, json_text, out, print_json
 from perennial.dev.local_mail import forget_mail
+from perennial.journeys.asked import tell_asked
 from perennial.leads.lookup import find_lead, find_named, require_lead
 from perennial.leads.suppressed_addresses import lift_address, suppress_address
 from perennial.leads.suppression import REASONS, Reason, lift, reason_of, suppressions
@@ -43,21 +44,33 @@ def erase(
         raise InputError(f"that deletes what is known of {lead} for good; add --yes if it is meant")
     erased = run(_erase(lead))
     if as_json:
-        print_json({"leads": list(erased.leads), "journeys_ended": erased.journeys, "traces_left": erased.traces_left})
+        print_json(
+            {
+                "leads": list(erased.leads),
+                "journeys_ended": erased.journeys,
+                "traces_left": erased.traces_left,
+                "finished": erased.finished,
+            }
+        )
         return
     ended = f", and {erased.journeys:,} of its journeys ended" if erased.journeys else ""
     if erased.traces_left:
         err().print("The database's log was in use and still holds what was deleted: run the same command again soon.")
     out().print(f"[bold]Erased {erased.leads[0]}[/]{ended}. Its address will not be mailed, nor imported again.")
+    if not erased.finished:
+        out().print(f"{LATER} Then erase it again: that deletes what they write meanwhile.")
 
 
 async def _erase(name: str) -> Erased:
-    async with connected() as inst:
-        secrets = secrets_of(inst.settings)
-        async with inst.database.reading() as session:
+    async with opened_database(to_write=True) as base:
+        async with base.database.reading() as session:
             lead = await require_lead(session, name)
-        eraser = Eraser(inst.database, inst.client, secrets, outside=partial(forget_mail, inst.settings))
-        return await eraser.erase(lead.id, inst.now())
+        eraser = Eraser(base.database, secrets_of(base.settings), outside=partial(forget_mail, base.settings))
+        begun = await eraser.begin(lead.id, base.now())
+        erased = None
+        if begun.asked.enrolments:
+            erased = await tell_if_up(base, lambda inst: eraser.finish(begun, inst.client))
+        return erased or await eraser.finish(begun, None)
 
 
 def export(
@@ -105,20 +118,24 @@ def suppress(
 
 
 async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[str, ...]]:
-    async with connected() as inst:
-        at = inst.now()
-        async with inst.database.reading() as session:
+    async with opened_database(to_write=True) as base:
+        at = base.now()
+        async with base.database.reading() as session:
             lead = await _lead_unless_address(session, name)
         if lead is None:
-            async with inst.database.writing() as session:
-                new = await suppress_address(session, secrets_of(inst.settings), normalise(name), reason, at)
+            async with base.database.writing() as session:
+                new = await suppress_address(session, secrets_of(base.settings), normalise(name), reason, at)
             return f"No lead has this address{'' if new else ', as before'}; none will get it.", ()
-        new = await Suppressor(inst.database, inst.client, inst.listener).suppress(lead.id, reason, at, source=source)
-        async with inst.database.reading() as session:
-            return (
-                f"{lead.id} {'will not be mailed any more' if new else 'was suppressed for this before'}.",
-                await suppressions(session, lead.id),
-            )
+        done = await Suppressor(base.database, recorder_of(base.settings)).suppress(lead.id, reason, at, source=source)
+
+        async def tell(inst: ConnectedInstallation) -> bool:
+            await done.tell(inst.listener)
+            return True
+
+        later = "" if await tell_if_up(base, tell) else f" {LATER}"
+        async with base.database.reading() as session:
+            said = "will not be mailed any more" if done.new else "was suppressed for this before"
+            return f"{lead.id} {said}.{later}", await suppressions(session, lead.id)
 
 
 async def _lift(name: str, reason: Reason, why: str) -> tuple[str, tuple[str, ...]]:
@@ -142,22 +159,28 @@ def merge(
     The stricter consent of the two applies. Caps and score count what both got and did. If both are on a track, one
     journey goes on and the other ends; the story tells of both.
     """
-    merged = run(_merge(keep, lose))
+    merged, told = run(_merge(keep, lose))
     if as_json:
-        print_json({"kept": merged.current, "exited": list(merged.exiting)})
+        print_json({"kept": merged.current, "exited": list(merged.exiting), "told": told})
         return
     over = f"; ended as double: {', '.join(merged.exiting)}" if merged.exiting else ""
-    out().print(f"[bold]{merged.current}[/] goes on for both{escape(over)}")
+    out().print(f"[bold]{merged.current}[/] goes on for both{escape(over)}{'' if told else f'. {LATER}'}")
 
 
-async def _merge(keep: str, lose: str) -> Merged:
-    async with connected() as inst:
-        async with inst.database.reading() as session:
+async def _merge(keep: str, lose: str) -> tuple[Merged, bool]:
+    async with opened_database(to_write=True) as base:
+        async with base.database.reading() as session:
             kept_id, lost_id = (await require_lead(session, keep)).id, await _own_id(session, lose)
-        at: datetime = inst.now()
-        return await merge_leads(
-            inst.database, inst.client, kept_id, lost_id, at=at, model=inst.scoring, tracks=inst.tracks
+        recorder = recorder_of(base.settings)
+        merged, asked = await merge_leads(
+            base.database, kept_id, lost_id, at=base.now(), model=recorder.scoring, tracks=recorder.tracks
         )
+
+        async def tell(inst: ConnectedInstallation) -> bool:
+            await tell_asked(inst.client, asked)
+            return True
+
+        return merged, not asked.enrolments or bool(await tell_if_up(base, tell))
 
 
 async def _own_id(session: AsyncSession, name: str) -> str:

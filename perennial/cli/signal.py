@@ -9,9 +9,11 @@ import typer
 
 from nurture.errors import InputError
 from nurture.people.behaviours import behaviour_kind
-from perennial.cli.opening import connected, run
+from perennial.app.connected import ConnectedInstallation
+from perennial.cli.opening import LATER, opened_database, recorder_of, run, tell_if_up
 from perennial.cli.options import Json, LeadName, parse_pair, parse_time
 from perennial.cli.printing import escape, out, print_json
+from perennial.intake.listener import keep_report
 from perennial.intake.reports import Receipt, Report
 from perennial.leads.lookup import require_lead
 
@@ -32,9 +34,15 @@ def signal(
     kind = behaviour_kind(behaviour)
     props = dict(parse_pair(each, "--prop") for each in prop or ())
     when = None if at is None else parse_time(at, "--at")
-    report, before, receipt = run(_signal(lead, kind.name, props, when, id_ or f"cli-{token_hex(8)}"))
+    report, before, receipt, told = run(_signal(lead, kind.name, props, when, id_ or f"cli-{token_hex(8)}"))
     if as_json:
-        became = {"new": receipt.new, "score_before": before, "score": receipt.score, "heard_by": receipt.told}
+        became = {
+            "told": told,
+            "new": receipt.new,
+            "score_before": before,
+            "score": receipt.score,
+            "heard_by": receipt.told,
+        }
         print_json({**asdict(report), **became, "heard_later": receipt.waiting, "enters": receipt.entering})
         return
     console = out()
@@ -49,18 +57,26 @@ def signal(
     console.print(f"Heard by: {', '.join(receipt.told) or 'no journey'}{later}")
     if receipt.entering:
         console.print(f"Enters: {', '.join(receipt.entering)}")
+    if not told:
+        console.print(LATER)
 
 
 async def _signal(
     lead: str, behaviour: str, props: dict[str, str], at: datetime | None, id_: str
-) -> tuple[Report, int, Receipt]:
-    """Report it, now if no time is given; the report, the score before it, and what became of it."""
-    async with connected() as inst:
-        now = inst.now()
+) -> tuple[Report, int, Receipt, bool]:
+    """Report it, now if no time is given; the report, the score before it, what became of it, and who heard at once."""
+    async with opened_database(to_write=True) as base:
+        now = base.now()
         at = now if at is None else at
         if at > now + timedelta(minutes=1):
             raise InputError(f"--at {at:%Y-%m-%d %H:%M} is in the future: it is {now:%Y-%m-%d %H:%M} UTC by the clock")
-        async with inst.database.reading() as session:
+        async with base.database.reading() as session:
             found = await require_lead(session, lead)
         report = Report(id=id_, lead_id=found.id, name=behaviour, props=props, at=at)
-        return report, found.score, await inst.listener.take(report)
+        receipt = await keep_report(base.database, recorder_of(base.settings), report, now)
+
+        async def tell(inst: ConnectedInstallation) -> bool:
+            await inst.listener.tell_stored(receipt)
+            return True
+
+        return report, found.score, receipt, bool(await tell_if_up(base, tell))

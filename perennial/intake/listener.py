@@ -7,6 +7,7 @@ A parked journey has said what it listens for; any other behaviour waits in `unh
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
@@ -18,7 +19,7 @@ from nurture.people.behaviours import behaviour_kind
 from nurture.people.scoring import ScoringModel
 from perennial.intake import own
 from perennial.intake.lost import keep_for
-from perennial.intake.outbox import accept
+from perennial.intake.outbox import CHANNEL, accept
 from perennial.intake.recording import Recorder
 from perennial.intake.refusals import is_not_found
 from perennial.intake.reports import Receipt, Report
@@ -44,16 +45,16 @@ class Listener:
         in the outbox, and the relay tells it later.
         Raises InputError for an unknown behaviour, NotFoundError for an unknown lead.
         """
-        kind = behaviour_kind(report.name)
-        if kind.subject is not None and report.props and kind.subject not in report.props:
-            raise InputError(f"{report.name} is about a {kind.subject}; give --prop {kind.subject}=...")
-        async with self.database.writing() as session:
-            (receipt,) = await self.record(session, [report])
-            await accept(session, [own.event_of(report)])
+        recorder = Recorder(self.scoring, self.enroller.tracks)
+        receipt = await keep_report(self.database, recorder, report, LiveClock(self.enroller.clock).now())
+        await self.tell_stored(receipt)
+        return receipt
+
+    async def tell_stored(self, receipt: Receipt) -> None:
+        """Tell the journeys of a behaviour that is in the outbox, and take it off. Raises as `tell` does."""
         if not await self.tell([receipt]):
             async with self.database.transaction() as connection:
-                await connection.execute(own.MARK_DONE, {"event": report.id})
-        return receipt
+                await connection.execute(own.MARK_DONE, {"event": receipt.report.id})
 
     async def record(self, session: AsyncSession, reports: Sequence[Report]) -> list[Receipt]:
         """Record behaviours in the caller's transaction; the receipts say what to `tell` once that is committed."""
@@ -97,6 +98,21 @@ class Listener:
                 raise
             return False
         return True
+
+
+async def keep_report(database: Database, recorder: Recorder, report: Report, now: datetime) -> Receipt:
+    """Record one behaviour, and leave it in the outbox; nothing of this needs Temporal.
+
+    Raises InputError for an unknown behaviour, NotFoundError for an unknown lead.
+    """
+    kind = behaviour_kind(report.name)
+    if kind.subject is not None and report.props and kind.subject not in report.props:
+        raise InputError(f"{report.name} is about a {kind.subject}; give --prop {kind.subject}=...")
+    async with database.writing() as session:
+        (receipt,) = await recorder.record(session, [report], now)
+        await accept(session, [own.event_of(report)])
+    database.announce(CHANNEL)
+    return receipt
 
 
 def _signal_of(receipt: Receipt) -> Behaviour:

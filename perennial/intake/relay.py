@@ -25,6 +25,7 @@ from perennial.intake.doorbell import Doorbell, doorbell
 from perennial.intake.listener import Listener
 from perennial.intake.meaning import Meaning, Translator
 from perennial.intake.outbox import Backlog, backlog
+from perennial.intake.prompting import Prompter
 from perennial.intake.reading import Read, read_all
 from perennial.intake.refusals import Answer, answer_of
 from perennial.intake.shares import RENEW, Shares
@@ -57,10 +58,12 @@ class Relay:
     batch: int = BATCH
     shares: Shares = field(init=False)
     teller: Teller = field(init=False)
+    prompter: Prompter = field(init=False)
 
     def __post_init__(self) -> None:
         self.shares = Shares(self.database)
         self.teller = Teller(self.listener)
+        self.prompter = Prompter(self.database, self.listener.client)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Drain until told to stop. Wait, and say so, while Temporal or the database is away; no error ends it."""
@@ -109,7 +112,10 @@ class Relay:
                 await self.shares.renew()
             if not self.shares.held or datetime.now(UTC) > self.shares.until:
                 await _until(stop, RENEW)
-            elif not await self.drain():
+                return
+            if self.shares.is_first:
+                await self.prompter.prompt()
+            if not await self.drain():
                 await bell.rung(stop, LOOK.total_seconds())
         except Exception as error:  # noqa: BLE001 - whatever it is, what comes in must be passed on once it is over
             await self._trouble(error, stop)

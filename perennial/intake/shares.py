@@ -47,6 +47,11 @@ class Shares:
         """How many there are."""
         return 1 if self.database.is_sqlite else PARTS
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this relay also does what only one may do."""
+        return 0 in self.held
+
     async def renew(self) -> Sequence[int]:
         """Renew the leases, take a fair share of those that are free, and give up what is more than fair."""
         now = datetime.now(UTC)

@@ -1,24 +1,39 @@
 """What a person at the controls asked of journeys, kept until each has heard it.
 
 It is committed before the journeys are signalled: from then on the next wake hears it, and no send under way passes the
-gate, however long the signals take. The journey hears an id once, by whichever way comes first.
+gate, however long the signals take. The journey hears an id once, by whichever way comes first; what is still unheard
+after some seconds the relay tells it (`perennial.intake.prompting`).
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 from typing import Literal, cast, get_args
 
 from sqlalchemy import Table, bindparam, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from temporalio.client import Client
 
 from models.journeys import AskedRow, Enrolment
 from models.messages import Request
+from perennial.journeys.handles import signal_journey
 from perennial.platform.database import Transaction, connection_of, in_parts
 
 AskedVerb = Literal["pause", "resume", "exit"]
 KEPT: tuple[str, ...] = get_args(AskedVerb)
 """What is kept; a refresh changes nothing that the gate could heed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of some journeys."""
+
+    enrolments: tuple[str, ...]
+    verb: AskedVerb
+    request: Request
+
 
 _ASKED = cast("Table", AskedRow.__table__)
 _COLUMNS = ("id", "verb", "reason", "at")
@@ -40,6 +55,21 @@ async def ask(
                 index_elements=["enrolment_id"], set_={name: new.excluded[name] for name in _COLUMNS}
             )
         )
+
+
+async def ask_to_exit(transaction: Transaction, enrolments: Sequence[str], reason: str, at: datetime) -> Asked:
+    """Ask journeys to exit, in the caller's transaction; `reason` holds no personal data."""
+    asked = Asked(tuple(enrolments), "exit", Request(id=f"asked:{token_hex(8)}", reason=reason))
+    await ask(transaction, asked.enrolments, "exit", asked.request, at)
+    return asked
+
+
+async def tell_asked(client: Client, asked: Asked) -> int:
+    """Signal journeys what is asked of them; how many were running. Raises RPCError: then the relay tells them."""
+    told = 0
+    for enrolment_id in asked.enrolments:
+        told += await signal_journey(client, enrolment_id, asked.verb, asked.request)
+    return told
 
 
 async def forget_asked(connection: AsyncConnection, enrolment_id: str, asked_id: str) -> None:

@@ -111,16 +111,6 @@ async def signal_journey(client: Client, enrolment_id: str, name: str, request: 
     return True
 
 
-async def exit_journeys(client: Client, enrolments: Iterable[str], reason: str) -> tuple[str, ...]:
-    """Signal these journeys to exit; the enrolments whose workflow was running. `reason` holds no personal data."""
-    told: list[str] = []
-    for enrolment_id in enrolments:
-        request = Request(id=f"exit:{enrolment_id}:{reason}", reason=reason)
-        if await signal_journey(client, enrolment_id, "exit", request):
-            told.append(enrolment_id)
-    return tuple(told)
-
-
 async def view_journey(client: Client, enrolment_id: str) -> JournalView:
     """A journey's journal, and where it stands. Raises as `update_journey` does."""
     with _answered(enrolment_id):

@@ -23,7 +23,8 @@ from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, Ha
 from models.leads import BehaviourRow, Consent, Identity, LeadRow, Preference, ScoreEntry, Suppression
 from models.touches import Message, Touch
 from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Exited, Explained, Held, Waited
-from perennial.journeys.handles import await_closed, exit_journeys, running
+from perennial.journeys.asked import Asked, ask_to_exit, tell_asked
+from perennial.journeys.handles import await_closed, running
 from perennial.journeys.read_model import FACT
 from perennial.leads import consent
 from perennial.leads.lock import lock_leads
@@ -49,6 +50,8 @@ class Erased:
     journeys: int
     traces_left: bool = False
     """SQLite's write-ahead log was in use all the time, and still holds what was deleted."""
+    finished: bool = True
+    """Its journeys have ended; else Temporal was away, and what they write until they end is not deleted yet."""
 
 
 Outside = Callable[[Sequence[str], Sequence[str]], Awaitable[None]]
@@ -58,37 +61,66 @@ Touches outlive their lead: after a crash they say what to erase when no address
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An erasure that is committed: what was known of the lead, and what its journeys were asked."""
+
+    lead_id: str
+    traces: Traces
+    asked: Asked
+
+
 @dataclass(frozen=True)
 class Eraser:
-    """Erases leads. `secrets` are the installation's: they key the hash by which the address is recognised."""
+    """Erases leads. The newest of `secrets` keys the hash by which the address is recognised."""
 
     database: Database
-    client: Client
     secrets: Secrets
     within: timedelta = CLOSED_WITHIN
     outside: Outside | None = None
 
-    async def erase(self, lead_id: str, at: datetime) -> Erased:
-        """Erase a lead. Safe to repeat, also after a crash anywhere.
+    async def begin(self, lead_id: str, at: datetime) -> Begun:
+        """Delete everything personal, and ask the journeys to exit; nothing of this needs Temporal.
 
-        Raises NotFoundError for an unknown lead, SettingsError if a journey does not end in time (no worker). By then
-        everything personal is gone and nothing is sent; do it again once a worker runs.
+        Safe to repeat, also after a crash anywhere. Raises NotFoundError for an unknown lead.
         """
         async with self.database.writing() as session:
             await _overwrite(session)
             traces = await erase_rows(session, lead_id, at, secrets=self.secrets)
             left = await running(session, traces.leads)
-        await exit_journeys(self.client, left, REASON)
-        await await_closed(self.client, left, within=self.within)
+            begun = Begun(lead_id, traces, await ask_to_exit(session, left, REASON, at))
+        if not left:
+            await self._scrub_again(begun)
+        return begun
+
+    async def finish(self, begun: Begun, client: Client | None) -> Erased:
+        """Have the journeys end, and delete what they wrote meanwhile; not without a client, as Temporal is away.
+
+        Raises SettingsError if a journey does not end in time (no worker). By then everything personal is gone and
+        nothing is sent; begin again once a worker runs.
+        """
+        left = begun.asked.enrolments
+        if left and client is not None:
+            await tell_asked(client, begun.asked)
+            await await_closed(client, left, within=self.within)
+            await self._scrub_again(begun)
+        return Erased(
+            begun.traces.leads,
+            0 if client is None else len(left),
+            traces_left=not await self.database.truncate_log(),
+            finished=not left or client is not None,
+        )
+
+    async def _scrub_again(self, begun: Begun) -> None:
+        traces = begun.traces
         async with self.database.writing() as session:
             await _overwrite(session)
-            since = await traces_of(session, lead_id)
+            since = await traces_of(session, begun.lead_id)
             names = {"addresses": traces.addresses, "anonymous": traces.anonymous, "users": traces.users}
             await scrub(session, replace(since, **names))  # events that came meanwhile still hold them
             touches = (await session.scalars(select(Touch.id).where(Touch.lead_id.in_(traces.leads)))).all()
         if self.outside is not None:
             await self.outside(traces.addresses, touches)
-        return Erased(traces.leads, len(left), traces_left=not await self.database.truncate_log())
 
 
 async def erase_rows(session: AsyncSession, lead_id: str, at: datetime, *, secrets: Secrets) -> Traces:

@@ -16,7 +16,6 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio.client import Client
 
 from models.base import Base
 from models.intake import Event
@@ -26,7 +25,7 @@ from models.touches import Message, Touch
 from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
-from perennial.journeys.handles import exit_journeys
+from perennial.journeys.asked import Asked, ask_to_exit
 from perennial.leads import consent
 from perennial.leads.lock import lock_leads
 from perennial.leads.lookup import current_lead
@@ -69,7 +68,7 @@ async def merge_rows(
     model: ScoringModel = DEFAULT_MODEL,
     tracks: Registry = NO_TRACKS,
 ) -> Merged:
-    """Make `lose` the same lead as `keep`. After the commit, signal `exiting`; merging again changes nothing.
+    """Make `lose` the same lead as `keep`. Have `exiting` end; merging again changes nothing.
 
     `tracks` knows the former names of renamed tracks. Raises NotFoundError for an unknown lead, InputError for a lead
     and itself, RefusedError for an erased lead and for one that was merged into a third.
@@ -101,19 +100,17 @@ async def merge_rows(
 
 async def merge_leads(
     database: Database,
-    client: Client,
     keep: str,
     lose: str,
     *,
     at: datetime,
     model: ScoringModel = DEFAULT_MODEL,
     tracks: Registry = NO_TRACKS,
-) -> Merged:
-    """Merge two leads, then end the journeys that are double now. Safe to repeat after a crash anywhere."""
+) -> tuple[Merged, Asked]:
+    """Merge two leads, and ask the journeys that are double now to exit: tell them next. Safe to repeat."""
     async with database.writing() as session:
         merged = await merge_rows(session, keep, lose, at=at, model=model, tracks=tracks)
-    await exit_journeys(client, merged.exiting, merged.reason)
-    return merged
+        return merged, await ask_to_exit(session, merged.exiting, merged.reason, at)
 
 
 async def _consent(session: AsyncSession, keep: LeadRow, gone: LeadRow, at: datetime) -> None:

@@ -1,13 +1,19 @@
-"""Suppress a lead by a person's hand: in the database at once, then in its running journeys."""
+"""Suppress a lead by a person's hand: in the database at once, then in its running journeys.
+
+All is committed before Temporal is asked anything: what the journeys are told is in the outbox, or is asked of them, by
+then. If Temporal is away, the relay tells them.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from temporalio.client import Client
-
+from perennial.intake import own
 from perennial.intake.listener import Listener
-from perennial.intake.reports import Report
-from perennial.journeys.handles import exit_journeys, running
+from perennial.intake.outbox import CHANNEL, accept
+from perennial.intake.recording import Recorder
+from perennial.intake.reports import Receipt, Report
+from perennial.journeys.asked import Asked, ask_to_exit, tell_asked
+from perennial.journeys.handles import running
 from perennial.leads import consent
 from perennial.leads.suppression import SUPPRESSES, Reason, suppress, suppressions
 from perennial.platform.database import Database
@@ -16,28 +22,46 @@ TOLD_AS = {reason: behaviour for behaviour, reason in SUPPRESSES.items()}
 """Reasons that journeys are told of as a behaviour of the lead, on which they exit by their own rules."""
 
 
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Whether the lead was not suppressed for this before, and what its journeys have to hear."""
+
+    new: bool
+    receipt: Receipt | None = None
+    asked: Asked | None = None
+
+    async def tell(self, listener: Listener) -> None:
+        """Tell the journeys now. Raises RPCError if Temporal is away: then the relay tells them."""
+        if self.receipt is not None:
+            await listener.tell_stored(self.receipt)
+        if self.asked is not None:
+            await tell_asked(listener.client, self.asked)
+
+
 @dataclass(frozen=True)
 class Suppressor:
     """Suppresses a lead and ends, or silences, its journeys."""
 
     database: Database
-    client: Client
-    listener: Listener
+    recorder: Recorder
 
-    async def suppress(self, lead_id: str, reason: Reason, at: datetime, *, source: str) -> bool:
-        """Suppress the lead and end its journeys; False if it was suppressed for this reason before.
+    async def suppress(self, lead_id: str, reason: Reason, at: datetime, *, source: str) -> Suppressed:
+        """Suppress the lead, and ask its journeys to end; `tell` them next.
 
         Safe to repeat: a repeat ends what an earlier try left running. A journey whose track has no exit rule for an
         opt-out goes on in silence: the gate refuses each of its sends.
         """
-        async with self.database.reading() as session:
-            before = reason in await suppressions(session, lead_id)
-            number = await consent.last_decision(session, lead_id)
-        if not before and (behaviour := TOLD_AS.get(reason)):
-            await self.listener.take(Report(f"{reason}-{lead_id}-{number}"[:64], lead_id, behaviour, {}, at))
-            return True
         async with self.database.writing() as session:
-            new = await suppress(session, lead_id, reason, at, source=source)
-            left = await running(session, [lead_id])
-        await exit_journeys(self.client, left, f"suppressed: {reason}")
-        return new
+            before = reason in await suppressions(session, lead_id)
+            if not before and (behaviour := TOLD_AS.get(reason)):
+                number = await consent.last_decision(session, lead_id)
+                report = Report(f"{reason}-{lead_id}-{number}"[:64], lead_id, behaviour, {}, at)
+                (receipt,) = await self.recorder.record(session, [report], at)
+                await accept(session, [own.event_of(report)])
+                done = Suppressed(True, receipt)
+            else:
+                new = await suppress(session, lead_id, reason, at, source=source)
+                left = await running(session, [lead_id])
+                done = Suppressed(new, asked=await ask_to_exit(session, left, f"suppressed: {reason}", at))
+        self.database.announce(CHANNEL)
+        return done

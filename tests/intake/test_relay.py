@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.intake import Event
-from models.journeys import Alert, Enrolment, Unheard
+from models.journeys import Alert, AskedRow, Enrolment, Unheard
 from models.leads import BehaviourRow
 from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL
@@ -28,10 +28,13 @@ from perennial.intake.failed import count_failed, failures, pass_on_again
 from perennial.intake.listener import Listener
 from perennial.intake.meaning import Meaning
 from perennial.intake.outbox import Incoming, store
+from perennial.intake.prompting import AGAIN, GRACE, Prompter
 from perennial.intake.relay import Relay
 from perennial.intake.shares import PARTS, Shares
 from perennial.intake.telling import Teller
+from perennial.journeys.asked import ask_to_exit
 from perennial.journeys.enrolling import Enroller
+from perennial.journeys.handles import running
 from perennial.platform.database import Database
 from tests.builders import NOON, SECRETS, enrolment, person
 from tests.builders import store as keep
@@ -266,6 +269,46 @@ async def test_a_journey_that_temporal_does_not_know_is_lost_unless_it_ended_or_
     async with stand.database.reading() as session:
         assert len((await session.scalars(select(Unheard.behaviour_id))).all()) == waiting
         assert len((await session.scalars(select(Alert.text))).all()) == alerts
+
+
+async def test_a_journey_is_told_what_is_asked_of_it_until_it_has_heard(stand: Stand) -> None:
+    """Not in the first seconds, as whoever asked tells it too; then again and again, also after an outage."""
+    seconds = 0.0
+    told: list[tuple[str, str]] = []
+
+    @dataclass
+    class Hearing(Journey):
+        async def signal(self, name: str, said: Any) -> None:
+            if error := self.journeys.everybody:
+                raise error
+            told.append((self.workflow, f"{name} {said.reason}"))
+
+    @dataclass
+    class Hearers(Journeys):
+        def get_workflow_handle(self, workflow: str) -> Journey:
+            return Hearing(self, workflow)
+
+    journeys = Hearers(everybody=refusal(RPCStatusCode.UNAVAILABLE))
+    prompter = Prompter(stand.database, cast("Client", journeys), now=lambda: seconds)
+    async with stand.database.writing() as session:
+        left = await running(session, LEADS[:2])
+        await ask_to_exit(session, left, "asked by phone", NOON)
+        (await session.get_one(Enrolment, "new-lead/l2/1")).status = "finished"
+    await prompter.prompt()
+    assert told == []
+    seconds = GRACE + 1
+    with pytest.raises(RPCError):
+        await prompter.prompt()
+    journeys.everybody = None
+    seconds += AGAIN + 1
+    await prompter.prompt()
+    await prompter.prompt()
+    assert told == [("new-lead/l1", "exit asked by phone")]
+    seconds += AGAIN + 1
+    await prompter.prompt()
+    assert len(told) == 2
+    async with stand.database.reading() as session:
+        assert list(await session.scalars(select(AskedRow.enrolment_id))) == ["new-lead/l1/1"]
 
 
 async def test_whoever_stores_an_event_rings(database: Database) -> None:

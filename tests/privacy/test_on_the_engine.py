@@ -1,6 +1,6 @@
 """Erasing, suppressing and merging leads in the middle of their journeys, on the real engine."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +12,13 @@ from models.touches import Message, Touch
 from nurture.errors import SettingsError
 from nurture.journey.facts import Deferred
 from nurture.people.scoring import DEFAULT_MODEL
+from perennial.intake.recording import Recorder
+from perennial.journeys.asked import tell_asked
 from perennial.journeys.story import story_of
 from perennial.leads.identity import write_identity
 from perennial.leads.preferences import set_break, set_topics
 from perennial.leads.suppression import REASONS, Reason, suppressions
-from perennial.privacy.erase import Eraser
+from perennial.privacy.erase import Erased, Eraser
 from perennial.privacy.export import export_lead
 from perennial.privacy.merge import merge_leads
 from perennial.privacy.suppressor import Suppressor
@@ -42,8 +44,10 @@ async def two_mails(rig: Rig) -> bool:
     return len(await rig.pieces("keep")) == 2
 
 
-def eraser(rig: Rig, **more: Any) -> Eraser:
-    return Eraser(rig.database, rig.inst.client, SECRETS, **more)
+async def erase(rig: Rig, lead_id: str, at: datetime, **more: Any) -> Erased:
+    """Begin and finish an erasure, as the command does while Temporal is up."""
+    eraser = Eraser(rig.database, SECRETS, **more)
+    return await eraser.finish(await eraser.begin(lead_id, at), rig.inst.client)
 
 
 async def test_an_erasure_ends_the_journeys_and_leaves_no_trace_in_database_or_histories(still_rig: Rig) -> None:
@@ -55,7 +59,7 @@ async def test_an_erasure_ends_the_journeys_and_leaves_no_trace_in_database_or_h
         await rig.hears("zeb", "page.viewed", "/about")
         async with rig.database.writing() as session:
             await write_identity(session, lead_id, "user", "quixworth-1", MONDAY)
-        erased = await eraser(rig).erase(lead_id, rig.inst.now())
+        erased = await erase(rig, lead_id, rig.inst.now())
         assert (erased.leads, erased.journeys) == ((lead_id,), 2)
         for track in ("new-lead", "re-engagement"):
             assert await finished(rig.journey(track, "zeb")) == "exited: erased at the lead's request"
@@ -74,13 +78,13 @@ async def test_an_erasure_without_a_worker_hides_the_lead_at_once_and_is_finishe
         lead_id = await met(rig, "new-lead")
         await parked(rig.journey("new-lead", "zeb"), WAIT)
     with pytest.raises(SettingsError, match="worker"):
-        await eraser(rig, within=timedelta(seconds=0.5)).erase(lead_id, MONDAY)
+        await erase(rig, lead_id, MONDAY, within=timedelta(seconds=0.5))
     said = (await dumped(rig.database)).lower()
     assert [word for word in PERSONAL[:3] if word in said] == []
     async with rig.working():
-        await eraser(rig).erase(lead_id, MONDAY)
+        await erase(rig, lead_id, MONDAY)
         assert (await rig.standing("new-lead", "zeb")).status == "finished"
-    assert (await eraser(rig).erase(lead_id, MONDAY)).journeys == 0
+    assert (await erase(rig, lead_id, MONDAY)).journeys == 0
 
 
 @pytest.mark.parametrize("reason", REASONS)
@@ -90,12 +94,16 @@ async def test_whoever_is_suppressed_by_hand_leaves_every_journey(still_rig: Rig
     async with rig.working():
         lead_id = await met(rig, "new-lead")
         await parked(rig.journey("new-lead", "zeb"), WAIT)
-        suppressor = Suppressor(rig.database, rig.inst.client, rig.inst.listener)
-        assert await suppressor.suppress(lead_id, reason, rig.inst.now(), source="a person")
+        suppressor = Suppressor(rig.database, Recorder(rig.inst.scoring, rig.inst.tracks))
+        done = await suppressor.suppress(lead_id, reason, rig.inst.now(), source="a person")
+        assert done.new
+        await done.tell(rig.inst.listener)
         async with rig.database.reading() as session:
             assert await suppressions(session, lead_id) == (reason,)
         assert (await finished(rig.journey("new-lead", "zeb"))).startswith("exited: ")
-        assert not await suppressor.suppress(lead_id, reason, rig.inst.now(), source="a person")
+        again = await suppressor.suppress(lead_id, reason, rig.inst.now(), source="a person")
+        await again.tell(rig.inst.listener)
+        assert not again.new
     assert await rig.pieces("zeb") == ["welcome"]
 
 
@@ -108,10 +116,11 @@ async def test_a_merge_mid_journey_keeps_both_stories_and_lets_one_go_on(still_r
         for lead in ("keep", "lose"):
             await parked(rig.journey("new-lead", lead), WAIT)
         now = rig.inst.now()
-        merged = await merge_leads(rig.database, rig.inst.client, keep, lose, at=now)
+        merged, asked = await merge_leads(rig.database, keep, lose, at=now)
+        await tell_asked(rig.inst.client, asked)
         assert await finished(rig.journey("new-lead", "lose")) == f"exited: merged into {keep}"
         await parked(rig.journey("new-lead", "keep"), WAIT)
-        again = await merge_leads(rig.database, rig.inst.client, keep, lose, at=now)
+        again, _ = await merge_leads(rig.database, keep, lose, at=now)
     assert (merged.exiting, again.exiting) == ((f"new-lead/{lose}/1",), ())
     for lead in ("keep", "lose"):
         assert "done send:welcome" in kinds(await rig.facts("new-lead", lead))
@@ -134,7 +143,7 @@ async def test_a_merged_leads_own_journey_goes_on_for_the_one_that_is_kept(still
         lose = await met(rig, "new-lead", lead="lose")
         journey = rig.journey("new-lead", "lose")
         await parked(journey, WAIT)
-        await merge_leads(rig.database, rig.inst.client, keep, lose, at=rig.inst.now())
+        await merge_leads(rig.database, keep, lose, at=rig.inst.now())
         async with rig.database.writing() as session:
             await session.execute(update(Touch).values(at=MONDAY - timedelta(days=8)))
         for _ in range(2):

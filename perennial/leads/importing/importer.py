@@ -6,7 +6,7 @@ It tells about the past and signals no journey. The gate refuses the next send t
 `ImportReport.now_suppressed` names the leads whose journeys the caller may want to end at once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -54,11 +54,13 @@ async def import_leads(
     on_reject: Callable[[Reject], None] = lambda _: None,
     model: ScoringModel = DEFAULT_MODEL,
     secrets: Secrets | None = None,
+    on_suppressed: Callable[[AsyncSession, Sequence[str]], Awaitable[None]] | None = None,
 ) -> ImportReport:
     """Add or change the leads of `records` as of `at`, and say what happened; a dry run writes nothing.
 
     `on_progress` gets the number of rows done after each batch is committed, `on_reject` each row that is left
     out. Errors of the database pass through; the batches before it are committed and the next run goes on.
+    `on_suppressed` is called in the transaction that suppresses leads who were here before, with their ids.
     `secrets` are the installation's: they key the hashes of suppressed addresses. Only a new installation, which has
     none yet, does without.
     """
@@ -76,6 +78,8 @@ async def import_leads(
                     async with database.writing() as session:
                         await changes.work_out(session, await _with_rejects(session, batch, secrets), lock=True)
                         await changes.write(session)
+                        if on_suppressed is not None and changes.now_suppressed:
+                            await on_suppressed(session, changes.now_suppressed)
                 break
             except exc.IntegrityError:
                 # Someone else added one of these leads since we looked; look again.

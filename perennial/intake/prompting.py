@@ -1,0 +1,82 @@
+"""Prompt journeys: tell them what was asked of them, and what they have not heard yet.
+
+Whoever asks (a command, an import) tells them too, right after its commit. What is unheard some seconds later was cut
+off, or met Temporal away.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+import structlog
+from sqlalchemy import delete, select
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from models.journeys import AskedRow, Enrolment
+from models.messages import Request
+from perennial.intake.refusals import Answer, answer_of
+from perennial.journeys.handles import signal_journey
+from perennial.platform.database import Database
+
+log = structlog.get_logger(__name__)
+
+EVERY = 1.0
+GRACE = 5.0
+AGAIN = 60.0
+"""Seconds between two looks; until a journey is told what others ask of it; until it is told again."""
+AT_ONCE = 50
+
+_NO_SYNC = {"synchronize_session": False}
+
+
+@dataclass
+class Prompter:
+    """Tells journeys what is asked of them, a few at each look."""
+
+    database: Database
+    client: Client
+    now: Callable[[], float] = monotonic
+    _next_look: float = 0.0
+    _after: str = ""
+    _due: dict[tuple[str, str], float] = field(default_factory=dict)
+    """By enrolment and what was asked: when it is told next."""
+
+    async def prompt(self) -> None:
+        """Look at some of what was asked, and tell what is due. Raises RPCError if Temporal is away."""
+        if self.now() < self._next_look:
+            return
+        self._next_look = self.now() + EVERY
+        wanted = (
+            select(AskedRow.enrolment_id, AskedRow.id, AskedRow.verb, AskedRow.reason, Enrolment.status)
+            .join(Enrolment, Enrolment.id == AskedRow.enrolment_id)
+            .where(AskedRow.enrolment_id > self._after)
+            .order_by(AskedRow.enrolment_id)
+            .limit(AT_ONCE)
+        )
+        async with self.database.reading() as session:
+            rows = (await session.execute(wanted)).all()
+        self._after = rows[-1].enrolment_id if len(rows) == AT_ONCE else ""
+        if not rows and not self._after:
+            self._due.clear()
+        for enrolment_id, id_, verb, reason, status in rows:
+            if status == "finished":
+                await self._forget(enrolment_id)
+                continue
+            if self._due.setdefault((enrolment_id, id_), self.now() + GRACE) > self.now():
+                continue
+            self._due[enrolment_id, id_] = self.now() + AGAIN
+            await self._tell(enrolment_id, verb, Request(id=id_, reason=reason))
+
+    async def _tell(self, enrolment_id: str, verb: str, request: Request) -> None:
+        try:
+            await signal_journey(self.client, enrolment_id, verb, request)
+        except RPCError as error:
+            if answer_of(error) is Answer.AWAY:
+                raise
+            log.warning("a journey does not hear what is asked of it", status=error.status.name, enrolment=enrolment_id)
+
+    async def _forget(self, enrolment_id: str) -> None:
+        async with self.database.writing() as session:
+            over = delete(AskedRow).where(AskedRow.enrolment_id == enrolment_id)
+            await session.execute(over, execution_options=_NO_SYNC)
