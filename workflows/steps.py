@@ -1,5 +1,6 @@
 """The activities that carry out what takes patience: pending while they are tried, and called off by exits."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from models.messages import Advanced, DoOrder, Journey, StepOrder, StepOutcome
     from nurture.journey.decision import AnyStep, Do, Park
     from nurture.journey.wording import say_next
+
+OWN_SECONDS = 300.0
+"""How long a try of an engineer's own activity may take, unless the track says."""
 
 PATIENTLY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
 
@@ -26,8 +30,9 @@ def begin(
         return workflow.start_activity(
             step.activity,
             DoOrder(lead_id=journey.lead_id, enrolment_id=journey.enrolment_id, key=step.key, arg=step.arg),
-            start_to_close_timeout=timedelta(minutes=5),
-            retry_policy=PATIENTLY,
+            start_to_close_timeout=timedelta(seconds=step.within or OWN_SECONDS),
+            heartbeat_timeout=timedelta(seconds=step.heartbeat) if step.heartbeat else None,
+            retry_policy=PATIENTLY if step.tries is None else replace(PATIENTLY, maximum_attempts=step.tries),
             cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
             summary=say_next(step),
         )

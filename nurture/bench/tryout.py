@@ -8,6 +8,8 @@ decision is taken twice.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from random import Random
@@ -16,8 +18,8 @@ from nurture.bench.forks import LOW, Choose, ForkedWorld, live_every_way
 from nurture.bench.guard import Guard
 from nurture.bench.life import Life
 from nurture.content.catalogue import Catalogue
-from nurture.errors import PerennialError, TrackError
-from nurture.journey.decision import Decision, Finish, Park, Send
+from nurture.errors import PerennialError, TrackError, close_names
+from nurture.journey.decision import Decision, Do, Enrol, Finish, Park, Send
 from nurture.journey.facts import Enrolled
 from nurture.journey.journal import Journal
 from nurture.journey.plan import plan
@@ -31,12 +33,23 @@ MOST_STEPS_IN_A_ROW = 50
 """After this many steps without a wait between them, a track is taken for one that never comes to rest."""
 
 
-def try_out(track: Track, catalogue: Catalogue, *, runs: int = 150, seed: int = 0) -> list[str]:
+@dataclass(frozen=True)
+class Known:
+    """The names that a track's steps may use: of activities, and of tracks."""
+
+    activities: Collection[str]
+    tracks: Collection[str]
+
+
+def try_out(
+    track: Track, catalogue: Catalogue, known: Known | None = None, *, runs: int = 150, seed: int = 0
+) -> list[str]:
     """Drive a track through many lives; its problems, each `file:line: what`, none if it may ship.
 
-    Deterministic: the same track, catalogue, `runs` and `seed` give the same answer.
+    With `known`, names that nobody answers to are problems too. Deterministic: the same track, catalogue, `runs` and
+    `seed` give the same answer.
     """
-    trial = _Trial(track, catalogue)
+    trial = _Trial(track, catalogue, known)
     live_every_way(trial.live, runs * 2 // 3)
     chance = Random(seed)
     for _ in range(runs - runs * 2 // 3):
@@ -47,9 +60,10 @@ def try_out(track: Track, catalogue: Catalogue, *, runs: int = 150, seed: int = 
 class _Trial:
     """The lives of one track under watch, and the problems they showed."""
 
-    def __init__(self, track: Track, catalogue: Catalogue) -> None:
+    def __init__(self, track: Track, catalogue: Catalogue, known: Known | None) -> None:
         self.track = track
         self.catalogue = catalogue
+        self.known = known
         self.problems: dict[str, None] = {}
         graduation = inspect.getsourcefile(track.on_graduation) or track.file
         self.guard = Guard(track.file, graduation)
@@ -66,6 +80,8 @@ class _Trial:
                 in_a_row = 0 if isinstance(following, Park | Finish) else in_a_row + 1
                 if isinstance(following, Send):
                     self._check_piece(following)
+                elif self.known is not None and isinstance(following, Do | Enrol):
+                    self._check_name(following, self.known)
                 if in_a_row > MOST_STEPS_IN_A_ROW:
                     self._report(
                         self.guard.where, f"{in_a_row} steps in a row without a wait; let the lead rest between"
@@ -98,5 +114,25 @@ class _Trial:
                 self.guard.where, f"sends {send.piece} with variant {send.variant}, which the piece does not have"
             )
 
+    def _check_name(self, step: Do | Enrol, known: Known) -> None:
+        if isinstance(step, Enrol):
+            if step.track not in known.tracks:
+                self._report(
+                    self.guard.where,
+                    f"enrols on {step.track!r}, and no track is called so{_near(step.track, known.tracks)}",
+                )
+        elif step.activity not in known.activities:
+            near = _near(step.activity, known.activities)
+            self._report(
+                self.guard.where,
+                f"calls {step.activity!r}, and no activity is called so{near}; write it in activities/own/ and mark it "
+                "with @activity.defn",
+            )
+
     def _report(self, where: str, what: str) -> None:
         self.problems[f"{where or self.track.where}: {what}"] = None
+
+
+def _near(name: str, known: Collection[str]) -> str:
+    near = close_names(name, known)
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -53,11 +53,17 @@ class Enrol:
 
 @dataclass(frozen=True, slots=True)
 class Do:
-    """Run an engineer's own activity with the lead's id and `arg`."""
+    """Run an engineer's own activity with the lead's id and `arg`.
+
+    A try may take `within` seconds, and be silent for `heartbeat` seconds; after `tries` of them it is given up.
+    """
 
     key: str
     activity: str
     arg: Any = None
+    within: float | None = None
+    heartbeat: float | None = None
+    tries: int | None = None
     kind: Literal["do"] = "do"
     expected = "done"
 

@@ -18,6 +18,8 @@ from nurture.journey.settle import TO
 from nurture.journey.skipped import Skipped
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from nurture.journey.matchers import Matcher
     from nurture.journey.run import Run
 
@@ -117,14 +119,32 @@ class Lead:
         answered: Done | Skipped = await self._run.meet(call)
         return answered
 
-    async def do(self, activity: str, arg: Any = None, *, was: Was = (), catch_up: bool = False) -> Answer | Skipped:
-        """Run an engineer's own activity; its return value (JSON) is the answer's `value`."""
-        name = "do:" + activity
+    async def do(
+        self,
+        activity: str | Callable[..., Any],
+        arg: Any = None,
+        *,
+        within: timedelta | None = None,
+        heartbeat: timedelta | None = None,
+        tries: int | None = None,
+        was: Was = (),
+        catch_up: bool = False,
+    ) -> Answer | Skipped:
+        """Run an engineer's own activity, given itself or by its name; its return value (JSON) is the answer's `value`.
+
+        One try may take `within`, 5 minutes if not said; with `heartbeat`, it must tell that it lives as often as that.
+        A failed try is repeated, at most 10 minutes apart, until one succeeds; after `tries` of them the step is refused.
+        """
+        called = name_of(activity)
+        name = "do:" + called
         fact: Done | Skipped | None = self._run.recall(name)
         if fact is None:
-            call = StepCall(name, lambda key: Do(key, activity, plain_value(arg)), _names("do", was), catch_up)
-            fact = await self._run.meet(call)
-        return Answer(fact, activity, self._run) if isinstance(fact, Done) else fact
+
+            def make(key: str) -> Do:
+                return Do(key, called, plain_value(arg), _seconds(within), _seconds(heartbeat), tries)
+
+            fact = await self._run.meet(StepCall(name, make, _names("do", was), catch_up))
+        return Answer(fact, called, self._run) if isinstance(fact, Done) else fact
 
     async def wait(
         self,
@@ -193,6 +213,20 @@ class OnOffer:
 
     def __exit__(self, *_: object) -> None:
         self.run.offered, self.run.offer_seen = self.before, self.run.position
+
+
+def name_of(activity: str | Callable[..., Any]) -> str:
+    """What an activity is called. Raises TypeError for a function that is none."""
+    if isinstance(activity, str):
+        return activity
+    definition = getattr(activity, "__temporal_activity_definition", None)
+    if definition is None:
+        raise TypeError(f"{getattr(activity, '__name__', activity)!r} is no activity; mark it with @activity.defn")
+    return str(definition.name)
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
 
 
 class Answer:

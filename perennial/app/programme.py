@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nurture.bench.tryout import try_out
+from nurture.bench.tryout import Known, try_out
 from nurture.content.catalogue import Catalogue
 from nurture.content.folder import load_catalogue
 from nurture.errors import ContentError, TrackError
+from nurture.journey.lead import name_of
 from nurture.journey.track import Registry, load_tracks
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from perennial.channels.check import check_catalogue
@@ -66,8 +67,9 @@ class Programme:
         except TrackError as error:
             problems += str(error).splitlines()
         if catalogue is not None and tracks is not None:
+            known = Known([name_of(each) for each in self.activities], tracks)
             for track in tracks.values():
-                problems += try_out(track, catalogue)
+                problems += try_out(track, catalogue, known)
         return Findings(
             pieces=0 if catalogue is None else len(catalogue.pieces),
             tracks=() if tracks is None else tuple(tracks),

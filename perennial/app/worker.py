@@ -13,6 +13,7 @@ from activities.enrol import EnrolActivity
 from activities.hand_off import HandOffActivity
 from activities.send import SendActivity
 from perennial.app.connected import ConnectedInstallation, sender_of
+from perennial.app.own_activities import BoundedValues, unknown_activity
 from perennial.app.providers import provider_of
 from perennial.channels.ports import Provider
 from perennial.journeys.stuck import NoticeStuckSteps
@@ -44,9 +45,10 @@ def build_worker(inst: ConnectedInstallation, *, provider: Provider | None = Non
         activities=[
             *step_activities(inst, provider or provider_of(settings, inst.database)),
             *inst.activities,
+            unknown_activity(inst.activities),
         ],
         workflow_runner=UnsandboxedWorkflowRunner(),
-        interceptors=[FailureRedaction(), NoticeStuckSteps(inst.database, inst.time)],
+        interceptors=[FailureRedaction(), NoticeStuckSteps(inst.database, inst.time), BoundedValues()],
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_workflow_tasks=settings.max_concurrent_workflow_tasks,
         max_concurrent_activities=settings.max_concurrent_activities,

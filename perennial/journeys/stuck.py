@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Table, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from temporalio import activity
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
@@ -147,8 +148,8 @@ class _Watching(ActivityInboundInterceptor):
             raise
 
     async def _note(self, args: Sequence[Any], text: str) -> None:
-        order = args[0] if args else None
-        if not isinstance(order, StepOrder | DoOrder):
+        order = _order_of(args)
+        if order is None:
             return
         name = activity.info().activity_type
         now = self.time.now()
@@ -157,3 +158,12 @@ class _Watching(ActivityInboundInterceptor):
             async with self.database.transaction() as connection:
                 await connection.execute(_NOTE, {"enrolment": order.enrolment_id, "text": said, "at": now})
                 await write_trouble(connection, order.enrolment_id, order.lead_id, Trouble(now, said))
+
+
+def _order_of(args: Sequence[Any]) -> StepOrder | DoOrder | None:
+    """What the activity was told to do; of an activity that nobody has, the raw input is there."""
+    given = args[0] if args else None
+    if isinstance(given, Sequence) and given and isinstance(given[0], RawValue):
+        order: DoOrder = activity.payload_converter().from_payload(given[0].payload, DoOrder)
+        return order
+    return given if isinstance(given, StepOrder | DoOrder) else None

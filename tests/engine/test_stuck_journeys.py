@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from temporalio import activity
@@ -11,7 +12,7 @@ from temporalio.client import WorkflowUpdateFailedError
 
 from models.journeys import Enrolment
 from models.messages import DoOrder, Request
-from nurture.journey.facts import Behaved
+from nurture.journey.facts import Behaved, Done
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import converted, opted_out
 from nurture.journey.outcomes import Outcome, nurtured
@@ -180,3 +181,61 @@ async def test_nothing_that_a_person_types_fails_a_journey(still_rig: Rig) -> No
         assert failed == 0
         await handle.signal("exit")
         assert await finished(handle) == "exited: a person ended it"
+
+
+# An engineer's own activities
+
+
+@activity.defn
+async def look_up_credit(order: DoOrder) -> object:
+    """Return what was asked for."""
+    match order.arg:
+        case "much":
+            return "x" * 300_000
+        case "no JSON":
+            return object()
+        case _:
+            return {"limit": 5}
+
+
+@track("own-step")
+async def own_step(lead: Lead) -> Outcome:
+    """Calls an activity, given itself, for each of these."""
+    for wanted in ("much", "no JSON", "little"):
+        if answer := await lead.do(look_up_credit, wanted, within=timedelta(minutes=1), tries=2):
+            await lead.alert(f"limit {answer.value['limit']}")
+    return nurtured
+
+
+@track("mistyped")
+async def mistyped(lead: Lead) -> Outcome:
+    """Calls an activity by a name that none has."""
+    await lead.do("look_up_kredit")
+    return nurtured
+
+
+async def test_an_activity_is_called_by_the_function_and_its_value_is_bounded(still_rig: Rig) -> None:
+    """What is too large or no JSON is refused with its kind; the journey goes on."""
+    rig = still_rig.running(own_step)
+    async with rig.working(look_up_credit):
+        assert await finished(await rig.journey_of("own-step", "ada")) == "nurtured"
+    done = [fact for fact in await rig.facts("own-step", "ada") if isinstance(fact, Done)]
+    assert [(fact.key, fact.result, fact.reason) for fact in done] == [
+        ("do:look_up_credit", "refused", "failed: ValueTooLarge"),
+        ("do:look_up_credit~2", "refused", "failed: NotJson"),
+        ("do:look_up_credit~3", "done", ""),
+        ("alert:limit 5", "done", ""),
+    ]
+
+
+async def test_an_activity_that_nobody_has_is_told(still_rig: Rig) -> None:
+    """The journey is stuck for it, with the name that was perhaps meant."""
+    rig = still_rig.running(mistyped)
+    async with rig.working(look_up_credit):
+        await rig.journey_of("mistyped", "ada")
+
+        async def told() -> bool:
+            head = await rig.standing("mistyped", "ada")
+            return head.stuck is not None and "did you mean 'look_up_credit'?" in head.stuck
+
+        await eventually(told)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nurture.bench.tryout import try_out
+from nurture.bench.tryout import Known, try_out
 from nurture.content.catalogue import Catalogue, parse_piece
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import link_clicked, page_viewed
@@ -227,3 +227,20 @@ def test_trying_out_is_itself_repeatable() -> None:
     nothing = Catalogue({})
     assert try_out(broken, nothing, runs=20) == try_out(broken, nothing, runs=20) != []
     assert Path(__file__).name in try_out(broken, nothing, runs=1)[0]
+
+
+@track("mistyped")
+async def mistyped(lead: Lead) -> Outcome:
+    """Names that nobody has."""
+    await lead.do("look_up_kredit")
+    await lead.enrol("new-lead")
+    await lead.enrol("nurse-lead")
+    return nurtured
+
+
+def test_a_name_that_nobody_answers_to_is_found() -> None:
+    """With the name that was perhaps meant."""
+    known = Known(["look_up_credit"], ["new-lead", "mistyped"])
+    first, second = try_out(mistyped, CATALOGUE, known)
+    assert "calls 'look_up_kredit', and no activity is called so (did you mean 'look_up_credit'?)" in first
+    assert "enrols on 'nurse-lead', and no track is called so" in second
