@@ -133,7 +133,7 @@ class Lead:
         """Run an engineer's own activity, given itself or by its name; its return value (JSON) is the answer's `value`.
 
         One try may take `within`, 5 minutes if not said; with `heartbeat`, it must tell that it lives as often as that.
-        A failed try is repeated, at most 10 minutes apart, until one succeeds; after `tries` of them the step is refused.
+        A failed try is repeated until one succeeds, at most 10 minutes apart; after `tries` the step is refused.
         """
         called = name_of(activity)
         name = "do:" + called
