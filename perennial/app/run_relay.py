@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 
 import structlog
 
@@ -14,8 +15,10 @@ from perennial.platform.migrations import require_current
 from perennial.platform.processes import announcer, connect_patiently, stop_event
 from perennial.platform.secrets import secrets_of
 from perennial.platform.settings import Settings
+from perennial.privacy.retention import Keep, prune
 
 BACKLOG_SECONDS = 60.0
+FIRST_PRUNE_SECONDS, DAY_SECONDS = 600.0, 86_400.0
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +42,23 @@ async def _relay(inst: ConnectedInstallation, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(relay.run(stop))
         tasks.create_task(_log_backlog(relay, stop))
+        tasks.create_task(_prune_daily(inst, stop))
+
+
+async def _prune_daily(inst: ConnectedInstallation, stop: asyncio.Event) -> None:
+    """Remove what is kept no longer, soon after the start and then once a day."""
+    wait = FIRST_PRUNE_SECONDS
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), wait)
+            return
+        wait = DAY_SECONDS
+        try:
+            gone = await prune(inst.database, Keep.by(inst.settings), inst.now())
+        except Exception as error:  # noqa: BLE001 - tomorrow is soon enough; the relay goes on
+            log.warning("what is kept no longer was not removed", kind=type(error).__name__)
+            continue
+        log.info("removed what is kept no longer", **asdict(gone))
 
 
 async def _log_backlog(relay: Relay, stop: asyncio.Event) -> None:

@@ -78,6 +78,7 @@ COMMANDS = {
     "migrate": Command(KEEP, "cli.upkeep.migrate", "migrate"),
     "repair": Command(KEEP, "cli.repair.repair", "repair --dry-run"),
     "retell": Command(KEEP, "cli.relay.retell", "retell --dry-run"),
+    "prune": Command(KEEP, "cli.prune.prune", "prune --dry-run"),
     "suppress": Command(KEEP, "cli.privacy.suppress", "suppress ada@example.com --reason manual"),
     "merge": Command(KEEP, "cli.privacy.merge", "merge ada@example.com ada@old.example.com"),
     "export": Command(KEEP, "cli.privacy.export", "export ada@example.com"),

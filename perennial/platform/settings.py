@@ -167,6 +167,27 @@ class Settings(BaseSettings):
     max_concurrent_local_activities: int = Field(
         default=100, ge=1, description="how many decisions a worker makes at once, 1 or more"
     )
+    keep_events: timedelta = Field(
+        default=timedelta(days=400),
+        ge=timedelta(days=30),
+        description="how long stored events are kept, such as P400D; 30 days or more",
+    )
+    keep_journals: timedelta = Field(
+        default=timedelta(days=730),
+        ge=timedelta(days=60),
+        description="how long the journal of a journey is kept after its end, such as P730D; 60 days or more",
+    )
+    keep_touches: timedelta = Field(
+        default=timedelta(days=730),
+        ge=timedelta(days=366),
+        description="how long touches are kept after their journey's end, such as P730D; a year or more, "
+        "as their unsubscribe links must work",
+    )
+    keep_messages: timedelta = Field(
+        default=timedelta(days=400),
+        ge=timedelta(days=30),
+        description="how long kept mail is kept after its journey's end, such as P400D; 30 days or more",
+    )
     heartbeat_file: Path | None = Field(
         default=None, description="a file that worker and relay touch while they work, such as /tmp/alive"
     )

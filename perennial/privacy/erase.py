@@ -85,7 +85,7 @@ class Eraser:
         Safe to repeat, also after a crash anywhere. Raises NotFoundError for an unknown lead.
         """
         async with self.database.writing() as session:
-            await _overwrite(session)
+            await overwrite(session)
             traces = await erase_rows(session, lead_id, at, secrets=self.secrets)
             left = await running(session, traces.leads)
             begun = Begun(lead_id, traces, await ask_to_exit(session, left, REASON, at))
@@ -114,7 +114,7 @@ class Eraser:
     async def _scrub_again(self, begun: Begun) -> None:
         traces = begun.traces
         async with self.database.writing() as session:
-            await _overwrite(session)
+            await overwrite(session)
             since = await traces_of(session, begun.lead_id)
             names = {"addresses": traces.addresses, "anonymous": traces.anonymous, "users": traces.users}
             await scrub(session, replace(since, **names))  # events that came meanwhile still hold them
@@ -249,7 +249,7 @@ async def _scrub_events(session: AsyncSession, traces: Traces) -> None:
     )
 
 
-async def _overwrite(session: AsyncSession) -> None:
+async def overwrite(session: AsyncSession) -> None:
     """Have SQLite write zeros over deleted rows, instead of only freeing their space."""
     if session.get_bind().dialect.name == "sqlite":
         await session.execute(text("PRAGMA secure_delete = ON"))

@@ -22,6 +22,7 @@ from models.leads import (
     SuppressedAddress,
     Suppression,
 )
+from models.past import PastLead, Removed
 from models.shared import ClockRow, Lease
 from models.touches import Message, Touch
 from nurture.errors import NotFoundError
@@ -40,10 +41,11 @@ BY_LEAD: tuple[type[Base], ...] = (
     Message,
     HandOffRow,
     Alert,
+    PastLead,
 )
 BY_ENROLMENT: tuple[type[Base], ...] = (FactRow, DecisionRow, Unheard, AskedRow)
 BY_ITSELF: tuple[type[Base], ...] = (LeadRow, Event)
-NOT_ABOUT_LEADS: tuple[type[Base], ...] = (SuppressedAddress, ApiKey, Lease, ClockRow)
+NOT_ABOUT_LEADS: tuple[type[Base], ...] = (Removed, SuppressedAddress, ApiKey, Lease, ClockRow)
 """Hashes that lead back to nobody without the secret, and what an installation keeps about itself."""
 
 

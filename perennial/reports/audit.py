@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import LeadRow, Suppression
+from models.past import Removed
 from models.touches import Message, Touch
 from nurture.gate import Caps, GateRules
 from nurture.timing.calendar import is_open, local_time
@@ -48,11 +49,14 @@ async def audit_ledger(session: AsyncSession, rules: Mapping[str, GateRules]) ->
         select(Suppression.lead_id, func.min(Suppression.at)).group_by(Suppression.lead_id)
     )
     violations = [*_over_caps(sent), *_outside_window(sent), *_after_leaving(sent, dict(suppressed.all()))]
+    past = {(each.what, each.name): each.number for each in await session.scalars(select(Removed))}
     accepted = await session.scalar(select(func.count()).select_from(Touch).where(Touch.state == "accepted"))
+    accepted = (accepted or 0) + past.get(("touch", "accepted"), 0)
     delivered = await session.scalar(select(func.count()).select_from(Message))
+    delivered = (delivered or 0) + past.get(("message", ""), 0)
     # A message on its way at this moment is kept already, and its touch not yet marked as accepted.
     on_the_way = await session.scalar(select(func.count()).select_from(Touch).where(Touch.state == "sending"))
-    if not (accepted or 0) <= (delivered or 0) <= (accepted or 0) + (on_the_way or 0):
+    if not accepted <= delivered <= accepted + (on_the_way or 0):
         violations.append(f"the ledger has {accepted} accepted touches, the database keeps {delivered} messages")
     return Audit(len(sent), tuple(violations))
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, distinct, func, or_, select
+from sqlalchemy import Select, distinct, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.journeys import Enrolment, FactRow, HandOffRow
 from models.leads import BehaviourRow, LeadRow, Suppression
+from models.past import PastLead, Removed
 from models.touches import Touch
+from perennial.journeys.reasons import in_short
 from perennial.leads.suppression import SUPPRESSES
 
 NURTURE, SALES = "in nurture", "with sales"
@@ -41,22 +43,27 @@ class Funnel:
 
 async def count_funnel(session: AsyncSession, qualified_at: int) -> Funnel:
     """Count; a lead is marketing-qualified once its score has been `qualified_at` or more."""
+    past = Counter({(each.what, each.name): each.number for each in await session.scalars(select(Removed))})
     states = dict((await session.execute(select(Touch.state, func.count()).group_by(Touch.state))).all())
+    states = {state: states.get(state, 0) + past["touch", state] for state in ("accepted", "sending", "unknown")}
     score = FactRow.fact["score"].as_integer()
-    qualified = select(func.count(distinct(Enrolment.lead_id))).where(
+    qualified = select(Enrolment.lead_id).where(
         Enrolment.id == FactRow.enrolment_id, FactRow.kind.in_(("scored", "graduated")), score >= qualified_at
     )
+    qualified_before = select(PastLead.lead_id).where(PastLead.top_score >= qualified_at)
+    touched = select(Touch.lead_id).where(Touch.state == "accepted")
+    touched_before = select(PastLead.lead_id).where(PastLead.touched)
     standing, running = await _standing(session)
     return Funnel(
         leads=await _count(session, select(func.count()).select_from(LeadRow)),
         enrolled=sum(sum(places.values()) for places in standing.values()),
         running=running,
-        sent=sum(count for state, count in states.items() if state in ("accepted", "sending", "unknown")),
-        deferred=await _deferred(session),
-        refused=await _reasons(session, select(Touch.reason, func.count()).where(Touch.state == "refused")),
-        touched=await _count(session, select(func.count(distinct(Touch.lead_id))).where(Touch.state == "accepted")),
+        sent=sum(states.values()),
+        deferred=await _deferred(session, past),
+        refused=await _refused(session, past),
+        touched=await _count_either(session, touched, touched_before),
         engaged=await _count(session, _engaged()),
-        mqls=await _count(session, qualified),
+        mqls=await _count_either(session, qualified, qualified_before),
         offered=await _count(session, select(func.count(distinct(HandOffRow.lead_id)))),
         answers=await _answers(session),
         left=await _left(session),
@@ -72,18 +79,26 @@ def _engaged() -> Select[int]:
     )
 
 
-async def _deferred(session: AsyncSession) -> dict[str, int]:
+async def _deferred(session: AsyncSession, past: Mapping[tuple[str, str], int]) -> dict[str, int]:
     reason = FactRow.fact["reason"].as_string()
     rows = select(reason, func.count()).where(FactRow.kind == "deferred")
-    return await _reasons(session, rows)
+    return await _reasons(session, rows, _named(past, "deferred"))
 
 
-async def _reasons(session: AsyncSession, rows: Select[str, int]) -> dict[str, int]:
-    """By reason, commonest first; a reason's details (a clock's time, a city) are left out where they differ."""
-    reasons: Counter[str] = Counter()
+async def _refused(session: AsyncSession, past: Mapping[tuple[str, str], int]) -> dict[str, int]:
+    rows = select(Touch.reason, func.count()).where(Touch.state == "refused")
+    return await _reasons(session, rows, _named(past, "refused"))
+
+
+def _named(past: Mapping[tuple[str, str], int], what: str) -> Counter[str]:
+    return Counter({name: number for (kind, name), number in past.items() if kind == what})
+
+
+async def _reasons(session: AsyncSession, rows: Select[str, int], past: Counter[str]) -> dict[str, int]:
+    """By reason in short, commonest first."""
+    reasons = past.copy()
     for reason, count in await session.execute(rows.group_by(rows.selected_columns[0])):
-        name, _, details = reason.partition(":")
-        reasons[f"{name}:{details}" if name in ("cap", "priority", "exited", "suppressed") else name] += count
+        reasons[in_short(reason)] += count
     return dict(reasons.most_common())
 
 
@@ -123,6 +138,11 @@ async def _standing(session: AsyncSession) -> tuple[dict[str, dict[str, int]], i
             with_sales = "hand_off:" in step or "alert:" in step
             places[track][SALES if with_sales else NURTURE] += count
     return {track: dict(places[track].most_common()) for track in sorted(places)}, running
+
+
+async def _count_either(session: AsyncSession, now: Select[str], before: Select[str]) -> int:
+    """How many leads are among those of now or those of removed rows."""
+    return await _count(session, select(func.count()).select_from(union(now, before).subquery()))
 
 
 async def _count(session: AsyncSession, rows: Select[int]) -> int:

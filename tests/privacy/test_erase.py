@@ -344,6 +344,7 @@ async def test_an_export_holds_everything_that_is_held(zeb: Database) -> None:
         "unheard": 1,
         "asked": 1,
         "events": 4,
+        "past_leads": 0,
     }
 
 
