@@ -34,14 +34,14 @@ class Enrolment(Base):
     track: Mapped[str] = mapped_column(String(64))
     number: Mapped[int]
     status: Mapped[str] = mapped_column(String(16))  # starting | active | paused | held | finished
-    cause: Mapped[str] = mapped_column(String(128), default="")
+    cause: Mapped[str] = mapped_column(Text, default="")
     priority: Mapped[int] = mapped_column(default=0)
-    step: Mapped[str] = mapped_column(String(160), default="")
+    step: Mapped[str] = mapped_column(Text, default="")
     next_at: Mapped[datetime | None]
     because: Mapped[list[Any]] = mapped_column(default=list)
     listens: Mapped[list[Any] | None]  # patterns that wake it while it is parked; None: everything does
     wakes_at_score: Mapped[int | None]
-    outcome: Mapped[str | None] = mapped_column(String(64))
+    outcome: Mapped[str | None] = mapped_column(Text)
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     length: Mapped[int] = mapped_column(default=0, server_default="0")  # facts that the workflow knows to be here
@@ -73,7 +73,7 @@ class FactRow(Base):
     enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
-    key: Mapped[str] = mapped_column(String(160), default="")
+    key: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime]
     fact: Mapped[dict[str, Any]]
 
@@ -86,7 +86,7 @@ class DecisionRow(Base):
     enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)  # the journal's length when it was taken
     at: Mapped[datetime]
-    next: Mapped[str] = mapped_column(String(160))
+    next: Mapped[str] = mapped_column(Text)
     until: Mapped[datetime | None]
     because: Mapped[list[Any]] = mapped_column(default=list)
 
@@ -100,8 +100,8 @@ class HandOffRow(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"))
     lead_id: Mapped[str] = mapped_column(refers_to("leads.id"), index=True)
-    step_key: Mapped[str] = mapped_column(String(160))
-    to: Mapped[str] = mapped_column(String(64))
+    step_key: Mapped[str] = mapped_column(Text)
+    to: Mapped[str] = mapped_column(Text)
     reason: Mapped[str] = mapped_column(Text)
     score: Mapped[int]
     at: Mapped[datetime]
@@ -116,7 +116,7 @@ class Alert(Base):
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"))
     lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
-    step_key: Mapped[str] = mapped_column(String(160))
+    step_key: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
 

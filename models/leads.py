@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, UniqueConstraint, false
+from sqlalchemy import Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, refers_to
@@ -48,8 +48,8 @@ class Consent(Base):
     at: Mapped[datetime]
     action: Mapped[str] = mapped_column(String(16))  # granted | withdrawn
     basis: Mapped[str] = mapped_column(String(32))  # consent | legitimate-interest | contract
-    source: Mapped[str] = mapped_column(String(64))
-    wording: Mapped[str | None] = mapped_column(String(64))
+    source: Mapped[str] = mapped_column(Text)
+    wording: Mapped[str | None] = mapped_column(Text)
 
 
 class Suppression(Base):
@@ -61,7 +61,7 @@ class Suppression(Base):
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     reason: Mapped[str] = mapped_column(String(32))  # opt-out | complaint | hard-bounce | invalid-address
-    source: Mapped[str] = mapped_column(String(64))
+    source: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
 
 
@@ -74,7 +74,7 @@ class BehaviourRow(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     name: Mapped[str] = mapped_column(String(32))
-    subject: Mapped[str] = mapped_column(String(255), default="")
+    subject: Mapped[str] = mapped_column(Text, default="")
     props: Mapped[dict[str, Any]] = mapped_column(default=dict)
     touch_id: Mapped[str | None] = mapped_column(String(32), index=True)  # the mail it is about
     bot: Mapped[bool] = mapped_column(
@@ -95,7 +95,7 @@ class ScoreEntry(Base):
     rule: Mapped[str] = mapped_column(String(64))
     behaviour_id: Mapped[str] = mapped_column(String(64), default="")  # empty: a fit rule (NULLs differ)
     points: Mapped[float]
-    reason: Mapped[str] = mapped_column(String(255))
+    reason: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime]
 
 

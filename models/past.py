@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, String
+from sqlalchemy import BigInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import Base, refers_to
@@ -14,7 +14,7 @@ class Removed(Base):
     __tablename__ = "removed"
 
     what: Mapped[str] = mapped_column(String(16), primary_key=True)  # touch | refused | deferred | message
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)  # a state, a reason in short, or nothing
+    name: Mapped[str] = mapped_column(Text, primary_key=True)  # a state, a reason in short, or nothing
     number: Mapped[int] = mapped_column(BigInteger, default=0)
 
 

@@ -25,12 +25,12 @@ class Touch(Base):
     enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"))
     lead_id: Mapped[str] = mapped_column(refers_to("leads.id"))
     track: Mapped[str] = mapped_column(String(64))
-    step_key: Mapped[str] = mapped_column(String(160))
-    piece: Mapped[str] = mapped_column(String(64))
+    step_key: Mapped[str] = mapped_column(Text)
+    piece: Mapped[str] = mapped_column(Text)
     content_hash: Mapped[str] = mapped_column(String(64), default="")
     state: Mapped[str] = mapped_column(String(16))  # sending | accepted | refused | unknown
     reason: Mapped[str] = mapped_column(Text, default="")
-    provider_id: Mapped[str | None] = mapped_column(String(128), index=True)
+    provider_id: Mapped[str | None] = mapped_column(Text, index=True)
     delivery: Mapped[str] = mapped_column(String(16), default="", server_default="")  # delivered | bounced | ...
     delivered_at: Mapped[datetime | None]
     at: Mapped[datetime]

@@ -15,6 +15,7 @@ from nurture.errors import InputError
 from nurture.people.behaviours import behaviour_kind
 
 STAGES = ("awareness", "consideration", "decision")
+LONGEST_NAME = 64
 BANDS = ("cold", "warm", "hot", "mql")
 
 
@@ -92,6 +93,8 @@ class ScoringModel:
         names = [rule.name for rule in self.fit] + [rule.name for rule in self.engagement]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise InputError(f"scoring rules need names of their own; used twice: {', '.join(twice)}")
+        if long := [name for name in names if not 0 < len(name) <= LONGEST_NAME]:
+            raise InputError(f"the name of a scoring rule has 1 to {LONGEST_NAME} characters: {long[0]!r}")
         if not 1 <= self.mql <= 100:
             raise InputError(f"the mql threshold is a score from 1 to 100, not {self.mql}")
         caught: set[str] = set()

@@ -22,7 +22,7 @@ from perennial.intake.lost import keep_for
 from perennial.intake.outbox import CHANNEL, accept
 from perennial.intake.recording import Recorder
 from perennial.intake.refusals import is_not_found
-from perennial.intake.reports import Receipt, Report
+from perennial.intake.reports import LONGEST_REPORT_ID, Receipt, Report
 from perennial.journeys.enrolling import Enroller
 from perennial.journeys.handles import workflow_of
 from perennial.platform.clock import LiveClock
@@ -108,6 +108,8 @@ async def keep_report(database: Database, recorder: Recorder, report: Report, no
     kind = behaviour_kind(report.name)
     if kind.subject is not None and report.props and kind.subject not in report.props:
         raise InputError(f"{report.name} is about a {kind.subject}; give --prop {kind.subject}=...")
+    if not 0 < len(report.id) <= LONGEST_REPORT_ID:
+        raise InputError(f"the id of a behaviour has 1 to {LONGEST_REPORT_ID} characters, not {len(report.id)}")
     async with database.writing() as session:
         (receipt,) = await recorder.record(session, [report], now)
         await accept(session, [own.event_of(report)])

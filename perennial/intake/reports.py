@@ -7,6 +7,7 @@ from typing import Any
 from nurture.people.behaviours import behaviour_kind
 
 LONGEST_SUBJECT = 200
+LONGEST_REPORT_ID = 64
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,3 +120,9 @@ def test_an_imports_opt_outs_ask_the_journeys_to_end_in_the_transaction_that_sup
     said = command(away, "import", str(rows), "--map", str(mapping))
     assert "asked to end" in said
     assert left(away) == (["opt-out"], [], [("new-lead/ada/1", "exit")])
+
+
+def test_an_id_that_no_column_holds_is_refused_in_one_line(away: Path) -> None:
+    """Also on SQLite, which would have taken it."""
+    result = invoke("signal", "ada", "demo.requested", "--id", "x" * 65, data_dir=away)
+    assert (result.exit_code, "1 to 64 characters, not 65" in result.output) == (2, True)

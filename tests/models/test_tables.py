@@ -9,18 +9,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import String, select, text
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from models.base import Base
-from models.journeys import Alert, FactRow, HandOffRow
-from models.leads import Consent, LeadRow, Suppression
+from models.journeys import Alert, Enrolment, FactRow, HandOffRow
+from models.leads import BehaviourRow, Consent, LeadRow, Suppression
 from models.shared import ClockRow
 from models.touches import Touch
 from models.types import UtcDateTime
 from perennial.platform.database import Database, upsert_ignore
-from tests.builders import NOON, ada, count, enrolment, store, touch, touch_values
+from tests.builders import NOON, ada, count, enrolment, granted, person, store, touch, touch_values
 
 
 @pytest.mark.parametrize(
@@ -150,3 +150,49 @@ async def test_defaults_and_json_come_back_as_they_went_in(database: Database) -
     async with database.reading() as session:
         lead = (await session.scalars(select(LeadRow))).one()
     assert (lead.traits, lead.segment, lead.time_zone, lead.erased_at) == (traits, {}, "UTC", None)
+
+
+def bounded() -> list[tuple[str, str, int]]:
+    """Every column of identifiers, with how many characters it holds."""
+    return [
+        (table.name, column.name, column.type.length)
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, String) and column.type.length
+    ]
+
+
+async def test_both_databases_bound_every_identifier_alike(database: Database) -> None:
+    """SQLite by a CHECK: what a test on it lets through, PostgreSQL takes too."""
+    async with database.reading() as session:
+        if database.is_sqlite:
+            made = dict((await session.execute(text("SELECT name, sql FROM sqlite_master"))).all())
+            found = [each for each in bounded() if f'length("{each[1]}") <= {each[2]}' not in made[each[0]]]
+        else:
+            columns = "SELECT table_name, column_name, character_maximum_length FROM information_schema.columns"
+            known = {tuple(row) for row in await session.execute(text(columns))}
+            found = [each for each in bounded() if each not in known]
+    assert found == []
+
+
+async def test_an_identifier_that_is_too_long_is_refused_by_both(database: Database) -> None:
+    """One character more than the column holds."""
+    await store(database, person("l" * 32))
+    with pytest.raises(DBAPIError):
+        await store(database, person("m" * 33))
+
+
+async def test_free_text_of_any_length_is_kept_by_both(database: Database) -> None:
+    """A reason, an alert, the name of a step: no journey is stranded by a long word."""
+    word = "wörd " * 60
+    await store(
+        database,
+        ada(),
+        enrolment(status="finished", cause=word, step=word, outcome=f"exited: {word}"),
+        touch(step_key=word, piece=word, provider_id=word),
+        Alert(enrolment_id="new-lead/l1/1", lead_id="l1", step_key=f"alert:{word}", text=word, at=NOON),
+        BehaviourRow(id="b1", lead_id="l1", name="deal.lost", subject=word, at=NOON, received_at=NOON),
+        granted(source=word, wording=word),
+    )
+    async with database.reading() as session:
+        assert await session.scalar(select(Enrolment.outcome)) == f"exited: {word}"

@@ -178,6 +178,7 @@ def test_the_explanation_says_what_each_entry_is_worth_now() -> None:
         (lambda: EngagementRule("x", 5, "email.clicked", half_life=timedelta(0)), "half-life"),
         (lambda: EngagementRule("x", 5, "email.clicked", cap=-1), "cap"),
         (lambda: ScoringModel((), (CLICK, CLICK)), "used twice: click"),
+        (lambda: ScoringModel((), (replace(CLICK, name="c" * 65),)), "1 to 64 characters"),
         (lambda: ScoringModel((replace(DIRECTOR, name="click"),), (CLICK,)), "used twice: click"),
         (lambda: ScoringModel((), (PAGE, PRICING)), "'pricing' never matches"),
         (lambda: ScoringModel((), (), mql=0), "from 1 to 100"),
