@@ -46,7 +46,7 @@ class Consent(Base):
     id: Mapped[int] = mapped_column(BIG_ID, primary_key=True)
     lead_id: Mapped[str] = mapped_column(refers_to("leads.id"), index=True)
     at: Mapped[datetime]
-    action: Mapped[str] = mapped_column(String(16))  # granted | withdrawn
+    action: Mapped[str] = mapped_column(String(16))  # granted | confirmed | withdrawn | requested | lifted
     basis: Mapped[str] = mapped_column(String(32))  # consent | legitimate-interest | contract
     source: Mapped[str] = mapped_column(Text)
     wording: Mapped[str | None] = mapped_column(Text)

@@ -1,5 +1,8 @@
 """The consent ledger: append-only. What a lead allows is what its last grant or withdrawal says.
 
+A grant comes from a list, a form or a person, and outranks no withdrawal, whatever the dates. Only what the lead itself
+has confirmed does.
+
 A line says when, on which basis, from which source, and which wording the lead saw (a version, not the text). The
 ledger also holds, as evidence, requests that a double opt-in has yet to confirm and suppressions that a person lifted.
 Neither allows anything.
@@ -19,7 +22,8 @@ from nurture.gate import ConsentState
 
 Basis = Literal["consent", "legitimate-interest", "contract"]
 BASES: tuple[str, ...] = ("consent", "legitimate-interest", "contract")
-DECIDES = ("granted", "withdrawn")
+ALLOWS = ("granted", "confirmed")
+DECIDES = (*ALLOWS, "withdrawn")
 
 LONGEST_SOURCE = 64
 CONFIRM_WITHIN = timedelta(days=7)
@@ -35,7 +39,7 @@ _DECISION = (
 
 @dataclass(frozen=True, slots=True)
 class NewConsent:
-    """One line of the ledger as it is written; `action` is granted, withdrawn, requested or lifted."""
+    """One line of the ledger as it is written; `action` is granted, confirmed, withdrawn, requested or lifted."""
 
     lead_id: str
     at: datetime
@@ -58,7 +62,7 @@ async def current(session: AsyncSession, lead_id: str) -> ConsentState:
 
 def meaning_of(decision: str | None) -> ConsentState:
     """What the last line that decides means; None if there is no such line."""
-    return "none" if decision is None else "granted" if decision == "granted" else "withdrawn"
+    return "none" if decision is None else "granted" if decision in ALLOWS else "withdrawn"
 
 
 async def ledger(session: AsyncSession, lead_id: str) -> Sequence[Consent]:
@@ -68,11 +72,17 @@ async def ledger(session: AsyncSession, lead_id: str) -> Sequence[Consent]:
 
 async def grant(
     session: AsyncSession, lead_id: str, at: datetime, *, basis: str, source: str, wording: str | None = None
-) -> None:
-    """Write a grant. Raises InputError for an unknown basis, or without a source."""
+) -> bool:
+    """Write a grant; False if the lead has withdrawn: only its own confirmation outranks that.
+
+    Raises InputError for an unknown basis, or without a source.
+    """
     if basis not in BASES:
         raise InputError(f"unknown basis {basis!r}; one of {', '.join(BASES)}")
+    if await current(session, lead_id) == "withdrawn":
+        return False
     await _write(session, lead_id, at, "granted", basis=basis, source=source, wording=wording)
+    return True
 
 
 async def withdraw(
@@ -104,11 +114,11 @@ async def confirm(session: AsyncSession, lead_id: str, number: int, at: datetime
     later = (await session.scalars(since.order_by(Consent.id))).all()
     if "withdrawn" in later:
         raise RefusedError("you have unsubscribed since; ask again if you would like to hear from us")
-    if "granted" in later:
+    if "confirmed" in later:
         return False
     if at > asked.at + CONFIRM_WITHIN:
         raise RefusedError(f"this link was good for {CONFIRM_WITHIN.days} days; ask again")
-    await _write(session, lead_id, at, "granted", basis="consent", source=source, wording=asked.wording)
+    await _write(session, lead_id, at, "confirmed", basis="consent", source=source, wording=asked.wording)
     return True
 
 

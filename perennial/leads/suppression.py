@@ -184,11 +184,14 @@ async def _end(session: AsyncSession, lead_id: str, reason: Reason) -> bool:
 
 
 async def _undone(session: AsyncSession, lead_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
-    """When a suppression of each lead and reason was last undone, by the ledger of consent."""
+    """When a suppression of each lead and reason was last undone, by its confirmed return or a person.
+
+    A grant from a list or a form undoes nothing, however late it is dated.
+    """
     found: dict[tuple[str, str], datetime] = {}
     for part in in_parts(sorted(lead_ids)):
         undone = select(Consent.lead_id, Consent.action, Consent.basis, func.max(Consent.at).label("at"))
-        undone = undone.where(Consent.lead_id.in_(part), Consent.action.in_(("granted", "lifted")))
+        undone = undone.where(Consent.lead_id.in_(part), Consent.action.in_(("confirmed", "lifted")))
         for row in await session.execute(undone.group_by(Consent.lead_id, Consent.action, Consent.basis)):
             key = (row.lead_id, row.basis if row.action == "lifted" else "opt-out")
             found[key] = max(found.get(key, row.at), row.at)

@@ -46,20 +46,37 @@ async def test_nobody_asked_is_no_consent(database: Database) -> None:
     assert await consent_of(database, "nobody") == "none"
 
 
-async def test_the_last_grant_or_withdrawal_holds(database: Database) -> None:
-    """And every line stays: the ledger is evidence."""
+async def test_a_grant_outranks_no_withdrawal_and_the_leads_own_confirmation_does(database: Database) -> None:
+    """Whatever the dates; every line stays, as the ledger is evidence."""
     assert await consent_of(database, "ada") == "granted"
-    assert await does(database, lambda s: consent.withdraw(s, "ada", LATER, source="phone"))
-    assert await consent_of(database, "ada") == "withdrawn"
-    await does(
+    assert await does(database, lambda s: consent.withdraw(s, "ada", NOON, source="phone"))
+    assert not await does(
         database, lambda s: consent.grant(s, "ada", LATER, basis="contract", source="signed offer", wording="v2")
     )
+    assert await consent_of(database, "ada") == "withdrawn"
+    number = await does(database, lambda s: consent.request(s, "ada", LATER, source="page", wording="v1"))
+    assert await does(database, lambda s: consent.confirm(s, "ada", number, LATER, source="page"))
     assert await consent_of(database, "ada") == "granted"
     assert await ledger(database) == [
         ("granted", "consent", "form"),
         ("withdrawn", "consent", "phone"),
-        ("granted", "contract", "signed offer"),
+        ("requested", "consent", "page"),
+        ("confirmed", "consent", "page"),
     ]
+
+
+async def test_an_opt_out_from_before_the_import_still_counts(database: Database) -> None:
+    """The list that was imported knew nothing of it; one from before the lead's own return is over."""
+    before, after = NOON - timedelta(days=5), LATER + timedelta(days=1)
+    await does(database, lambda s: apply_behaviour(s, "ada", "lead.opted_out", before))
+    assert await consent_of(database, "ada") == "withdrawn"
+    assert await does(database, lambda s: suppressions(s, "ada")) == ("opt-out",)
+    number = await does(database, lambda s: consent.request(s, "ada", LATER, source="page", wording="v1"))
+    assert await does(database, lambda s: resubscribe(s, "ada", number, LATER, source="page"))
+    await does(database, lambda s: apply_behaviour(s, "ada", "lead.opted_out", before))
+    assert await does(database, lambda s: suppressions(s, "ada")) == ()
+    await does(database, lambda s: apply_behaviour(s, "ada", "lead.opted_out", after))
+    assert await consent_of(database, "ada") == "withdrawn"
 
 
 async def test_a_request_allows_nothing_and_takes_nothing_back(database: Database) -> None:

@@ -185,7 +185,7 @@ async def test_coming_back_takes_the_mail_and_its_link(site: Site) -> None:
     assert await site.suppressed() == ["opt-out"]
     assert "Welcome back" in (await site.post({}, link)).text
     assert await site.suppressed() == []
-    assert await site.ledger() == ["granted", "withdrawn", "requested", "granted"]
+    assert await site.ledger() == ["granted", "withdrawn", "requested", "confirmed"]
 
 
 async def test_the_confirmation_says_nothing_of_lists_and_goes_to_the_lead_alone(site: Site) -> None:
@@ -218,7 +218,7 @@ async def test_confirming_twice_is_as_once(site: Site) -> None:
     link = await site.link_of_last_mail()
     for _ in range(2):
         assert (await site.post({}, link)).status_code == 200
-    assert (await site.ledger()).count("granted") == 2
+    assert (await site.ledger()).count("confirmed") == 1
 
 
 async def test_a_link_from_before_an_opt_out_does_not_undo_it(site: Site) -> None:
@@ -310,7 +310,7 @@ async def test_once_a_person_has_lifted_a_complaint_the_lead_still_has_to_ask(si
     assert "Write to me again" in (await site.get()).text
     await site.post({"action": "return"})
     await site.post({}, await site.link_of_last_mail())
-    assert await site.ledger() == ["granted", "withdrawn", "lifted", "requested", "granted"]
+    assert await site.ledger() == ["granted", "withdrawn", "lifted", "requested", "confirmed"]
 
 
 @dataclass

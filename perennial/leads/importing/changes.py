@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import blake2s
 from typing import Any, TypeAlias
 
-from sqlalchemy import insert, select, text, union, update
+from sqlalchemy import insert, or_, select, text, union, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
@@ -14,7 +14,8 @@ from nurture.people.scoring import ScoreLine, ScoringModel
 from perennial.leads.behaviours import write_behaviours
 from perennial.leads.consent import LONGEST_SOURCE, NewConsent, write_lines
 from perennial.leads.identity import new_lead_id
-from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject
+from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, NeverMail, Reject
+from perennial.leads.lookup import current_leads
 from perennial.leads.scores import delete_entries, write_entries
 from perennial.leads.suppression import WITHDRAWS, NewSuppression, write_suppressions
 
@@ -121,7 +122,7 @@ class Changes:
         for record in records:
             lead, wrong = self._lead_of(record, found)
             if wrong:
-                self.rejects.append(Reject(record.row, wrong, record.values))
+                self.rejects.append(record.rejected(wrong))
             elif lead is None:
                 self._add(record)
             else:
@@ -134,6 +135,41 @@ class Changes:
             stored = await _stored(session, met)
             for lead, record in met:
                 self._compare(lead, record, stored)
+        if never := [reject.never_mail for reject in self.rejects if reject.never_mail is not None]:
+            await self._heed(session, never)
+
+    async def _heed(self, session: AsyncSession, never: list[NeverMail]) -> None:
+        """Suppress whom rows that are left out name: leads that are stored, merged ones too, and those just added."""
+        keys = [each.email_key for each in never if each.email_key]
+        ids = [each.external_id for each in never if each.external_id]
+        named = select(LeadRow.id, LeadRow.email_key, LeadRow.external_id).where(
+            or_(LeadRow.email_key.in_(keys), LeadRow.external_id.in_(ids)), LeadRow.erased_at.is_(None)
+        )
+        stored = (await session.execute(named)).all()
+        going_on = await current_leads(session, [row.id for row in stored])
+        known = [(going_on[row.id], row.email_key, row.external_id) for row in stored if row.id in going_on]
+        new = [(row["id"], row["email_key"], row["external_id"]) for row in self.added]
+        had: dict[str, set[str]] = {lead_id: set() for lead_id, *_ in new}
+        for lead_id, reason in await session.execute(
+            select(Suppression.lead_id, Suppression.reason).where(Suppression.lead_id.in_(going_on.values()))
+        ):
+            had.setdefault(lead_id, set()).add(reason)
+        for one in self.suppressions:
+            had.setdefault(one.lead_id, set()).add(one.reason)
+        added = {lead_id for lead_id, *_ in new}
+        for each in never:
+            for lead_id, key, external_id in (*known, *new):
+                if each.email_key != key and (each.external_id is None or each.external_id != external_id):
+                    continue
+                fresh = [reason for reason in each.reasons if reason not in had.setdefault(lead_id, set())]
+                if not fresh:
+                    continue
+                had[lead_id] |= set(fresh)
+                self.suppressions += [NewSuppression(lead_id, reason, "import", self.at) for reason in fresh]
+                if WITHDRAWS & set(fresh):
+                    self.consents.append(NewConsent(lead_id, self.at, "withdrawn", "consent", "import: a row left out"))
+                if lead_id not in added and lead_id not in self.now_suppressed:
+                    self.now_suppressed.append(lead_id)
 
     async def write(self, session: AsyncSession) -> None:
         """Write changes before additions: a lead whose address changes frees the old one."""

@@ -31,7 +31,8 @@ class ImportReport:
     """How many rows were read and what became of them; read = added + changed + unchanged + rejected.
 
     `suppressed` counts the rows that suppress their lead for any reason, `opted_out` those that do by opt-out or
-    complaint. `now_suppressed` are the ids of leads who were here before and are suppressed by this import.
+    complaint; a row that is left out may do so too. `now_suppressed` are the ids of leads who were here before and are
+    suppressed by this import.
     """
 
     read: int = 0
@@ -102,7 +103,7 @@ async def _with_rejects(
     keys = [each.email_key for each in batch if isinstance(each, LeadRecord)]
     found = await suppressed_addresses(session, secrets, keys)
     return [
-        Reject(each.row, f"this address is never to be a lead's: {found[each.email_key]}", each.values)
+        each.rejected(f"this address is never to be a lead's: {found[each.email_key]}")
         if isinstance(each, LeadRecord) and each.email_key in found
         else each
         for each in batch
@@ -112,6 +113,8 @@ async def _with_rejects(
 def _plus(report: ImportReport, changes: Changes, batch: list[LeadRecord | Reject]) -> ImportReport:
     refused = {reject.row for reject in changes.rejects}
     taken = [record for record in batch if isinstance(record, LeadRecord) and record.row not in refused]
+    said = [record.suppress for record in taken]
+    said += [reject.never_mail.reasons for reject in changes.rejects if reject.never_mail is not None]
     return replace(
         report,
         read=report.read + len(batch),
@@ -119,7 +122,7 @@ def _plus(report: ImportReport, changes: Changes, batch: list[LeadRecord | Rejec
         changed=report.changed + len(changes.changed),
         unchanged=report.unchanged + len(taken) - len(changes.added) - len(changes.changed),
         rejected=report.rejected + len(changes.rejects),
-        opted_out=report.opted_out + sum(1 for record in taken if WITHDRAWS & set(record.suppress)),
-        suppressed=report.suppressed + sum(1 for record in taken if record.suppress),
+        opted_out=report.opted_out + sum(1 for reasons in said if WITHDRAWS & set(reasons)),
+        suppressed=report.suppressed + sum(1 for reasons in said if reasons),
         now_suppressed=(*report.now_suppressed, *changes.now_suppressed),
     )

@@ -7,8 +7,8 @@ record is given, so that a file that cannot be read to its end is refused before
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -56,14 +56,29 @@ class LeadRecord:
     suppress: tuple[ImportedReason, ...]
     behaviours: tuple[ImportedBehaviour, ...]
 
+    def rejected(self, reason: str) -> "Reject":
+        """The same row, left out."""
+        never = NeverMail(self.suppress, self.email_key, self.external_id) if self.suppress else None
+        return Reject(self.row, reason, self.values, never)
+
+
+@dataclass(frozen=True, slots=True)
+class NeverMail:
+    """What a row says against mail to somebody: why, and the address and id by which the person can be known."""
+
+    reasons: tuple[ImportedReason, ...]
+    email_key: str | None
+    external_id: str | None
+
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """One row that is left out: why, and its own values."""
+    """One row that is left out: why, and its own values. What it says against mail holds all the same."""
 
     row: int
     reason: str
     values: tuple[str, ...]
+    never_mail: NeverMail | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +117,7 @@ def read_leads(path: Path, mapping: LeadMapping) -> Iterator[LeadRecord | Reject
 
 def _read(path: Path, mapping: LeadMapping, columns: tuple[str, ...]) -> Iterator[LeadRecord | Reject]:
     seen: dict[tuple[str, str], int] = {}
+    never: dict[tuple[str, str], tuple[ImportedReason, ...]] = {}
     is_mended = columns[: len(_OF_REJECTS)] == _OF_REJECTS
     not_given = {text.strip().casefold() for text in mapping.not_given}
     for row, values in enumerate(csv_rows(path, mapping.delimiter), start=1):
@@ -112,15 +128,50 @@ def _read(path: Path, mapping: LeadMapping, columns: tuple[str, ...]) -> Iterato
         try:
             record = _record(row, tuple(values), columns, mapping, not_given)
         except InputError as error:
-            yield Reject(row, str(error), tuple(values))
+            said = _never_mail(tuple(values), columns, mapping, not_given)
+            if said is not None:
+                for key in _keys(said.email_key, said.external_id):
+                    never[key] = (*never.get(key, ()), *said.reasons)
+            yield Reject(row, str(error), tuple(values), said)
             continue
-        keys = [("address", record.email_key)]
-        keys += [("id", record.external_id)] if record.external_id else []
+        keys = _keys(record.email_key, record.external_id)
         if twice := next((f"the same {key[0]} as row {seen[key]}" for key in keys if key in seen), None):
-            yield Reject(row, twice, tuple(values))
+            yield record.rejected(twice)
             continue
         seen.update(dict.fromkeys(keys, row))
+        if earlier := [reason for key in keys for reason in never.get(key, ())]:
+            record = replace(record, suppress=tuple(dict.fromkeys((*record.suppress, *earlier))))
         yield record
+
+
+def _keys(email_key: str | None, external_id: str | None) -> list[tuple[str, str]]:
+    named = (("address", email_key), ("id", external_id))
+    return [(kind, value) for kind, value in named if value]
+
+
+def _never_mail(
+    values: tuple[str, ...], columns: tuple[str, ...], mapping: LeadMapping, not_given: set[str]
+) -> NeverMail | None:
+    """What a row that is left out says against mail, as far as it can be read; None if it says nothing."""
+    given = _given(values, columns, not_given)
+    reasons: dict[ImportedReason, None] = {}
+    for rule in mapping.suppress:
+        with suppress(InputError, ValueError, IndexError, KeyError):
+            if rule.applies(values[columns.index(rule.column)], given=bool(given[rule.column])):
+                reasons[rule.reason] = None
+    if not reasons:
+        return None
+    lead, key = mapping.lead, None
+    with suppress(InputError, KeyError):
+        key = normalise(lead.address(given))
+    return NeverMail(tuple(reasons), key, given.get(lead.external_id or "") or None)
+
+
+def _given(values: tuple[str, ...], columns: tuple[str, ...], not_given: set[str]) -> dict[str, str]:
+    return {
+        column: "" if (text := value.strip()).casefold() in not_given else text
+        for column, value in zip(columns, values, strict=False)
+    }
 
 
 def _record(
@@ -132,10 +183,7 @@ def _record(
     if any("\0" in value for value in values):
         raise InputError("holds a NUL character, which is not text")
     lead = mapping.lead
-    given = {
-        column: "" if (text := value.strip()).casefold() in not_given else text
-        for column, value in zip(columns, values, strict=True)
-    }
+    given = _given(values, columns, not_given)
     named = {field: given[column] for field in _LONGEST if (column := getattr(lead, field))}
     for field, text in named.items():
         if len(text) > _LONGEST[field]:

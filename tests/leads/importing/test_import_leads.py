@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -19,7 +20,7 @@ from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from perennial.leads.identity import new_lead_id
 from perennial.leads.importing.importer import BATCH, ImportReport, import_leads
 from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject, read_leads
-from perennial.leads.importing.mapping import read_mapping
+from perennial.leads.importing.mapping import LeadMapping, read_mapping
 from perennial.platform.database import Database
 from tests.paths import SAMPLE
 from tests.search import examples
@@ -51,6 +52,16 @@ BOB = replace(
     ANN, row=3, values=("2",), email="bob@northwind.example", email_key="bob@northwind.example", external_id="2"
 )
 CLICK = ImportedBehaviour("email.clicked", "news", None, timedelta(days=30))
+
+
+NO_MAIL = LeadMapping.model_validate(
+    {
+        "source": "test",
+        "basis": "consent",
+        "lead": {"external_id": "Id", "email": "Mail", "country": "Land"},
+        "suppress": [{"reason": "opt-out", "column": "No mail", "values": ["yes"], "harmless": ["no"]}],
+    }
+)
 
 
 async def brought(
@@ -274,6 +285,56 @@ async def test_two_rows_about_one_lead_are_not_both_taken(database: Database) ->
     by_address = replace(ANN, row=4, external_id=None)
     by_id = replace(ANN, row=5, email="a@new.example", email_key="a@new.example")
     assert await refused(database, [by_address, by_id]) == [(5, "the same lead as row 4")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1,ann@northwind.example,Atlantis,yes",
+        "2,ann@northwind.example,Germany,yes",
+        "1,not an address,Germany,yes",
+        ",ann@northwind.example,Germany,yes",
+        "1,ann@northwind.example,Germany,yes,one more",
+        "1,ann@northwind.example,Ger\0many,yes",
+    ],
+    ids=["a country nobody knows", "another's id", "no address", "no id", "too many fields", "a NUL"],
+)
+async def test_what_a_row_that_is_left_out_says_against_mail_holds(
+    database: Database, tmp_path: Path, row: str
+) -> None:
+    """For the lead that it names, by address or id."""
+    await brought(database, ANN, BOB)
+    ann = await lead(database)
+    path = tmp_path / "leads.csv"
+    path.write_text(f"Id,Mail,Land,No mail\n{row}\n", encoding="utf-8")
+    report = await brought(database, *read_leads(path, NO_MAIL), at=LATER)
+    assert (report.rejected, report.opted_out) == (1, 1)
+    assert ann.id in report.now_suppressed
+    assert {one.lead_id for one in await rows(database, Suppression)} >= {ann.id}
+    assert [one.action for one in await rows(database, Consent) if one.lead_id == ann.id] == ["granted", "withdrawn"]
+
+
+@pytest.mark.parametrize("first", ["1,ann@northwind.example,Germany,no", "1,ann@northwind.example,Atlantis,yes"])
+async def test_of_two_rows_about_one_person_the_stricter_holds(database: Database, tmp_path: Path, first: str) -> None:
+    """Whichever of them is left out, and for what: a duplicate, or a country that nobody knows."""
+    path = tmp_path / "leads.csv"
+    second = "1,ann@northwind.example,Germany," + ("yes" if first.endswith("no") else "no")
+    path.write_text(f"Id,Mail,Land,No mail\n{first}\n{second}\n", encoding="utf-8")
+    report = await brought(database, *read_leads(path, NO_MAIL))
+    assert (report.added, report.rejected) == (1, 1)
+    (suppression,) = await rows(database, Suppression)
+    assert (suppression.lead_id, suppression.reason) == ((await lead(database)).id, "opt-out")
+    assert [one.action for one in await rows(database, Consent)][-1] == "withdrawn"
+
+
+async def test_an_opt_out_of_a_lead_that_was_merged_away_reaches_the_one_that_goes_on(database: Database) -> None:
+    """The row is left out, as the lead is gone."""
+    await brought(database, ANN, BOB)
+    ann, bob = await lead(database), await lead(database, "2")
+    async with database.writing() as session:
+        await session.execute(update(LeadRow).where(LeadRow.id == ann.id).values(merged_into=bob.id))
+    report = await brought(database, replace(ANN, suppress=("opt-out",)), at=LATER)
+    assert (report.rejected, report.now_suppressed) == (1, (bob.id,))
 
 
 async def test_an_erased_lead_is_not_brought_back(database: Database) -> None:
