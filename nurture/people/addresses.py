@@ -1,5 +1,7 @@
 """E-mail addresses: what a well-formed one is, and which two are the same."""
 
+import re
+
 from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
 
 from nurture.errors import InputError
@@ -14,6 +16,9 @@ _ROLES = frozenset(
     team unsubscribe usenet uucp webmaster www
     """.split()  # noqa: SIM905 - a list of sixty quoted words reads worse
 )
+
+# What a name in front of an @ may hold (RFC 5322 atext and the dot), and an @ as a URL writes it.
+_IN_TEXT = re.compile(r"[\w.!#$&'*+/=?^`{|}~-]{1,64}(?:@|%40)\w[\w-]*(?:\.[\w-]+)+", re.IGNORECASE)
 
 
 def normalise(address: str) -> str:
@@ -55,3 +60,8 @@ def _reason(address: str, error: EmailNotValidError) -> str:
         return "its domain is reserved and takes no mail"
     text = str(error).strip().rstrip(".")
     return text[:1].lower() + text[1:]
+
+
+def hide_addresses(text: str) -> str:
+    """The text with `[e-mail]` for whatever looks like an address, also as a URL writes it."""
+    return _IN_TEXT.sub("[e-mail]", text) if "@" in text or "%40" in text else text

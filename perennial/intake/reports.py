@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nurture.people.addresses import hide_addresses
 from nurture.people.behaviours import behaviour_kind
 
 LONGEST_SUBJECT = 200
@@ -24,12 +25,15 @@ class Report:
 
     @property
     def subject(self) -> str:
-        """The one property that journeys match on; empty if the kind has none. A path loses its query."""
+        """The one property that journeys match on; empty if the kind has none.
+
+        It goes into Temporal's histories, so it loses what looks like an address, and a path its query.
+        """
         wanted = behaviour_kind(self.name).subject
         value = str(self.props.get(wanted, "")) if wanted else ""
         if wanted == "path":
             value = value.partition("?")[0].partition("#")[0]
-        return value[:LONGEST_SUBJECT]
+        return hide_addresses(value)[:LONGEST_SUBJECT]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from models.journeys import AskedRow, Enrolment
 from models.messages import Request
+from nurture.people.addresses import hide_addresses
 from perennial.journeys.handles import signal_journey
 from perennial.platform.database import Transaction, connection_of, in_parts
 
@@ -47,7 +48,11 @@ async def ask(
     connection = await connection_of(transaction)
     for part in in_parts(enrolments):
         running = select(
-            Enrolment.id, literal(request.id), literal(verb), literal(request.reason), literal(at, _ASKED.c.at.type)
+            Enrolment.id,
+            literal(request.id),
+            literal(verb),
+            literal(hide_addresses(request.reason)),
+            literal(at, _ASKED.c.at.type),
         ).where(Enrolment.id.in_(part), Enrolment.status != "finished")
         new = insert(_ASKED).from_select(["enrolment_id", *_COLUMNS], running)
         await connection.execute(

@@ -26,6 +26,7 @@ from models.journeys import Enrolment
 from models.messages import JournalView, Journey, Release, Request
 from nurture.errors import NoAnswerError, RefusedError, SettingsError
 from nurture.journey.track import Registry
+from nurture.people.addresses import hide_addresses
 
 PATIENCE = timedelta(seconds=15)
 """How long a worker has to answer."""
@@ -100,10 +101,15 @@ async def tracks_of(session: AsyncSession, leads: Iterable[str]) -> dict[str, li
     return found
 
 
+def without_addresses(request: Request | Release) -> Request | Release:
+    """The request as Temporal may keep it: people type addresses into reasons, and histories outlive an erasure."""
+    return request.model_copy(update={"reason": hide_addresses(request.reason)})
+
+
 async def signal_journey(client: Client, enrolment_id: str, name: str, request: Request) -> bool:
     """Signal a journey; False if it has ended already."""
     try:
-        await client.get_workflow_handle(workflow_of(enrolment_id)).signal(name, request)
+        await client.get_workflow_handle(workflow_of(enrolment_id)).signal(name, without_addresses(request))
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
@@ -126,7 +132,9 @@ async def update_journey(client: Client, enrolment_id: str, name: str, request: 
     """
     with _answered(enrolment_id):
         handle = client.get_workflow_handle(workflow_of(enrolment_id))
-        answer: str = await handle.execute_update(name, request, rpc_timeout=PATIENCE, result_type=str)
+        answer: str = await handle.execute_update(
+            name, without_addresses(request), rpc_timeout=PATIENCE, result_type=str
+        )
     return answer
 
 

@@ -1,7 +1,6 @@
 """Logs: lines for people on a laptop, JSON in production, and no personal data in either."""
 
 import logging
-import re
 import sys
 from collections.abc import Mapping
 from typing import Literal, TextIO
@@ -9,11 +8,9 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from nurture.people.addresses import hide_addresses
 from perennial.platform.terminal import shown
 
-# What a name in front of an @ may hold (RFC 5322 atext and the dot), and an @ as a URL writes it.
-_ADDRESS = re.compile(r"[\w.!#$&'*+/=?^`{|}~-]{1,64}(?:@|%40)\w[\w-]*(?:\.[\w-]+)+", re.IGNORECASE)
-_REDACTED = "[e-mail]"
 _QUIET = ("temporalio", "sqlalchemy", "aiosqlite", "alembic", "asyncio")
 
 
@@ -95,4 +92,4 @@ def _redacted(value: object) -> object:
 
 
 def _text(value: str) -> str:
-    return shown(_ADDRESS.sub(_REDACTED, value))
+    return shown(hide_addresses(value))
