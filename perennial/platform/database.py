@@ -7,15 +7,16 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Insert, NullPool, event, exc, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.tables import Base
 from nurture.errors import SettingsError
@@ -32,6 +33,9 @@ _ANNOUNCE = text("SELECT set_config('synchronous_commit', 'off', true), pg_notif
 
 MOST_VALUES = 1_000
 BUSY_SECONDS = 10.0
+LOCK_SECONDS = 10.0
+IDLE_SECONDS = 60.0
+REST_SECONDS = 5.0
 CONNECT_SECONDS = 10.0
 DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -51,7 +55,7 @@ class Database:
     no values in their text; `explain_database_error` words them for a person.
     """
 
-    def __init__(self, url: str, *, connections: int = 10) -> None:
+    def __init__(self, url: str, *, connections: int = 10, lock_seconds: float = LOCK_SECONDS) -> None:
         self.url = parse_url(url)
         self.is_sqlite = is_sqlite(self.url)
         if self.is_sqlite:
@@ -61,7 +65,8 @@ class Database:
             self._reader = sqlite_engine(self.url, "BEGIN", "query_only=ON", connections=connections)
         else:
             self._turn = nullcontext()
-            self._writer = postgres_engine(self.url, pool_size=connections, pool_recycle=1800)
+            limits = {"lock_timeout": lock_seconds, "idle_in_transaction_session_timeout": IDLE_SECONDS}
+            self._writer = postgres_engine(self.url, limits, pool_size=connections, pool_recycle=1800)
             self._reader = self._writer.execution_options(
                 isolation_level="REPEATABLE READ",  # one snapshot, as on SQLite
                 postgresql_readonly=True,
@@ -245,17 +250,38 @@ def sqlite_engine(
     return engine
 
 
-def postgres_engine(url: URL, **pool: Any) -> AsyncEngine:
-    """An engine over asyncpg; `pool` are SQLAlchemy's pool settings."""
+def postgres_engine(url: URL, limits: Mapping[str, float] | None = None, **pool: Any) -> AsyncEngine:
+    """An engine over asyncpg; `limits` are PostgreSQL's, in seconds, `pool` are SQLAlchemy's pool settings."""
+    limited = {name: f"{seconds * 1000:.0f}" for name, seconds in (limits or {}).items()}
     engine = create_async_engine(
         url,
         hide_parameters=True,
         connect_args={
             "timeout": CONNECT_SECONDS,
             # jit costs more than our short queries; asyncpg's type look-ups trip over it in particular
-            "server_settings": {"application_name": "perennial", "jit": "off"},
+            "server_settings": {"application_name": "perennial", "jit": "off", **limited},
         },
         **pool,
     )
     event.listen(engine.sync_engine, "handle_error", hide_values)
+    event.listen(engine.sync_engine, "checkin", _note_use)
+    event.listen(engine.sync_engine, "checkout", partial(_refuse_dead, engine.sync_engine))
     return engine
+
+
+def _note_use(_: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _refuse_dead(engine: Engine, connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Have the pool take another connection for one that the server has closed, or that has gone away unnoticed.
+
+    As `pool_pre_ping`, which asks the server before every transaction: this asks only after a rest.
+    """
+    if connection.driver_connection.is_closed():
+        raise exc.DisconnectionError
+    if time.monotonic() - record.info.get("used", time.monotonic()) > REST_SECONDS:
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise exc.DisconnectionError from error

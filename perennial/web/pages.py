@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sqlalchemy import exc
 from starlette.datastructures import FormData
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from perennial.channels.envelope import From
+from perennial.platform.database_errors import is_outage
 from perennial.web.bodies import BODY_SECONDS
 
 HERE = Path(__file__).resolve().parent
@@ -83,7 +83,9 @@ class Pages:
                         return await handler(request)
                     except PageError as error:
                         return pages.page("said.html", error.title, error.status, words=error.words)
-                    except (exc.InterfaceError, exc.OperationalError, OSError) as error:
+                    except Exception as error:
+                        if not is_outage(error):
+                            raise
                         log.warning("a page was not served: the database does not answer", kind=type(error).__name__)
                         words = "We cannot do this just now, and nothing was changed. Please try again in a minute."
                         page = pages.page("said.html", "One moment, please", 503, words=words)

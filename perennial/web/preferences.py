@@ -8,6 +8,7 @@ POST is one of the page's forms. Coming back takes a double opt-in: `perennial.w
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -24,6 +25,7 @@ from perennial.leads.lock import lock_lead
 from perennial.leads.preferences import preferences_of, set_break, set_topics
 from perennial.leads.suppression import may_ask, suppress, suppressions
 from perennial.platform.database import Database
+from perennial.platform.patience import with_patience
 from perennial.platform.tokens import Tokens
 from perennial.web.confirmation import Confirmation
 from perennial.web.links import find_lead_of_link, lead_of_link, no_such_page
@@ -94,7 +96,13 @@ class Preferences:
     # Forms
 
     async def opt_out(self, touch_id: str, *, source: str) -> None:
-        """Suppress the lead of this touch; the relay then tells its journeys."""
+        """Suppress the lead of this touch; the relay then tells its journeys.
+
+        Whoever pressed the button may not come back: try again while the database is away for a moment.
+        """
+        await with_patience(partial(self._opt_out, touch_id, source=source))
+
+    async def _opt_out(self, touch_id: str, *, source: str) -> None:
         at = self.now()
         async with self.database.writing() as session:
             lead = await find_lead_of_link(session, touch_id)

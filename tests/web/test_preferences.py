@@ -1,5 +1,6 @@
 """Unsubscribe, topics, breaks and coming back, as a person, a mail client and a scanner meet them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,9 +13,11 @@ from models.leads import LeadRow, Preference
 from models.touches import Message
 from perennial.channels.ports import Envelope, Fate, TryLaterError
 from perennial.leads import consent
+from perennial.leads.lock import lock_lead
 from perennial.leads.suppression import lift, suppress
 from perennial.platform.database import Database
 from tests.builders import NOON, ada, store
+from tests.databases import command
 from tests.web.pages_rig import ONE_CLICK, TOKENS, Site, site_over
 
 
@@ -414,3 +417,29 @@ class Outline(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if self._open and self._open[-1] == tag:
             self._open.pop()
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+async def test_a_one_click_just_after_the_database_restarted_is_taken(
+    site: Site, database: Database, postgres_url: str
+) -> None:
+    """The server has ended every connection of the pool; whoever pressed the button does not press it again."""
+    await asyncio.gather(*(site.get() for _ in range(3)))
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+    await command(postgres_url, f"{others} '{database.url.database}'")
+    assert (await site.post(dict(ONE_CLICK))).status_code == 200
+    assert await site.suppressed() == ["opt-out"]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+async def test_a_one_click_never_hangs_on_a_lock(database: Database) -> None:
+    """A long import holds the lead: 503, and when to try again; nothing was stored."""
+    impatient = Database(database.url.render_as_string(hide_password=False), lock_seconds=0.05)
+    async with site_over(impatient) as site:
+        async with database.writing() as session:
+            await lock_lead(session, "l1")
+            answer = await site.post(dict(ONE_CLICK))
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "30")
+        assert await site.suppressed() == []
+        assert (await site.post(dict(ONE_CLICK))).status_code == 200
+    await impatient.close()

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy import exc, select
+from sqlalchemy import select
 
 from models.touches import Touch
 from nurture.errors import InputError
@@ -22,6 +22,7 @@ from perennial.channels.envelope import From
 from perennial.intake.bots import HIDDEN_LINK
 from perennial.intake.outbox import Incoming, store
 from perennial.platform.database import Database
+from perennial.platform.database_errors import is_outage
 from perennial.platform.tokens import Tokens
 from perennial.web.pages import PageError, Pages
 
@@ -88,7 +89,9 @@ class TrackedLinks:
         try:
             async with self.database.reading() as session:
                 return await session.scalar(select(Touch.id).where(Touch.id == touch_id)) is not None
-        except (exc.InterfaceError, exc.OperationalError, OSError):
+        except Exception as error:
+            if not is_outage(error):
+                raise
             return False
 
     async def _count(self, request: Request, kind: Literal["click", "open"], touch_id: str, url: str) -> None:
@@ -108,5 +111,7 @@ class TrackedLinks:
         event = Incoming(SOURCE, None, (kind, touch_id, url, second), body, at)
         try:
             await store(self.database, [event])
-        except (exc.InterfaceError, exc.OperationalError, OSError) as error:
+        except Exception as error:
+            if not is_outage(error):
+                raise
             log.warning("a click is lost: the database does not answer", kind=type(error).__name__)
