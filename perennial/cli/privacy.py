@@ -49,6 +49,7 @@ def erase(
                 "leads": list(erased.leads),
                 "journeys_ended": erased.journeys,
                 "traces_left": erased.traces_left,
+                "histories_left": erased.histories_left,
                 "finished": erased.finished,
             }
         )
@@ -57,6 +58,8 @@ def erase(
     if erased.traces_left:
         err().print("The database's log was in use and still holds what was deleted: run the same command again soon.")
     out().print(f"[bold]Erased {erased.leads[0]}[/]{ended}. Its address will not be mailed, nor imported again.")
+    if erased.finished and erased.histories_left:
+        err().print("Temporal did not delete the journeys' histories: they expire by the retention of its namespace.")
     if not erased.finished:
         out().print(f"{LATER} Then erase it again: that deletes what they write meanwhile.")
 
@@ -68,7 +71,7 @@ async def _erase(name: str) -> Erased:
         eraser = Eraser(base.database, secrets_of(base.settings), outside=partial(forget_mail, base.settings))
         begun = await eraser.begin(lead.id, base.now())
         erased = None
-        if begun.asked.enrolments:
+        if begun.traces.enrolments:
             erased = await tell_if_up(base, lambda inst: eraser.finish(begun, inst.client))
         return erased or await eraser.finish(begun, None)
 

@@ -5,8 +5,9 @@ keyed hash, and deletes everything personal. Then the journeys are told to exit.
 meanwhile is deleted too. Last, whoever keeps mail outside, as the local mailbox does, is asked to forget it, and
 SQLite's write-ahead log is emptied. A real provider is not asked: its logs of recent mail expire by its contract.
 
-Temporal's histories need no deletion: they hold opaque ids and expire by the namespace's retention. PostgreSQL keeps
-dead rows until it vacuums, and backups hold copies until they are rotated; both are for the operator to set.
+Temporal is asked to delete the journeys' histories once they are closed: page paths, CRM reasons and what people typed
+as a reason stand there. If it does not let us, they expire by the namespace's retention. PostgreSQL keeps dead rows
+until it vacuums, and backups hold copies until they are rotated; both are for the operator to set.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -32,6 +33,7 @@ from perennial.leads.suppressed_addresses import suppress_address
 from perennial.platform.database import Database
 from perennial.platform.secrets import Secrets
 from perennial.privacy.export import Traces, traces_of
+from perennial.privacy.forgotten_journeys import forget_journeys
 
 ERASED = "erased"
 REASON = "erased at the lead's request"
@@ -48,6 +50,9 @@ class Erased:
 
     leads: tuple[str, ...]
     journeys: int
+    histories_left: bool = False
+    """Temporal keeps the journeys' histories, until its namespace's retention is over."""
+
     traces_left: bool = False
     """SQLite's write-ahead log was in use all the time, and still holds what was deleted."""
     finished: bool = True
@@ -104,11 +109,14 @@ class Eraser:
             await tell_asked(client, begun.asked)
             await await_closed(client, left, within=self.within)
             await self._scrub_again(begun)
+        journeys = begun.traces.enrolments
+        forgotten = not journeys or (client is not None and await forget_journeys(client, journeys))
         return Erased(
             begun.traces.leads,
             0 if client is None else len(left),
             traces_left=not await self.database.truncate_log(),
-            finished=not left or client is not None,
+            histories_left=not forgotten,
+            finished=not journeys or client is not None,
         )
 
     async def _scrub_again(self, begun: Begun) -> None:

@@ -85,6 +85,7 @@ def test_a_lead_is_erased_only_when_it_is_meant(database: Database) -> None:
         "leads": ["ada"],
         "journeys_ended": 0,
         "traces_left": False,
+        "histories_left": False,
         "finished": True,
     }
 
