@@ -1,7 +1,7 @@
 """Which relay passes on whose events: leads are shared out in parts, and each part has one relay at a time, by a lease.
 
 Where events come from one relay's database alone (SQLite) there is one part: one relay works, others stand by. A lease
-is renewed every two seconds and over after eight, so the parts of a killed relay are taken over within ten. They go by
+is renewed every two seconds and over after seven, so the parts of a killed relay are taken over within ten. They go by
 the machines' clocks, not by the journeys'.
 """
 
@@ -19,7 +19,7 @@ from perennial.platform.database import Database, upsert_ignore
 PARTS = 8
 """A power of two. More relays than that stand by."""
 
-LEASE = timedelta(seconds=8)
+LEASE = timedelta(seconds=7)
 RENEW = timedelta(seconds=2)
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,12 +13,14 @@ from nurture.errors import SettingsError
 
 MIGRATE = "run `starter.py migrate`"
 
+LOCKED = "the database is locked by another program: close it, or wait until it is done"
+
 # By the longest prefix of the name of SQLite's result code (https://www.sqlite.org/rescode.html).
 SQLITE_REMEDIES = {
     "SQLITE_FULL": "the disk is full: free some space; nothing was half written",
     "SQLITE_READONLY": "the database is read-only: make the file and its folder writable",
-    "SQLITE_BUSY": "the database is locked by another program: close it, or wait until it is done",
-    "SQLITE_LOCKED": "the database is locked by another program: close it, or wait until it is done",
+    "SQLITE_BUSY": LOCKED,
+    "SQLITE_LOCKED": LOCKED,
     "SQLITE_CANTOPEN": f"the database file cannot be opened: {MIGRATE}, or give access to its folder",
     "SQLITE_PERM": "the database file cannot be opened: give this user access to the file and its folder",
     "SQLITE_AUTH": "the database file cannot be opened: give this user access to the file and its folder",

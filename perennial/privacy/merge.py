@@ -5,7 +5,7 @@
 | the lead itself | stays as a signpost: its id, address and external id find the lead that goes on |
 | profile | fills gaps |
 | consent | a withdrawal is written again; a grant is not, as it was given for another address |
-| suppressions, unwanted topics, a break | hold too, beside its own |
+| suppressions, unwanted topics, a break | hold too, beside its own; a new suppression ends the journeys of both |
 | identities, behaviours, points, touches, messages, hand-offs, alerts, events | change hands; caps count both |
 | journeys | change hands, keep their ids and go on |
 | a journey on a track that both are on | exits, "merged into ..."; the other goes on, and the story tells both |
@@ -13,6 +13,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -25,14 +26,19 @@ from models.touches import Message, Touch
 from nurture.errors import InputError, NotFoundError, RefusedError
 from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
+from perennial.intake import own
+from perennial.intake.outbox import CHANNEL, accept
+from perennial.intake.reports import Report
 from perennial.journeys.asked import Asked, ask_to_exit
+from perennial.journeys.handles import running
 from perennial.leads import consent
 from perennial.leads.lock import lock_leads
 from perennial.leads.lookup import current_lead
 from perennial.leads.preferences import copy_preferences
 from perennial.leads.scores import merge_entries, rescore
-from perennial.leads.suppression import copy_suppressions
+from perennial.leads.suppression import copy_suppressions, suppressions
 from perennial.platform.database import Database
+from perennial.privacy.suppressor import TOLD_AS
 
 MOVED: tuple[type[Base], ...] = (BehaviourRow, Touch, Message, HandOffRow, Alert, Identity, Event)
 """Tables whose rows change hands."""
@@ -107,10 +113,31 @@ async def merge_leads(
     model: ScoringModel = DEFAULT_MODEL,
     tracks: Registry = NO_TRACKS,
 ) -> tuple[Merged, Asked]:
-    """Merge two leads, and ask the journeys that are double now to exit: tell them next. Safe to repeat."""
+    """Merge two leads, and ask the journeys that are double now to exit: tell them next. Safe to repeat.
+
+    What suppresses either of them ends the journeys of both, as it ended, or would have ended, its own.
+    """
     async with database.writing() as session:
         merged = await merge_rows(session, keep, lose, at=at, model=model, tracks=tracks)
-        return merged, await ask_to_exit(session, merged.exiting, merged.reason, at)
+        asked = await _stop(session, merged, lose, at)
+    database.announce(CHANNEL)
+    return merged, asked
+
+
+async def _stop(session: AsyncSession, merged: Merged, lose: str, at: datetime) -> Asked:
+    """Have what runs on hear of suppressions: as a behaviour, on which tracks have rules, or as an exit."""
+    current = merged.current
+    left = await running(session, [current])
+    reasons = await suppressions(session, current) if left else ()
+    told = [
+        Report(sha256(f"{reason} {current} {lose}".encode()).hexdigest()[:32], current, behaviour, {}, at)
+        for reason, behaviour in TOLD_AS.items()
+        if reason in reasons
+    ]
+    await accept(session, [own.event_of(report) for report in told])
+    if other := [reason for reason in reasons if reason not in TOLD_AS]:
+        return await ask_to_exit(session, left, f"suppressed: {other[0]}", at)
+    return await ask_to_exit(session, merged.exiting, merged.reason, at)
 
 
 async def _consent(session: AsyncSession, keep: LeadRow, gone: LeadRow, at: datetime) -> None:

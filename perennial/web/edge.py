@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from perennial.intake.outbox import Incoming, store
 from perennial.platform.installation import Installation
+from perennial.platform.write_probe import WriteProbe
 from perennial.web.limits import Limits
 from perennial.web.metrics import Metrics
 
@@ -28,6 +29,7 @@ class Edge(Installation):
     temporal: Temporal
     limits: Limits
     metrics: Metrics = field(default_factory=Metrics)
+    writing: WriteProbe = field(default_factory=WriteProbe)
 
     async def store(
         self, source: str, events: Sequence[Incoming], before: Callable[[AsyncSession], Awaitable[None]] | None = None

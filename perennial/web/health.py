@@ -19,7 +19,7 @@ from perennial.intake.failed import count_failed
 from perennial.intake.outbox import backlog
 from perennial.journeys.held import held_by_track
 from perennial.journeys.stuck import stuck_by_track
-from perennial.platform.database_errors import MIGRATE, explain_database_error
+from perennial.platform.database_errors import LOCKED, MIGRATE, explain_database_error
 from perennial.platform.paths import MIGRATIONS
 from perennial.platform.temporal import connect
 from perennial.web.edge import Edge, edge_of
@@ -86,17 +86,20 @@ async def healthz() -> Liveness:
     "/readyz", summary="Can the service take events", responses={503: {"model": Problem, "description": "It cannot."}}
 )
 async def readyz(edge: Annotated[Edge, Depends(edge_of)]) -> Readiness:
-    """Ready means that the database answers and is migrated. Temporal may be away: the outbox keeps what comes in."""
+    """Ready means that the database is migrated, and can be read and written: its disk is not full, nobody locks it.
+
+    Temporal may be away: the outbox keeps what comes in.
+    """
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             async with edge.database.reading() as session:
                 revision = await session.scalar(text("SELECT version_num FROM alembic_version"))
                 behind, failed = await backlog(session), await count_failed(session)
+            await edge.writing.check(edge.database)
     except Exception as error:  # noqa: BLE001 - whatever fails, the database cannot take events
-        log.warning("not ready", why=str(explain_database_error(error)))
-        raise RequestError(
-            503, "database", "the database does not answer or is not set up", retry_after=TRY_AGAIN_SECONDS
-        ) from None
+        why = LOCKED if edge.database.is_sqlite and isinstance(error, TimeoutError) else explain_database_error(error)
+        log.warning("not ready", why=str(why))
+        raise RequestError(503, "database", str(why), retry_after=TRY_AGAIN_SECONDS) from None
     if revision != head_revision():
         raise RequestError(
             503, "migrations", f"the database is not at this version: {MIGRATE}", retry_after=TRY_AGAIN_SECONDS

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
-from sqlalchemy import select
+from sqlalchemy import select, update
 from temporalio.api.common.v1 import GrpcStatus
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client
@@ -18,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.intake import Event
 from models.journeys import Alert, AskedRow, Enrolment, Unheard
 from models.leads import BehaviourRow
+from models.shared import Lease
 from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL
 from nurture.timing.clock import Clock
@@ -30,7 +32,7 @@ from perennial.intake.meaning import Meaning
 from perennial.intake.outbox import Incoming, store
 from perennial.intake.prompting import AGAIN, GRACE, Prompter
 from perennial.intake.relay import Relay
-from perennial.intake.shares import PARTS, Shares
+from perennial.intake.shares import LEASE, PARTS, RENEW, Shares
 from perennial.intake.telling import Teller
 from perennial.journeys.asked import ask_to_exit
 from perennial.journeys.enrolling import Enroller
@@ -335,6 +337,10 @@ async def test_relays_share_the_leads_out_and_take_over_from_one_that_is_gone(da
     assert not set(first.held) & set(second.held)
     await second.give_up()
     assert await first.renew() == tuple(range(PARTS))
+    assert timedelta(seconds=10) > LEASE + RENEW, "what a killed relay held is free, and looked for, by then"
+    async with database.writing() as session:
+        await session.execute(update(Lease).values(until=datetime.now(UTC) - timedelta(seconds=1)))
+    assert await second.renew() == tuple(range(PARTS))
 
 
 @pytest.mark.parametrize("backend", ["postgresql"])

@@ -22,9 +22,9 @@ from perennial.leads import consent
 from perennial.leads.identity import write_identity
 from perennial.leads.lookup import find_lead
 from perennial.leads.preferences import Preferences, preferences_of, set_break, set_topics
-from perennial.leads.suppression import suppress, suppressions
+from perennial.leads.suppression import Reason, suppress, suppressions
 from perennial.platform.database import Database
-from perennial.privacy.merge import Merged, merge_rows, merged_leads
+from perennial.privacy.merge import Merged, merge_leads, merge_rows, merged_leads
 from tests.builders import NOON, consent_of, does, enrolment, one, person, rows, settle, store, touch
 
 DAY = timedelta(days=1)
@@ -276,3 +276,21 @@ def _message(touch_id: str, lead: str) -> Message:
 def test_the_score_has_the_rules_these_tests_speak_of() -> None:
     """A rule that goes counts nothing, and the sums here would be of others."""
     assert {rule.name for rule in DEFAULT_MODEL.engagement} >= {"pricing"}
+
+
+@pytest.mark.parametrize("lead", ["keep", "lose"])
+@pytest.mark.parametrize(
+    ("reason", "told", "asked"),
+    [("opt-out", ["lead.opted_out"], []), ("manual", [], ["lost-deal/keep/1", "new-lead/lose/1"])],
+)
+async def test_what_suppresses_one_ends_the_journeys_of_both(
+    two: Database, lead: str, reason: Reason, told: list[str], asked: list[str]
+) -> None:
+    """Whichever is kept: on a track with a rule for it as a behaviour, else as an exit; merged twice, told once."""
+    await store(two, enrolment("lost-deal", "keep"), enrolment("new-lead", "lose"))
+    await does(two, lambda session: suppress(session, lead, reason, NOON, source="a person"))
+    for _ in range(2):
+        _, exits = await merge_leads(two, "keep", "lose", at=NOON + timedelta(hours=1))
+    events = await rows(two, Event)
+    assert [(event.lead_id, event.body["name"]) for event in events] == [("keep", name) for name in told]
+    assert list(exits.enrolments) == asked

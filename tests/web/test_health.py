@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import resource
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -129,6 +132,47 @@ def test_the_figures_tell_new_events_from_known_and_refused_ones(service: Servic
     assert found["perennial_outbox_events"] == 2
     assert found["perennial_outbox_age_seconds"] >= 0
     assert (found["perennial_database_up"], found["perennial_temporal_up"]) == (1, 1)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_file_that_another_program_locks_is_not_ready(service: Service, store: Store) -> None:
+    """It can be read; nothing can be stored, and the answer says why."""
+    holder = sqlite3.connect(str(make_url(store.url).database), isolation_level=None)
+    try:
+        holder.execute("BEGIN IMMEDIATE")
+        answer = service.client.get("/readyz")
+    finally:
+        holder.close()
+    assert (answer.status_code, "locked by another program" in answer.json()["message"]) == (503, True)
+    assert service.client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_a_full_disk_is_not_ready(service: Service, store: Store) -> None:
+    """The disk takes no byte more: what this process may write to a file is bounded, as a disk is."""
+    path = Path(str(make_url(store.url).database))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    heard = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name(f"{path.name}-wal").stat().st_size, before[1]))
+    try:
+        answer = service.client.get("/readyz")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, heard)
+    assert (answer.status_code, "the disk is full" in answer.json()["message"]) == (503, True)
+    assert service.client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize("backend", ["postgresql"])
+def test_a_standby_server_is_not_ready(service: Service, store: Store, postgres_url: str) -> None:
+    """It answers, and takes no write."""
+    name = make_url(store.url).database
+    asyncio.run(command(postgres_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+    with away(store.url, postgres_url):
+        pass
+    answer = service.client.get("/readyz")
+    asyncio.run(command(postgres_url, f"ALTER DATABASE {name} RESET default_transaction_read_only"))
+    assert (answer.status_code, "read-only" in answer.json()["message"]) == (503, True)
 
 
 def test_events_that_could_not_be_passed_on_are_told_without_making_the_service_unready(
