@@ -25,6 +25,7 @@ from nurture.journey.decision import Send
 from nurture.journey.track import Registry
 from perennial.channels.envelope import From, envelope_of
 from perennial.channels.ports import (
+    Bounce,
     Envelope,
     NotSentError,
     Provider,
@@ -32,12 +33,14 @@ from perennial.channels.ports import (
     TryLaterError,
     UnknownFateError,
 )
+from perennial.intake.answered_bounces import hear_bounce
 from perennial.journeys import ledger
 from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.ledger import LedgerEntry
 from perennial.journeys.outcomes import our_reason, outcome_of, reason_lines, record_outcome, recorded_outcome
 from perennial.journeys.read_model import write_open_touch
 from perennial.journeys.send_request import Recipient, SendSubject, lead_state_of, lock_subject, request_of, subject_of
+from perennial.leads.suppression import reset_soft_bounces
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 from perennial.platform.paths import CONTENT
@@ -69,6 +72,10 @@ Otherwise a lead would get a mail an hour for ever while neither the provider's 
 """
 
 UNKNOWN = "whether it was sent is not known"
+
+SOFT_TRIES = 4
+SOFT_PAUSE = timedelta(hours=1)
+"""A mailbox that is away is tried again after an hour, and after the fourth time is a soft bounce."""
 
 STOPPED_FOR = timedelta(minutes=10)
 """How long a send waits after the provider refused us, the sender; it goes on by itself once that is mended."""
@@ -168,13 +175,17 @@ class SendActivity:
             provider_id = await answer
         except NotSentError as error:
             said = error.said("the provider refused it")
-            return await self._close(order, touch.id, "refused", said, str(error), record=record)
+            return await self._close(order, touch.id, "refused", said, str(error), record=record, bounce=error.bounce)
         except UnknownFateError as error:
             said = error.said("the provider never answered")
             return await self._lose_sight(order, touch.id, said, str(error), record)
         except TryLaterError as error:
+            if error.soft and activity.info().attempt >= SOFT_TRIES:
+                said = error.said("the mailbox was away each time")
+                return await self._close(order, touch.id, "refused", said, str(error), record=record, bounce="soft")
             await self.put_off(order, touch.id, said := error.said("the provider asks to try again later"), str(error))
-            raise ApplicationError(said, type="TryLater", next_retry_delay=error.after) from None
+            after = error.after or (SOFT_PAUSE if error.soft else None)
+            raise ApplicationError(said, type="TryLater", next_retry_delay=after) from None
         except SendingStoppedError as error:
             said = error.said("the provider refuses the sender, not the lead")
             await self.put_off(order, touch.id, said, str(error))
@@ -326,14 +337,20 @@ class SendActivity:
         *,
         provider_id: str | None = None,
         record: Record = record_outcome,
+        bounce: Bounce | None = None,
     ) -> StepOutcome:
-        """Settle a touch, unless a webhook settled it first."""
+        """Settle a touch, unless a webhook settled it first; `bounce` is what is known of its address by now."""
         async with self.database.transaction() as connection:
-            await lock_enrolled_lead(connection, order.enrolment_id)
+            lead_id = await lock_enrolled_lead(connection, order.enrolment_id)
+            if bounce is not None:
+                await hear_bounce(connection, lead_id, touch_id, order.step, bounce, self.time.now())
             touch = await ledger.lock(connection, touch_id)
             if touch.state in OPEN or (touch.state == "unknown" and state == "accepted"):
                 touch = replace(touch, state=state, reason=reason_lines(said, told))
                 await ledger.change(connection, touch, provider_id=provider_id)
+                if state == "accepted" and getattr(self.provider, "acceptance_is_all", False):
+                    await ledger.count_as_delivered(connection, touch)
+                    await reset_soft_bounces(connection, lead_id)
             return await record(connection, order, outcome_of(touch))
 
 

@@ -103,7 +103,9 @@ def say_done(fact: Done) -> str:
     subject = key.subject
     match key.verb:
         case "send":
-            return f"{subject} was sent"
+            return (
+                f"{subject} was sent" if fact.result != "unknown" else f"{subject} may have been sent; it is not known"
+            )
         case "hand_off":
             return f"offered to {subject}"
         case "alert":

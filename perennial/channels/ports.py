@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 
 from nurture.errors import PerennialError
 
+Bounce = Literal["hard", "soft"]
+
 
 class SendError(PerennialError):
     """A provider did not accept a message.
@@ -32,15 +34,28 @@ class SendError(PerennialError):
 
 
 class NotSentError(SendError):
-    """Surely not sent, and another try would end the same way."""
+    """Surely not sent, and another try would end the same way.
+
+    `bounce` says what that means for the address: it is dead (`hard`), its mailbox is away (`soft`), or neither.
+    """
+
+    def __init__(self, message: str = "", *, code: str = "", bounce: Bounce | None = None) -> None:
+        super().__init__(message, code=code)
+        self.bounce = bounce
 
 
 class TryLaterError(SendError):
-    """Surely not sent; try again, after the provider's own time if it named one."""
+    """Surely not sent; try again, after the provider's own time if it named one.
 
-    def __init__(self, message: str = "", after: timedelta | None = None, *, code: str = "") -> None:
+    With `soft` it is the lead's mailbox that is away: after a few tries that is a soft bounce.
+    """
+
+    def __init__(
+        self, message: str = "", after: timedelta | None = None, *, code: str = "", soft: bool = False
+    ) -> None:
         super().__init__(message, code=code)
         self.after = after
+        self.soft = soft
 
 
 class UnknownFateError(SendError):
@@ -73,7 +88,10 @@ Fate = Literal["accepted", "absent", "unknown"]
 
 
 class Provider(Protocol):
-    """Sends a message once; raises a SendError otherwise. A new provider is one file with one such class."""
+    """Sends a message once; raises a SendError otherwise. A new provider is one file with one such class.
+
+    One that has `acceptance_is_all = True` will tell no more of a mail than that: accepted then counts as delivered.
+    """
 
     async def send(self, envelope: Envelope) -> str:
         """Send the message; the provider's own id of it."""

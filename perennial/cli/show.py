@@ -24,6 +24,7 @@ STYLES = {
     "explained": "dim",
     "sent": "green",
     "refused": "yellow",
+    "unknown": "yellow",
     "deferred": "yellow",
     "suppression": "red",
     "exited": "red",

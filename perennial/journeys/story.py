@@ -303,8 +303,8 @@ async def _fact_lines(session: AsyncSession, lead_id: str, enrolments: Sequence[
 
 def _kind_of(fact: AnyFact) -> str:
     match fact:
-        case Done() if fact.result == "refused":
-            return "refused"
+        case Done() if fact.result in {"refused", "unknown"}:
+            return fact.result
         case Done():
             return "sent" if Key.parse(fact.key).verb == "send" else "done"
         case Chosen():

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.leads import Consent
 from nurture.errors import InputError, RefusedError
 from nurture.gate import ConsentState
+from perennial.platform.database import Transaction, connection_of
 
 Basis = Literal["consent", "legitimate-interest", "contract"]
 BASES: tuple[str, ...] = ("consent", "legitimate-interest", "contract")
@@ -55,9 +56,9 @@ async def write_lines(session: AsyncSession, lines: Iterable[NewConsent]) -> Non
         await session.execute(insert(Consent), rows)
 
 
-async def current(session: AsyncSession, lead_id: str) -> ConsentState:
+async def current(session: Transaction, lead_id: str) -> ConsentState:
     """What the ledger says now; `none` if nobody ever asked."""
-    return meaning_of(await (await session.connection()).scalar(_DECISION, {"lead": lead_id}))
+    return meaning_of(await (await connection_of(session)).scalar(_DECISION, {"lead": lead_id}))
 
 
 def meaning_of(decision: str | None) -> ConsentState:
@@ -86,7 +87,7 @@ async def grant(
 
 
 async def withdraw(
-    session: AsyncSession, lead_id: str, at: datetime, *, source: str, wording: str | None = None
+    session: Transaction, lead_id: str, at: datetime, *, source: str, wording: str | None = None
 ) -> bool:
     """Write a withdrawal; False if consent was withdrawn already."""
     if await current(session, lead_id) == "withdrawn":
@@ -144,7 +145,7 @@ async def last_decision(session: AsyncSession, lead_id: str) -> int:
 
 
 async def _write(
-    session: AsyncSession, lead_id: str, at: datetime, action: str, *, basis: str, source: str, wording: str | None
+    session: Transaction, lead_id: str, at: datetime, action: str, *, basis: str, source: str, wording: str | None
 ) -> int:
     source = " ".join(source.split())
     if not source:

@@ -25,7 +25,7 @@ from models.leads import Consent, LeadRow, Suppression
 from nurture.errors import InputError, RefusedError
 from perennial.leads import consent
 from perennial.leads.lock import lock_lead, lock_leads
-from perennial.platform.database import in_parts, upsert_ignore
+from perennial.platform.database import Transaction, in_parts, upsert_ignore
 
 Reason = Literal["opt-out", "complaint", "hard-bounce", "role-address", "invalid-address", "manual"]
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -67,13 +67,13 @@ def reason_of(text: str) -> Reason:
     raise InputError(f"unknown reason {text!r}; one of {', '.join(REASONS)}")
 
 
-async def suppressions(session: AsyncSession, lead_id: str) -> tuple[str, ...]:
+async def suppressions(session: Transaction, lead_id: str) -> tuple[str, ...]:
     """Why a lead is not mailed; empty if it may be."""
     found = select(Suppression.reason).where(Suppression.lead_id == lead_id).order_by(Suppression.reason)
     return tuple(await session.scalars(found))
 
 
-async def write_suppressions(session: AsyncSession, new: Iterable[NewSuppression]) -> None:
+async def write_suppressions(session: Transaction, new: Iterable[NewSuppression]) -> None:
     """Write suppressions, of one lead or of many; those that stand already stay as they are.
 
     The caller locks the leads: a send that passed the gate before is then on the ledger before this commits.
@@ -83,7 +83,7 @@ async def write_suppressions(session: AsyncSession, new: Iterable[NewSuppression
         await session.execute(upsert_ignore(Suppression), [rows[key] for key in sorted(rows)])
 
 
-async def suppress(session: AsyncSession, lead_id: str, reason: Reason, at: datetime, *, source: str) -> bool:
+async def suppress(session: Transaction, lead_id: str, reason: Reason, at: datetime, *, source: str) -> bool:
     """Suppress a lead, and withdraw its consent where the reason says so; False if it was suppressed for it before."""
     await lock_lead(session, lead_id)
     new = reason not in await suppressions(session, lead_id)
@@ -154,7 +154,7 @@ async def copy_suppressions(session: AsyncSession, lead_id: str, to: str) -> Non
     await write_suppressions(session, [NewSuppression(to, each.reason, each.source, each.at) for each in found])
 
 
-async def count_soft_bounce(session: AsyncSession, lead_id: str, at: datetime) -> bool:
+async def count_soft_bounce(session: Transaction, lead_id: str, at: datetime) -> bool:
     """Count a temporary failure; True if it is the one that makes the address count as dead."""
     await lock_lead(session, lead_id)
     count = await session.scalar(
@@ -169,7 +169,7 @@ async def count_soft_bounce(session: AsyncSession, lead_id: str, at: datetime) -
     return await suppress(session, lead_id, "hard-bounce", at, source=f"{SOFT_BOUNCES} soft bounces in a row")
 
 
-async def reset_soft_bounces(session: AsyncSession, lead_id: str) -> None:
+async def reset_soft_bounces(session: Transaction, lead_id: str) -> None:
     """Count soft bounces from nought again: a mail arrived."""
     await session.execute(
         update(LeadRow).where(LeadRow.id == lead_id, LeadRow.soft_bounces != 0).values(soft_bounces=0),

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.send import MOST_TRIES, SendActivity
+from activities.send import MOST_TRIES, SOFT_PAUSE, SOFT_TRIES, SendActivity
 from models.intake import Event
 from models.journeys import Enrolment, FactRow
-from models.leads import BehaviourRow, Suppression
+from models.leads import BehaviourRow, LeadRow, Suppression
 from models.messages import StepOrder, StepOutcome
 from models.touches import Message, Touch
 from nurture.content.catalogue import Catalogue, parse_piece
@@ -512,3 +513,53 @@ async def test_a_foreign_step_is_no_send(house: Database) -> None:
     """An order of another kind is our own mistake and says so."""
     with pytest.raises(TypeError, match="send got a hand_off"):
         await send(sending(house, Scripted()), order(HandOff("hand_off:sales", "sales", "")))
+
+
+# What a provider without webhooks says of the address
+
+
+async def test_a_dead_address_is_stored_as_the_behaviour_that_it_is(database: Database) -> None:
+    """The relay suppresses the lead by it, and tells the journeys; a second try stores it once."""
+    await enrolled(database)
+    provider = Scripted(before=[NotSentError("no such user", code="550", bounce="hard")])
+    outcome = await ActivityEnvironment().run(sending(database, provider).send, order())
+    assert (outcome.result, outcome.reason) == ("refused", "the provider refused it (550)")
+    await ActivityEnvironment().run(sending(database, provider).send, order())
+    event, touch = await only(database, Event), await only(database, Touch)
+    assert (event.source, event.lead_id, event.event_id) == ("own", "ada", f"bounce-{touch.id}")
+    assert (event.body["name"], event.body["touch_id"]) == ("email.bounced", touch.id)
+
+
+def tried(attempt: int) -> ActivityEnvironment:
+    """The try of this number."""
+    found = ActivityEnvironment()
+    found.info = replace(found.info, attempt=attempt)
+    return found
+
+
+async def test_a_mailbox_that_is_away_is_given_up_after_some_tries_and_counts(database: Database) -> None:
+    """As SendGrid's soft bounces do: five in a row are a dead address."""
+    await enrolled(database)
+    away = TryLaterError("mailbox full", code="452", soft=True)
+    provider = Scripted(before=[away] * SOFT_TRIES)
+    for attempt in range(1, SOFT_TRIES):
+        with pytest.raises(ApplicationError) as later:
+            await tried(attempt).run(sending(database, provider).send, order())
+        assert later.value.next_retry_delay == SOFT_PAUSE
+    outcome = await tried(SOFT_TRIES).run(sending(database, provider).send, order())
+    assert (outcome.result, outcome.reason) == ("refused", "the mailbox was away each time (452)")
+    assert (await only(database, LeadRow)).soft_bounces == 1
+    assert await rows(database, Event) == []
+
+
+async def test_accepted_is_delivered_where_nobody_tells_more(database: Database) -> None:
+    """And ends a row of soft bounces."""
+    await enrolled(database)
+    async with database.writing() as session:
+        await session.execute(update(LeadRow).values(soft_bounces=3))
+    provider = Scripted()
+    provider.acceptance_is_all = True  # type: ignore[attr-defined]
+    await ActivityEnvironment().run(sending(database, provider).send, order())
+    touch = await only(database, Touch)
+    assert (touch.delivery, touch.delivered_at) == ("delivered", MONDAY)
+    assert (await only(database, LeadRow)).soft_bounces == 0

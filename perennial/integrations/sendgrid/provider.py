@@ -27,6 +27,7 @@ from python_http_client.exceptions import HTTPError  # type: ignore[import-untyp
 from sendgrid import SendGridAPIClient  # type: ignore[import-untyped]
 
 from nurture.errors import SettingsError
+from perennial.channels.addresses import wire_address
 from perennial.channels.ports import (
     Envelope,
     Fate,
@@ -109,8 +110,14 @@ class SendGridProvider:
         client = SendGridAPIClient(self._api_key, self._host).client
         headers = {AT_HEADER: envelope.at.isoformat()} if self._tells_time else None
         try:
+            body = request_body(envelope, sandbox=self._sandbox)
+        except SendError:
+            raise
+        except Exception as error:  # whatever it is, nothing has left
+            raise TryLaterError(f"the mail could not be made ({type(error).__name__})", code="made") from error
+        try:
             answer = client.mail.send.post(
-                request_body=request_body(envelope, sandbox=self._sandbox),
+                request_body=body,
                 request_headers=headers,
                 timeout=self._timeout,
             )
@@ -133,9 +140,9 @@ class SendGridProvider:
 def request_body(envelope: Envelope, *, sandbox: bool = False) -> dict[str, Any]:
     """The body of a v3 Mail Send: one recipient, text before HTML, nothing personal in categories and arguments."""
     body: dict[str, Any] = {
-        "personalizations": [{"to": [{"email": envelope.to}]}],
-        "from": {"email": envelope.sender_address, "name": _plain_name(envelope.sender_name)},
-        "reply_to": {"email": envelope.reply_to},
+        "personalizations": [{"to": [{"email": wire_address(envelope.to)}]}],
+        "from": {"email": wire_address(envelope.sender_address), "name": _plain_name(envelope.sender_name)},
+        "reply_to": {"email": wire_address(envelope.reply_to)},
         "subject": envelope.subject,
         "content": [
             {"type": "text/plain", "value": envelope.text},

@@ -2,15 +2,21 @@
 
 Up to the end of DATA a server has surely not taken the mail. Between the last byte and the answer nobody knows: RFC
 5321 section 4.5.3.2.6 asks a client to wait ten minutes for that answer; we wait for our time-out.
+
+What a refusal means is read by `perennial.intake.bounces`, as SendGrid's bounces are: a dead address, a mailbox that is
+away, or a server that refuses us, the sender, which uses up no lead's piece.
 """
 
 from dataclasses import dataclass
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.policy import Policy
 from email.utils import format_datetime
 
 import aiosmtplib
 
+from perennial.channels.addresses import wire_address
 from perennial.channels.ports import (
     Envelope,
     Fate,
@@ -21,10 +27,32 @@ from perennial.channels.ports import (
     UnknownFateError,
 )
 from perennial.channels.tracking import track_links
+from perennial.intake.bounces import read_bounce
 from perennial.platform.tokens import Tokens
 
 PERMANENT = 500
 """SMTP replies from this code on are final (RFC 5321 section 4.2.1)."""
+
+LONGEST_LINE = 998
+"""RFC 5322 section 2.1.1."""
+
+
+class UrlHeader(UnstructuredHeader, BaseHeader):
+    """A header that holds a URL: never folded within it, nor encoded, as its readers know neither (RFC 8058)."""
+
+    def fold(self, *, policy: Policy) -> str:
+        """On one line; a URL too long for that stands on the next one."""
+        gap = policy.linesep + " " if len(self.name) + 2 + len(self) > LONGEST_LINE else " "
+        return f"{self.name}:{gap}{self}{policy.linesep}"
+
+
+def _policy() -> Policy:
+    headers = HeaderRegistry()
+    headers.map_to_type("list-unsubscribe", UrlHeader)
+    return SMTP_POLICY.clone(header_factory=headers)
+
+
+POLICY = _policy()
 
 
 @dataclass(frozen=True)
@@ -48,9 +76,18 @@ class SmtpProvider:
     tokens: Tokens
     public_url: str
 
+    acceptance_is_all = True
+
     async def send(self, envelope: Envelope) -> str:
         """Send, and return our own Message-ID. Raises a SendError that says whether the server may have taken it."""
-        message = self._message(envelope)
+        try:
+            sender, to = wire_address(envelope.sender_address), wire_address(envelope.to)
+            message = self._message(envelope)
+            data = message.as_bytes()
+        except SendError:
+            raise
+        except Exception as error:  # whatever it is, nothing has left
+            raise TryLaterError(f"the mail could not be made ({type(error).__name__})", code="made") from error
         server = self.server
         client = aiosmtplib.SMTP(
             hostname=server.host,
@@ -63,8 +100,8 @@ class SmtpProvider:
         )
         try:
             await self._open(client)
-            await self._address(client, envelope)
-            await self._deliver(client, message)
+            await self._address(client, sender, to)
+            await self._deliver(client, data)
         finally:
             client.close()
         return str(message["Message-ID"])
@@ -81,20 +118,20 @@ class SmtpProvider:
         except (aiosmtplib.SMTPException, OSError) as error:
             raise TryLaterError(f"the SMTP server does not answer ({type(error).__name__})", code="connect") from error
 
-    async def _address(self, client: aiosmtplib.SMTP, envelope: Envelope) -> None:
+    async def _address(self, client: aiosmtplib.SMTP, sender: str, to: str) -> None:
         try:
-            await client.mail(envelope.sender_address)
-            await client.rcpt(envelope.to)
+            await client.mail(sender)
+            await client.rcpt(to)
         except aiosmtplib.SMTPSenderRefused as error:
             raise SendingStoppedError("the SMTP server refuses our sender", code=str(error.code)) from error
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(error) from error
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except Exception as error:  # no byte of the mail has left
             raise TryLaterError(f"the SMTP server went away ({type(error).__name__})", code="address") from error
 
-    async def _deliver(self, client: aiosmtplib.SMTP, message: EmailMessage) -> None:
+    async def _deliver(self, client: aiosmtplib.SMTP, data: bytes) -> None:
         try:
-            await client.data(message.as_bytes())
+            await client.data(data)
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(error) from error
         except (aiosmtplib.SMTPException, OSError) as error:
@@ -103,8 +140,8 @@ class SmtpProvider:
             ) from error
 
     def _message(self, envelope: Envelope) -> EmailMessage:
-        domain = envelope.sender_address.rpartition("@")[2]
-        message = EmailMessage()
+        domain = wire_address(envelope.sender_address).rpartition("@")[2]
+        message = EmailMessage(policy=POLICY)
         message["From"] = _address(envelope.sender_name, envelope.sender_address)
         message["To"] = _address("", envelope.to)
         message["Reply-To"] = _address("", envelope.reply_to)
@@ -120,11 +157,19 @@ class SmtpProvider:
 
 
 def _address(name: str, address: str) -> Address:
-    local, _, domain = address.rpartition("@")
+    local, _, domain = wire_address(address).rpartition("@")
     return Address(name, local, domain)
 
 
 def _refused(error: aiosmtplib.SMTPResponseException) -> SendError:
-    if error.code >= PERMANENT:
-        return NotSentError("the SMTP server refuses the mail", code=str(error.code))
-    return TryLaterError("the SMTP server asks to try again", code=str(error.code))
+    """What a reply to RCPT or DATA means, by its code, its enhanced code and its words."""
+    code = str(error.code)
+    match read_bounce(f"{error.code} {error.message}", code=error.code):
+        case "sender-rejected":
+            return SendingStoppedError("the SMTP server refuses us, the sender", code=code)
+        case "hard-bounce":
+            return NotSentError("the SMTP server knows no such mailbox", code=code, bounce="hard")
+        case _ if error.code >= PERMANENT:
+            return NotSentError("the SMTP server refuses the mail for now", code=code, bounce="soft")
+        case _:
+            return TryLaterError("the SMTP server asks to try again", code=code, soft=True)

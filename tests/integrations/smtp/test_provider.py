@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -42,6 +43,18 @@ class Recorder:
             assert server.transport is not None
             server.transport.abort()
         return self.data
+
+
+class RawRecorder(Recorder):
+    """One that keeps the bytes, and whom they were for."""
+
+    raw = b""
+    to: list[str]
+
+    async def handle_DATA(self, server: SMTP, session: Any, envelope: Received) -> str:  # noqa: N802 - aiosmtpd's name
+        assert isinstance(envelope.original_content, bytes)
+        self.raw, self.to = envelope.original_content, envelope.rcpt_tos
+        return "250 OK"
 
 
 @asynccontextmanager
@@ -107,22 +120,68 @@ async def test_links_go_through_our_redirect_and_the_unsubscribe_link_does_not()
 
 
 @pytest.mark.parametrize(
-    ("recorder", "means"),
+    ("recorder", "means", "of_the_address"),
     [
-        (Recorder(rcpt="550 no such user"), NotSentError),
-        (Recorder(rcpt="451 try later"), TryLaterError),
-        (Recorder(data="554 looks like spam"), NotSentError),
-        (Recorder(data="452 no room"), TryLaterError),
-        (Recorder(drop=True), UnknownFateError),
+        (Recorder(rcpt="550 5.1.1 no such user"), NotSentError, "hard"),
+        (Recorder(rcpt="550 no such user"), NotSentError, "hard"),
+        (Recorder(rcpt="451 try later"), TryLaterError, "soft"),
+        (Recorder(rcpt="452 4.2.2 mailbox full"), TryLaterError, "soft"),
+        (Recorder(rcpt="552 5.2.2 over quota"), NotSentError, "soft"),
+        (Recorder(rcpt="554 5.7.1 relay access denied"), SendingStoppedError, None),
+        (Recorder(rcpt="550 5.7.1 your IP is blocked"), SendingStoppedError, None),
+        (Recorder(rcpt="550 5.1.8 sender address rejected: domain not found"), SendingStoppedError, None),
+        (Recorder(data="554 looks like spam"), SendingStoppedError, None),
+        (Recorder(data="452 no room"), TryLaterError, "soft"),
+        (Recorder(drop=True), UnknownFateError, None),
     ],
-    ids=["refused for good", "refused for now", "spam", "full", "gone after the mail"],
 )
-async def test_each_refusal_says_whether_the_mail_may_have_gone(recorder: Recorder, means: type[Exception]) -> None:
-    """Only a connection lost after the mail leaves its fate unknown."""
+async def test_each_refusal_says_whether_the_mail_may_have_gone(
+    recorder: Recorder, means: type[Exception], of_the_address: str | None
+) -> None:
+    """And whose fault it is: the address's, its mailbox's for now, or ours. Only a lost connection leaves a doubt."""
     async with served(recorder) as provider:
         with pytest.raises(means) as caught:
             await provider.send(envelope())
     assert "reader.example" not in str(caught.value)
+    soft = "soft" if getattr(caught.value, "soft", False) else None
+    assert getattr(caught.value, "bounce", soft) == of_the_address
+
+
+async def test_the_unsubscribe_header_is_a_bare_url_at_any_length() -> None:
+    """Its readers know neither encoded words nor folds within it (RFC 8058)."""
+    for length in (20, 200, 900, 960):
+        recorder, url = RawRecorder(), f"{PUBLIC}/u/{'x' * length}"
+        async with served(recorder) as provider:
+            await provider.send(replace(envelope(), headers=envelope().headers | {"List-Unsubscribe": f"<{url}>"}))
+        lines = recorder.raw.split(b"\r\n")
+        (index,) = (number for number, line in enumerate(lines) if line.startswith(b"List-Unsubscribe:"))
+        value = lines[index].removeprefix(b"List-Unsubscribe:").strip() or lines[index + 1].strip()
+        assert value == f"<{url}>".encode()
+        assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in lines
+
+
+async def test_an_international_domain_goes_out_in_ascii() -> None:
+    """In the envelope, and in To, From and Reply-To."""
+    recorder = RawRecorder()
+    mail = replace(
+        envelope(), to="ada@bücher.example", sender_address="maya@größe.example", reply_to="hallo@größe.example"
+    )
+    async with served(recorder) as provider:
+        await provider.send(mail)
+    assert recorder.to == ["ada@xn--bcher-kva.example"]
+    assert b"To: ada@xn--bcher-kva.example" in recorder.raw
+    assert b"@xn--gre-6ka8i.example" in recorder.raw
+    assert recorder.raw.isascii()
+
+
+async def test_letters_that_no_server_need_take_are_refused_before_anything_is_sent() -> None:
+    """Once, and clearly: another try would end the same way."""
+    recorder = Recorder()
+    async with served(recorder) as provider:
+        with pytest.raises(NotSentError, match="letters before the @-sign") as caught:
+            await provider.send(replace(envelope(), to="größe@reader.example"))
+    assert caught.value.bounce is None
+    assert recorder.received == []
 
 
 async def test_no_server_is_worth_another_try() -> None:

@@ -41,6 +41,7 @@ from tests.journals import START, at, clicked, journal, on_track, scored, sent
         (Behaved(START, "1", "email.clicked", "tip", 3), "clicked a link in tip 3 times"),
         (Scored(START, 42, "decision"), "score is 42, stage decision"),
         (Done(START, "send:tip", "sent"), "tip was sent"),
+        (Done(START, "send:tip", "unknown", "no answer"), "tip may have been sent; it is not known"),
         (Done(START, "graduation/hand_off:sales", "done"), "offered to sales"),
         (Done(START, "alert:look here", "done"), "alerted: look here"),
         (Done(START, "enrol:lost-deal", "done"), "enrolled on lost-deal"),
