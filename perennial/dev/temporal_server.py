@@ -36,6 +36,9 @@ _DYNAMIC_CONFIG = (
     "history.transferProcessorMaxPollRPS=2000",
     "history.timerProcessorMaxPollRPS=2000",
     "history.visibilityProcessorMaxPollRPS=200",
+    # A history is deleted once these queues are known to be past its end: as shipped that takes minutes.
+    'history.transferProcessorUpdateAckInterval="1s"',
+    'history.visibilityProcessorUpdateAckInterval="1s"',
 )
 _PRAGMAS = ("journal_mode=wal", "synchronous=1")
 # Runs between the fork and the server. On Linux it asks for a SIGTERM when our thread dies, and ends if it has died

@@ -15,7 +15,7 @@ _NOT_OURS_TO_DELETE = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMEN
 async def forget_journeys(client: Client, enrolments: Iterable[str]) -> bool:
     """Delete the histories of these journeys, each run of each; False if the server does not let us.
 
-    The server deletes them within moments, and forgets what it did not know. Raises RPCError if it is away.
+    The server deletes them within minutes, and forgets what it did not know. Raises RPCError if it is away.
     """
     for workflow in sorted({workflow_of(each) for each in enrolments}):
         # The list may be a moment behind: the last run is asked for by name.
