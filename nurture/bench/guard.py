@@ -20,6 +20,9 @@ from nurture.journey.rules import CLOCKS, FORBIDDEN_BUILTINS, FORBIDDEN_MODULES,
 MOST_LINES = 50_000
 """A run of a track over more lines than this will not come to a step."""
 
+MOST_DEEP = 40
+"""A track whose functions call each other deeper than this calls itself without an end."""
+
 _OURS = str(Path(__file__).parents[1])
 _PLAN = str(Path(__file__).parents[1] / "journey" / "plan.py")
 _SAME = {"posix": "os", "nt": "os", "_pyio": "io"}
@@ -51,7 +54,22 @@ class Guard:
             sys.settrace(tracer)
 
     def _trace(self, frame: FrameType, _event: str, _arg: Any) -> Callable[..., Any] | None:
-        return None if frame.f_code.co_filename.startswith(_OURS) else self._line
+        if frame.f_code.co_filename.startswith(_OURS):
+            return None
+        if frame.f_code.co_filename in self.files and self._depth(frame) > MOST_DEEP:
+            raise TrackError(
+                f"{self._place(frame)}: {frame.f_code.co_name} calls itself again and again, deeper with each; "
+                "write a while loop with a wait in it"
+            )
+        return self._line
+
+    def _depth(self, frame: FrameType | None) -> int:
+        """How many calls of the track's own functions are open."""
+        depth = 0
+        while frame is not None and frame.f_code.co_filename != _PLAN:
+            depth += frame.f_code.co_filename in self.files
+            frame = frame.f_back
+        return depth
 
     def _line(self, frame: FrameType, event: str, _arg: Any) -> Callable[..., Any]:
         if event == "line":

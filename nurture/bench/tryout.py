@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from random import Random
+from warnings import catch_warnings, simplefilter
 
 from nurture.bench.forks import LOW, Choose, ForkedWorld, live_every_way
 from nurture.bench.guard import Guard
@@ -50,6 +51,10 @@ def try_out(
     `seed` give the same answer.
     """
     trial = _Trial(track, catalogue, known)
+    try:
+        track.require_rules()
+    except TrackError as error:
+        return str(error).splitlines()
     live_every_way(trial.live, runs * 2 // 3)
     chance = Random(seed)
     for _ in range(runs - runs * 2 // 3):
@@ -96,9 +101,16 @@ class _Trial:
         return world.ways
 
     def _decide(self, track: Track, journal: Journal, now: datetime, catalogue: Catalogue) -> Decision:
-        with self.guard.watching():
-            decision = plan(track, journal, now, catalogue)
-        if plan(track, Journal(journal.facts, journal.decided), now, catalogue) != decision:
+        with catch_warnings(record=True) as warned:
+            simplefilter("always", RuntimeWarning)
+            with self.guard.watching():
+                decision = plan(track, journal, now, catalogue)
+            again = plan(track, Journal(journal.facts, journal.decided), now, catalogue)
+        for each in warned:
+            if "never awaited" in str(each.message):
+                said = str(each.message).removeprefix("coroutine ").removesuffix(" was never awaited")
+                self._report(f"{each.filename}:{each.lineno}", f"calls {said} without await; write `await` before it")
+        if again != decision:
             where = self.guard.where or track.where
             raise TrackError(f"{where}: not deterministic: run twice over one journal, it decides differently")
         return decision

@@ -28,6 +28,7 @@ Was = str | tuple[str, ...]
 
 DAY = 86_400.0
 HOUR = 3_600.0
+LONGEST = 36_525 * DAY
 
 
 class Lead:
@@ -161,14 +162,20 @@ class Lead:
         """
         span: Span
         if length is not None:
-            span = length.span if type(length) is Length else length.total_seconds()
+            span = length.span if type(length) is Length else seconds_of(length)
         elif days is not None:
             span = days * DAY if hours is None else days * DAY + hours * HOUR
         elif hours is not None:
             span = hours * HOUR
         else:
             span = TO + to.isoformat() if to is not None else None
-        fact: Waited | Skipped | None = self._run.recall_wait(span, until.patterns if until is not None else ())
+        if type(span) is float and not 0 <= span <= LONGEST:
+            raise ValueError(f"a wait lasts from nothing to 100 years, not {span / DAY:g} days")
+        try:
+            patterns = until.patterns if until is not None else ()
+        except AttributeError:
+            raise TypeError(f"until= is a matcher, such as until=link_clicked(), not {until!r}") from None
+        fact: Waited | Skipped | None = self._run.recall_wait(span, patterns)
         if fact is not None:
             return fact
         if length is None and not (days is None and hours is None):
@@ -197,6 +204,13 @@ class Lead:
     def on_offer(self) -> OnOffer:
         """While a team has the lead (a `with` block): no score graduates it, which would offer it a second time."""
         return OnOffer(self._run)
+
+
+def seconds_of(length: object) -> float:
+    """The seconds of a wait's length. Raises TypeError for what is none."""
+    if not isinstance(length, timedelta):
+        raise TypeError(f"a wait's length is days=... or hours=..., or a timedelta, not {length!r}")
+    return length.total_seconds()
 
 
 class OnOffer:

@@ -1,6 +1,7 @@
 """The rules that a track's code keeps, checked on its source: no clock, no dice, no I/O, awaits only the lead's steps.
 
-The check reads the function and every function of its own module that it calls, when the track is registered. What
+The check reads the function and every function of its own module that it calls, when the track is registered and once
+its file is read to the end. How it takes its steps is `nurture.journey.step_rules`. What
 source cannot show (a clock behind a library call) is found when the track is tried out: see `nurture.bench.tryout`.
 """
 
@@ -8,11 +9,14 @@ import ast
 import builtins
 import inspect
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from types import ModuleType
 from typing import Any
+
+from nurture.journey.source import Source
+from nurture.journey.step_rules import recursion_breaches, step_breaches
 
 CLOCKS = {"now", "utcnow", "today"}
 FORBIDDEN_BUILTINS = {"open", "input", "print", "exec", "eval", "__import__", "breakpoint"}
@@ -39,38 +43,48 @@ FORBIDDEN_MODULES = {
     "threading": "awaits something foreign",
     "temporalio": "awaits something foreign",
 }
+LIBRARIES = sys.stdlib_module_names | {"nurture", "activities", "perennial", "temporalio"}
 REMEDY = "a track reads the lead and awaits its steps; put the rest into an activity and call it with lead.do(...)"
 
 
 def broken_rules(function: Callable[..., Any]) -> list[str]:
-    """One line for each rule broken in the function or in its module's helpers: `file:line: what; remedy`."""
-    return [breach for each in _with_helpers(function) for breach in _source_breaches(each)]
+    """One line for each rule broken in the function or in the helpers it calls: `file:line: what; remedy`."""
+    calls: dict[Any, set[Any]] = {}
+    found: list[tuple[Callable[..., Any], Source]] = []
+    for each in _with_helpers(function, calls):
+        with suppress(OSError):  # made without a source file
+            found.append((each, Source(each, story=each is function)))
+    return [breach for each, source in found for breach in _source_breaches(each, source, calls)]
 
 
-def _with_helpers(function: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
-    """The function, and every function of its own module that it calls, directly or not."""
-    seen: set[Callable[..., Any]] = set()
+def _with_helpers(function: Callable[..., Any], calls: dict[Any, set[Any]]) -> Iterator[Callable[..., Any]]:
+    """The function, and the functions of its module and the coroutines of others that it calls, directly or not.
+
+    Fills in who `calls` whom.
+    """
     waiting = [function]
     while waiting:
         each = waiting.pop()
-        if each in seen:
+        if each in calls:
             continue
-        seen.add(each)
         yield each
-        called = inspect.getclosurevars(each).globals.values()
-        waiting += [one for one in called if inspect.isfunction(one) and one.__module__ == function.__module__]
+        called = [one for one in inspect.getclosurevars(each).globals.values() if inspect.isfunction(one)]
+        calls[each] = {one for one in called if _is_helper(one, function)}
+        waiting += [one for one in called if one in calls[each]]
 
 
-def _source_breaches(function: Callable[..., Any]) -> list[str]:
-    try:
-        lines, first = inspect.getsourcelines(function)
-    except OSError:
-        return []  # made without a source file
-    tree = ast.parse(textwrap.dedent("".join(lines)))
-    file = inspect.getsourcefile(function) or "?"
+def _is_helper(called: Callable[..., Any], function: Callable[..., Any]) -> bool:
+    if called.__module__ == function.__module__:
+        return True
+    return inspect.iscoroutinefunction(called) and called.__module__.partition(".")[0] not in LIBRARIES
+
+
+def _source_breaches(function: Callable[..., Any], source: Source, calls: dict[Any, set[Any]]) -> list[str]:
     known = inspect.getclosurevars(function)
     names = {**vars(builtins), **known.globals, **known.nonlocals}
-    return [f"{file}:{first + line - 1}: {broken}; {REMEDY}" for line, broken in sorted(_breaches(tree, names))]
+    found = [(line, f"{broken}; {REMEDY}") for line, broken in _breaches(source.tree, names)]
+    found += [*step_breaches(source), *recursion_breaches(source, function, calls)]
+    return [f"{source.file}:{source.first + line - 1}: {said}" for line, said in sorted(found)]
 
 
 def _breaches(tree: ast.AST, names: dict[str, Any]) -> Iterator[tuple[int, str]]:

@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from importlib.util import find_spec
 from pkgutil import iter_modules
+from traceback import walk_tb
 from types import MappingProxyType, ModuleType
 from typing import Literal, get_args
 
 from nurture.errors import NotFoundError, TrackError, close_names
 from nurture.gate import Caps, GateRules
+from nurture.journey.arguments import argument_faults
 from nurture.journey.explaining.fingerprint import fingerprint
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import Matcher
@@ -71,6 +74,15 @@ class Track:
         """The function's docstring: what the track does, in one paragraph."""
         return inspect.getdoc(self.function) or ""
 
+    def require_rules(self) -> None:
+        """Raise TrackError, a line each, for the rules that its source breaks.
+
+        Helpers that stand below it in its file are read once the file is.
+        """
+        broken = dict.fromkeys((*broken_rules(self.function), *broken_rules(self.on_graduation)))
+        if broken:
+            raise TrackError("\n".join(broken))
+
     @property
     def names(self) -> tuple[str, ...]:
         """Its name, and those it had before it was renamed."""
@@ -96,10 +108,17 @@ def track(
     `was`: the name, or names, that it had before it was renamed; its leads go on under the new one.
     Raises TrackError, naming the line, if the function breaks the rules a track lives by.
     """
+    if not isinstance(name, str):
+        code = getattr(name, "__code__", None)
+        where = f"{code.co_filename}:{code.co_firstlineno}: " if code else ""
+        raise TrackError(f'{where}a track has a name; write @track("new-lead", ...) above its function')
+    faults = list(argument_faults(locals()))
 
     def make(function: Story) -> Track:
         file = inspect.getsourcefile(function) or "?"
         line = function.__code__.co_firstlineno
+        if faults:
+            raise TrackError("\n".join(f"{file}:{line}: {fault}" for fault in faults))
         made = Track(
             name=name,
             function=function,
@@ -127,9 +146,7 @@ def track(
             raise TrackError(f"{made.where}: graduates_at is a score from 1 to 100, not {graduates_at}")
         if delivery not in get_args(Delivery):
             raise TrackError(f"{made.where}: delivery is {' or '.join(get_args(Delivery))}, not {delivery!r}")
-        broken = dict.fromkeys((*broken_rules(function), *broken_rules(on_graduation)))
-        if broken:
-            raise TrackError("\n".join(broken))
+        made.require_rules()
         return made
 
     return make
@@ -143,9 +160,10 @@ def _joined(matchers: tuple[Matcher, ...]) -> Matcher:
 
 
 class Registry(Mapping[str, Track]):
-    """The tracks that this installation runs, by name."""
+    """The tracks that this installation runs, by name; `broken` says, a line each, which of its files hold none."""
 
-    def __init__(self, tracks: tuple[Track, ...]) -> None:
+    def __init__(self, tracks: tuple[Track, ...], broken: tuple[str, ...] = ()) -> None:
+        self.broken = broken
         found: dict[str, Track] = {}
         for each in tracks:
             if each.name in found and found[each.name] is not each:
@@ -168,7 +186,8 @@ class Registry(Mapping[str, Track]):
         except KeyError:
             near = close_names(name, self._tracks)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(self._tracks) or 'none'}"
-            raise NotFoundError(f"no track called {name!r}{hint}") from None
+            broken = f"; {len(self.broken)} broken: {self.broken[0]}" if self.broken else ""
+            raise NotFoundError(f"no track called {name!r}{hint}{broken}") from None
 
     def __contains__(self, name: object) -> bool:
         return name in self._tracks or name in self._former
@@ -185,13 +204,41 @@ class Registry(Mapping[str, Track]):
 
 
 def load_tracks(package: str) -> Registry:
-    """Every track defined in the modules of a package, `workflows.tracks`. One file a track; a new file is found."""
+    """Every track defined in the modules of a package, `workflows.tracks`. One file a track; a new file is found.
+
+    A file that is broken stops no other: the registry's `broken` says what is wrong with it.
+    """
     root = import_module(package)
-    found: list[Track] = []
-    for info in iter_modules(root.__path__):
-        module = import_module(f"{package}.{info.name}")
-        found += tracks_in(module)
-    return Registry(tuple(found))
+    found: dict[str, Track] = {}
+    broken: list[str] = []
+    for info in sorted(iter_modules(root.__path__), key=lambda each: each.name):
+        name = f"{package}.{info.name}"
+        try:
+            made = tracks_in(import_module(name))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other files are read
+            broken += say_broken(name, error)
+            continue
+        for each in made:
+            try:
+                each.require_rules()
+                Registry((*found.values(), each))
+                found[each.name] = each
+            except TrackError as error:
+                broken += str(error).splitlines()
+    return Registry(tuple(found.values()), tuple(dict.fromkeys(broken)))
+
+
+def say_broken(module: str, error: BaseException) -> list[str]:
+    """What kept a module from being read, with file and line."""
+    if isinstance(error, TrackError):
+        return str(error).splitlines()
+    spec = find_spec(module)
+    file = spec.origin if spec is not None and spec.origin else module
+    if isinstance(error, SyntaxError):
+        return [f"{error.filename or file}:{error.lineno or 1}: {error.msg}; mend the line, or the one before it"]
+    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
+    text = str(error).splitlines()[0] if str(error) else ""
+    return [f"{file}:{lines[-1] if lines else 1}: {type(error).__name__}: {text}; mend it, or take the file away"]
 
 
 def tracks_in(module: ModuleType) -> list[Track]:

@@ -28,6 +28,8 @@ class ConnectedInstallation(Installation):
     scoring: ScoringModel
     activities: Sequence[Callable[..., Any]] = ()
     """The company's own, beside those of the primitive steps."""
+    broken: Sequence[str] = ()
+    """The files of tracks and activities that cannot be used, a line each."""
 
     @property
     def enroller(self) -> Enroller:
@@ -46,7 +48,7 @@ class ConnectedInstallation(Installation):
 async def connected_installation(settings: Settings, client: Client) -> AsyncIterator[ConnectedInstallation]:
     """Open the installation that the settings describe, and close its database at the end of the block.
 
-    Raises SettingsError if the database cannot be reached, ContentError or TrackError if the programme is broken.
+    Raises SettingsError if the database cannot be reached, ContentError if a content piece is broken.
     """
     async with open_installation(settings) as base:
         programme = programme_of(settings)
@@ -59,6 +61,7 @@ async def connected_installation(settings: Settings, client: Client) -> AsyncIte
             catalogue=programme.catalogue,
             scoring=programme.scoring,
             activities=programme.activities,
+            broken=programme.broken,
         )
 
 

@@ -14,7 +14,7 @@ from nurture.content.catalogue import Catalogue
 from nurture.content.folder import load_catalogue
 from nurture.errors import ContentError, TrackError
 from nurture.journey.lead import name_of
-from nurture.journey.track import Registry, load_tracks
+from nurture.journey.track import Registry, load_tracks, say_broken
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from perennial.channels.check import check_catalogue
 from perennial.platform.settings import Settings
@@ -33,7 +33,7 @@ class Programme:
 
     @cached_property
     def tracks(self) -> Registry:
-        """Every track, by name. Raises TrackError."""
+        """Every track, by name; what is wrong with files that hold none is in its `broken`."""
         return load_tracks(self.track_modules)
 
     @cached_property
@@ -44,14 +44,30 @@ class Programme:
     @cached_property
     def activities(self) -> tuple[Callable[..., Any], ...]:
         """The functions marked `@activity.defn` that `lead.do(...)` can call."""
+        return self._own[0]
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Which files of tracks and activities cannot be used, a line each with what to do; the others can."""
+        return (*self.tracks.broken, *self._own[1])
+
+    @cached_property
+    def _own(self) -> tuple[tuple[Callable[..., Any], ...], tuple[str, ...]]:
         package = importlib.import_module(self.activity_modules)
-        names = (f"{self.activity_modules}.{info.name}" for info in pkgutil.iter_modules(package.__path__))
-        return tuple(
+        modules, broken = [package], []
+        for info in pkgutil.iter_modules(package.__path__):
+            name = f"{self.activity_modules}.{info.name}"
+            try:
+                modules.append(importlib.import_module(name))
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other files are read
+                broken += say_broken(name, error)
+        found = dict.fromkeys(
             function
-            for module in (package, *map(importlib.import_module, names))
+            for module in modules
             for _, function in inspect.getmembers(module, inspect.isroutine)
             if hasattr(function, "__temporal_activity_definition")
         )
+        return tuple(found), tuple(broken)
 
     def check(self) -> "Findings":
         """Read every piece and try every track; a broken part does not hide what is wrong with the others."""
@@ -64,6 +80,7 @@ class Programme:
             problems += str(error).splitlines()
         try:
             tracks = self.tracks
+            problems += self.broken
         except TrackError as error:
             problems += str(error).splitlines()
         if catalogue is not None and tracks is not None:

@@ -30,6 +30,8 @@ async def pass_on(settings: Settings, address: Callable[[], str | None], *, chil
         await require_current(settings.database_url)
         if client := await connect_patiently(address, stop, announce):
             async with connected_installation(settings, client) as inst:
+                for line in inst.broken:
+                    announce(f"broken, and left out: {line}")
                 announce("passing on what comes in")
                 async with beating(settings.heartbeat_file):
                     await _relay(inst, stop)

@@ -25,6 +25,8 @@ async def work(settings: Settings, address: str | None, *, child: bool = False) 
         await require_current(settings.database_url)
         if client := await connect_patiently(lambda: address, stop, announce):
             async with connected_installation(settings, client) as inst:
+                for line in inst.broken:
+                    announce(f"broken, and left out: {line}")
                 await ensure_search_attributes(inst.client)
                 with open_provider(settings, inst.database) as provider:
                     async with build_worker(inst, provider=provider), beating(settings.heartbeat_file):

@@ -12,6 +12,7 @@ from nurture.errors import SettingsError, TrackError
 from nurture.journey.track import Registry
 from perennial.app.connected import ConnectedInstallation, connected_installation
 from perennial.app.programme import programme_of
+from perennial.cli.printing import err, escape_lines
 from perennial.dev.engine_lock import engine_address
 from perennial.intake.recording import Recorder
 from perennial.platform.installation import Installation, open_installation
@@ -40,7 +41,15 @@ async def connected() -> AsyncIterator[ConnectedInstallation]:
     await require_current(settings.database_url)
     client = await connect(engine_address(settings.data_dir))
     async with connected_installation(settings, client) as inst:
+        tell_broken(inst.tracks)
         yield inst
+
+
+def tell_broken(tracks: Registry) -> Registry:
+    """Say on standard error which files of tracks are broken; the command goes on with the others."""
+    for line in tracks.broken:
+        err().print(f"[yellow]broken track:[/] {escape_lines(line)}")
+    return tracks
 
 
 async def tell_if_up(base: Installation, tell: Callable[[ConnectedInstallation], Awaitable[T]]) -> T | None:

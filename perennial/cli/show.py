@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 
 from nurture.bench.what_if import Upcoming, upcoming
+from nurture.errors import TrackError
 from nurture.journey.journal import Journal
 from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL
 from perennial.app.programme import programme_of
-from perennial.cli.opening import opened_database, run
+from perennial.cli.opening import opened_database, run, tell_broken
 from perennial.cli.options import InUtc, Json, LeadName
-from perennial.cli.printing import escape, out, print_json
+from perennial.cli.printing import err, escape, escape_lines, out, print_json
 from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
 from perennial.leads.lookup import require_lead
 
@@ -123,7 +124,7 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
     """The story, and for each running journey what comes next if the lead stays quiet."""
     async with opened_database() as inst:
         programme = programme_of(inst.settings)
-        registry, catalogue = programme.tracks, programme.catalogue
+        registry, catalogue = tell_broken(programme.tracks), programme.catalogue
         async with inst.database.reading() as session:
             lead = await require_lead(session, name)
             now = inst.now()
@@ -135,7 +136,12 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
                 facts = await journal_of(session, standing.enrolment_id)
                 if facts:
                     journal = Journal(facts, len(facts))
-                    steps = upcoming(registry[standing.track], journal, max(now, journal.last_at), catalogue, most=1)
+                    the_track = registry[standing.track]
+                    try:
+                        steps = upcoming(the_track, journal, max(now, journal.last_at), catalogue, most=1)
+                    except TrackError as error:
+                        err().print(f"[yellow]broken track:[/] {escape_lines(error.said)}")
+                        continue
                     coming.update((standing.enrolment_id, step) for step in steps)
             return story, coming
 

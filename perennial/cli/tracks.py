@@ -6,7 +6,7 @@ from rich.console import Console
 
 from nurture.journey.track import Registry
 from perennial.app.programme import programme_of
-from perennial.cli.opening import opened_database, run
+from perennial.cli.opening import opened_database, run, tell_broken
 from perennial.cli.options import Json
 from perennial.cli.printing import escape, out, print_json
 from perennial.platform.settings import load_settings
@@ -18,7 +18,7 @@ MOST_PLACES = 12
 
 def tracks(as_json: Json = False) -> None:
     """Count who is where: the journeys of each track, by the step they stand at."""
-    found = run(_track_counts(programme_of(load_settings()).tracks))
+    found = run(_track_counts(tell_broken(programme_of(load_settings()).tracks)))
     if as_json:
         print_json(found)
         return

@@ -10,7 +10,7 @@ import typer
 from nurture.errors import NotFoundError
 from nurture.journey.track import Registry
 from perennial.app.programme import programme_of
-from perennial.cli.opening import opened_database, run
+from perennial.cli.opening import opened_database, run, tell_broken
 from perennial.cli.options import InUtc, Json, LeadName
 from perennial.cli.printing import escape, out, print_json
 from perennial.cli.show import time_in
@@ -31,7 +31,7 @@ def why(
 
     The answer is the decision as it was recorded, and every fact it rests on.
     """
-    registry = programme_of(load_settings()).tracks
+    registry = tell_broken(programme_of(load_settings()).tracks)
     zone, found = run(_decisions(lead, step, track, registry))
     decisions = [replace(decision, track=registry.current(decision.track)) for decision in found]
     if as_json:

@@ -1,7 +1,7 @@
 """try_out: each kind of broken track is found, and the error names the line of the track that does it."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -244,3 +244,52 @@ def test_a_name_that_nobody_answers_to_is_found() -> None:
     first, second = try_out(mistyped, CATALOGUE, known)
     assert "calls 'look_up_kredit', and no activity is called so (did you mean 'look_up_credit'?)" in first
     assert "enrols on 'nurse-lead', and no track is called so" in second
+
+
+def welcomed(lead: Lead) -> Awaitable[object]:
+    """A step, to be awaited by the caller."""
+    return lead.send("a")
+
+
+def test_a_step_that_a_plain_function_made_and_nobody_awaited_is_found() -> None:
+    """The source of the track does not show it; running it does."""
+
+    async def story(lead: Lead) -> Outcome:
+        welcomed(lead)
+        await lead.wait(days=1)
+        return nurtured
+
+    (found,) = problems(story)
+    assert found == line(story, 1) + "calls 'Lead.send' without await; write `await` before it"
+
+
+async def rounds(lead: Lead, number: int) -> None:
+    """Counts up, and never down."""
+    if number >= 0:
+        await lead.wait(days=1)
+        await rounds(lead, number + 1)
+
+
+def test_a_recursion_that_only_goes_deeper_is_found() -> None:
+    """It would end a lead's journey after a year, with nobody looking."""
+
+    async def story(lead: Lead) -> Outcome:
+        await rounds(lead, 0)
+        return nurtured
+
+    (found,) = problems(story)
+    assert "rounds calls itself again and again" in found
+    assert Path(__file__).name in found
+
+
+@pytest.mark.parametrize("length", [lambda: timedelta(days=-7), lambda: 7, lambda: "a week", lambda: timedelta.max])
+def test_a_wait_that_is_no_length_is_found(length: Callable[[], timedelta]) -> None:
+    """Also where a helper worked it out."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.wait(length())
+        return nurtured
+
+    (found,) = problems(story)
+    assert found.startswith(line(story, 1))
+    assert "a wait" in found

@@ -1,0 +1,205 @@
+"""The rules of how a track takes its steps: awaited where they are called, in one order, with nothing kept outside.
+
+Each breach is a line and `what; remedy`. `nurture.journey.rules` reads the source and asks here.
+"""
+
+import ast
+import builtins
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from nurture.errors import close_names
+from nurture.journey.lead import Lead
+from nurture.journey.set_rules import set_breaches
+from nurture.journey.source import UNKNOWN, Source
+
+STEPS = frozenset(name for name, value in vars(Lead).items() if inspect.iscoroutinefunction(value))
+MEMBERS = frozenset(name for name in vars(Lead) if not name.startswith("_"))
+MUTATORS = frozenset(
+    {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "popleft", "remove"}
+    | {"reverse", "setdefault", "sort", "update", "__setitem__"}
+)
+SWALLOWS = (BaseException, GeneratorExit)
+NO_ORDER = "which differs from one process to the next; compare the value itself, or split leads with lead.choose(...)"
+IN_FINALLY = "takes a step in finally, which runs each time the lead rests as well; put it after the try"
+LEAVES_FINALLY = "leaves a finally around steps, so that no run can end there; put it after the try"
+CATCHES_ALL = (
+    "catches everything around a step, also what lets the lead rest; a step does not raise, it is falsy if refused: "
+    "drop the try, or name the error"
+)
+
+
+def step_breaches(source: Source) -> Iterator[tuple[int, str]]:
+    """What the source of a story or its helper does wrong with the lead and its steps."""
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Call():
+                yield from _call_breaches(node, source)
+            case ast.Attribute(value=ast.Name(id=name), attr=attr) if name in source.leads:
+                yield from _member_breaches(node, name, attr)
+            case ast.Try() | ast.TryStar():
+                yield from _try_breaches(node, source)
+            case ast.With() if _awaits(node.body):
+                yield from _suppress_breaches(node, source)
+            case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+                yield from _kept_breaches(node, node.value, source)
+            case ast.Name(id="hash" | "id" as name) if source.names.get(name) is getattr(builtins, name):
+                yield node.lineno, f"uses {name}(), {NO_ORDER}"
+    yield from set_breaches(source, STEPS)
+
+
+def _call_breaches(call: ast.Call, source: Source) -> Iterator[tuple[int, str]]:
+    said = ast.unparse(call)
+    if _is_step(call, source) and not _awaited(call, source):
+        yield call.lineno, f"calls {said} without await, so it never happens; write `await {said}`"
+    match call.func:
+        case ast.Attribute(value=ast.Name(id=name), attr="wait") if name in source.leads:
+            yield from _wait_breaches(call, source)
+        case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in MUTATORS:
+            if not inspect.ismodule(source.outside(name)):
+                yield from _kept_breaches(call, call.func, source)
+        case ast.Name(id="getattr" | "setattr"):
+            match call.args:
+                case [ast.Name(id=name), ast.Constant(value=str(attr)), *_] if name in source.leads:
+                    yield from _member_breaches(call, name, attr)
+
+
+def _is_step(call: ast.Call, source: Source) -> bool:
+    match call.func:
+        case ast.Attribute(value=ast.Name(id=name), attr=attr) if name in source.leads:
+            return attr in STEPS
+        case ast.Name(id=name) | ast.Attribute(value=ast.Name(id=name)):
+            value = source.value(call.func)
+            return inspect.iscoroutinefunction(value) or name in source.coroutines
+    return False
+
+
+def _awaited(node: ast.AST, source: Source) -> bool:
+    """Whether a call is awaited where it stands, or handed back by what is no coroutine to be awaited there."""
+    parent = source.parents.get(node)
+    if isinstance(parent, ast.IfExp) and node is not parent.test:
+        return _awaited(parent, source)
+    if isinstance(parent, ast.Lambda):
+        return True
+    if isinstance(parent, ast.Return):
+        return isinstance(source.around(parent), ast.FunctionDef)
+    return isinstance(parent, ast.Await)
+
+
+def _member_breaches(node: ast.expr, name: str, attr: str) -> Iterator[tuple[int, str]]:
+    if attr.startswith("_"):
+        reads = ", ".join(sorted(MEMBERS - STEPS))
+        yield node.lineno, f"reads {name}.{attr}, which is not the track's to read; a track reads {reads}"
+    elif attr not in MEMBERS:
+        near = close_names(attr, MEMBERS)
+        hint = f"did you mean {name}.{near[0]}?" if near else f"it has {', '.join(sorted(MEMBERS))}"
+        yield node.lineno, f"a lead has no {attr!r}; {hint}"
+
+
+def _wait_breaches(call: ast.Call, source: Source) -> Iterator[tuple[int, str]]:
+    for argument in call.args[:1]:
+        value = source.value(argument)
+        if isinstance(value, int | float | str):
+            yield call.lineno, f"waits for {value!r}, and a bare number is no time; write days=... or hours=..."
+    for keyword in call.keywords:
+        value = source.value(keyword.value)
+        if keyword.arg not in {"days", "hours"} or value is UNKNOWN or value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            yield call.lineno, f"waits for {keyword.arg}={value!r}, which is no number; write {keyword.arg}=7"
+        elif not value >= 0:
+            yield (
+                call.lineno,
+                f"waits for {keyword.arg}={value}; no wait is shorter than nothing: drop it, or mend it",
+            )
+
+
+def _try_breaches(node: ast.Try | ast.TryStar, source: Source) -> Iterator[tuple[int, str]]:
+    for step in _awaits(node.finalbody):
+        yield step.lineno, IN_FINALLY
+    if not _awaits([*node.body, *node.orelse, *node.handlers]):
+        return
+    for each in node.finalbody:
+        for inner in ast.walk(each):
+            if isinstance(inner, ast.Return | ast.Break | ast.Continue):
+                yield inner.lineno, LEAVES_FINALLY
+    for handler in node.handlers:
+        if _catches_all(handler.type, source) and not _raises_again(handler):
+            yield handler.lineno, CATCHES_ALL
+
+
+def _suppress_breaches(node: ast.With, source: Source) -> Iterator[tuple[int, str]]:
+    for item in node.items:
+        call = item.context_expr
+        if not isinstance(call, ast.Call) or ast.unparse(call.func).rpartition(".")[2] != "suppress":
+            continue
+        if any(_catches_all(each, source) for each in call.args):
+            yield node.lineno, CATCHES_ALL
+
+
+def _catches_all(caught: ast.expr | None, source: Source) -> bool:
+    if isinstance(caught, ast.Tuple):
+        return any(_catches_all(each, source) for each in caught.elts)
+    return caught is None or source.value(caught) in SWALLOWS
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
+
+
+def _kept_breaches(node: ast.expr, target: ast.expr, source: Source) -> Iterator[tuple[int, str]]:
+    """A change to something that is not the run's own: a global, a closure's, a mutable default."""
+    while isinstance(target, ast.Subscript | ast.Attribute):
+        target = target.value
+    if isinstance(target, ast.Name) and source.outside(target.id) is not UNKNOWN:
+        yield (
+            node.lineno,
+            f"changes {target.id}, which outlives the run and is every lead's; keep it in a variable of the function",
+        )
+
+
+def _awaits(body: list[Any]) -> list[ast.Await]:
+    """The awaits in these statements, those of functions that they define left out."""
+    found: list[ast.Await] = []
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, ast.Await):
+            found.append(node)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def recursion_breaches(
+    source: Source, function: Callable[..., Any], calls: Mapping[Any, set[Any]]
+) -> Iterator[tuple[int, str]]:
+    """Calls that lead back to the function with nothing in their arguments that could bring them to an end."""
+    branches = any(isinstance(node, ast.If | ast.IfExp | ast.BoolOp | ast.Match) for node in ast.walk(source.tree))
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        called = source.value(node.func)
+        called = getattr(called, "function", called)  # a track, by its function
+        itself = called is function or (called is UNKNOWN and node.func.id == function.__name__)
+        if not itself and not (inspect.isfunction(called) and _reaches(called, function, calls)):
+            continue
+        given = [*node.args, *(keyword.value for keyword in node.keywords)]
+        if branches and any(not isinstance(each, ast.Name | ast.Constant) for each in given):
+            continue
+        yield node.lineno, f"calls {node.func.id} again and again without an end; write a while loop with a wait in it"
+
+
+def _reaches(start: Any, goal: Any, calls: Mapping[Any, set[Any]]) -> bool:
+    seen: set[Any] = set()
+    waiting = [start]
+    while waiting:
+        each = waiting.pop()
+        if each is goal:
+            return True
+        if each not in seen:
+            seen.add(each)
+            waiting += calls.get(each, ())
+    return False
