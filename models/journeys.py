@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from models.base import Base, refers_to
 from models.types import BIG_ID
 
+_ACTIVE = text("status = 'active'")
 _HELD = text("status = 'held'")
 _STUCK = text("stuck_since IS NOT NULL")
 
@@ -25,6 +26,7 @@ class Enrolment(Base):
     __table_args__ = (
         UniqueConstraint("lead_id", "track", "number"),
         Index(None, "track", "status", "step"),
+        Index("ix_enrolments_due", "next_at", sqlite_where=_ACTIVE, postgresql_where=_ACTIVE),
         Index("ix_enrolments_held", "track", sqlite_where=_HELD, postgresql_where=_HELD),
         Index("ix_enrolments_stuck", "track", sqlite_where=_STUCK, postgresql_where=_STUCK),
     )

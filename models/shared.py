@@ -1,4 +1,4 @@
-"""What the processes of one installation share: the clock, and leases on exclusive jobs."""
+"""What the processes of one installation share: the clock, leases on exclusive jobs, and the sending pace."""
 
 from __future__ import annotations
 
@@ -29,3 +29,13 @@ class Lease(Base):
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
     holder: Mapped[str] = mapped_column(String(64))
     until: Mapped[datetime]
+
+
+class SendingPace(Base):
+    """The most mail that leaves in a minute and in an hour, over all leads; no row: as much as there is."""
+
+    __tablename__ = "sending_pace"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    per_minute: Mapped[int | None]
+    per_hour: Mapped[int | None]

@@ -2,7 +2,8 @@
 
 `judge` is a pure function of the request, the lead's state and the rules. It answers Allow, Defer(until, reason) or
 Refuse(reason). Refusals come first (erasure, suppression, consent, exit, an unwanted topic), then what only delays: a
-break the lead asked for, frequency caps over all tracks of the lead, a more important track, and the lead's own clock.
+break the lead asked for, frequency caps over all tracks of the lead, a more important track, the lead's own clock, and
+last the pace at which mail may leave at all.
 A deferral always ends in the open window, so that one wait is enough. Reasons carry no personal data.
 """
 
@@ -96,7 +97,8 @@ class LeadState:
     """What the gate knows of the lead at that moment: `exited` is why the lead left this track, or None.
 
     `break_until` is when the break ends that the lead asked for; `unwanted` are the topics it wants nothing on.
-    `asked` is what a person asked of the journey and it has yet to hear: `pause`, `exit`, or "".
+    `asked` is what a person asked of the journey and it has yet to hear: `pause`, `exit`, or "". `room_at` is when the
+    sending pace has room for this touch; None if it has now.
     """
 
     consent: ConsentState
@@ -108,6 +110,7 @@ class LeadState:
     break_until: datetime | None = None
     unwanted: tuple[str, ...] = ()
     asked: str = ""
+    room_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,11 @@ def judge(request: SendRequest, state: LeadState, rules: GateRules) -> Verdict:
     ) or check_priority(request, state.rivals)
     if held:
         return Defer(_into_window(held.until, request, rules), held.reason)
-    return check_window(request, rules) or _ALLOW
+    if closed := check_window(request, rules):
+        return closed
+    if full := check_pace(request.now, state.room_at):
+        return Defer(_into_window(full.until, request, rules), full.reason)
+    return _ALLOW
 
 
 def check_erasure(state: LeadState) -> Refuse | None:
@@ -240,6 +247,11 @@ def check_priority(request: SendRequest, rivals: tuple[Rival, ...]) -> Defer | N
         return None
     first = max(ahead, key=lambda rival: (rival.priority, rival.track))
     return Defer(request.now + _GIVES_WAY_FOR, f"priority: {first.track} goes first")
+
+
+def check_pace(now: datetime, room_at: datetime | None) -> Defer | None:
+    """Hold the touch until as much mail has left, over all leads, as may leave by then."""
+    return Defer(room_at, "sending pace") if room_at is not None and now < room_at else None
 
 
 def check_window(request: SendRequest, rules: GateRules) -> Defer | None:

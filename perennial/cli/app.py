@@ -74,6 +74,7 @@ COMMANDS = {
     "exit": Command(STEER, "cli.control.exit_", 'exit --lead ada@example.com --reason "asked by phone"'),
     "override": Command(STEER, "cli.control.override", "override ada@example.com --track new-lead"),
     "release": Command(STEER, "cli.release.release", "release ada@example.com --track new-lead --at pricing-guide"),
+    "pace": Command(STEER, "cli.pace.pace", "pace --per-minute 600 --per-hour 20000"),
     "check": Command(KEEP, "cli.upkeep.check", "check"),
     "migrate": Command(KEEP, "cli.upkeep.migrate", "migrate"),
     "repair": Command(KEEP, "cli.repair.repair", "repair --dry-run"),

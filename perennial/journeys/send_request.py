@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, exists, select
+from sqlalchemy import and_, bindparam, exists, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from models.journeys import AskedRow, Enrolment, FactRow
 from models.leads import BehaviourRow, Consent, LeadRow, Preference, Suppression
+from models.shared import SendingPace
 from models.touches import Touch
 from models.types import UtcDateTime
 from nurture.gate import ConsentState, LeadState, PastTouch, Rival, SendRequest
@@ -23,6 +24,7 @@ from nurture.journey.patterns import Pattern
 from nurture.journey.track import Track
 from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.ledger import LedgerEntry
+from perennial.journeys.pace import Pace, room_for
 from perennial.leads.consent import DECIDES, meaning_of
 from perennial.platform.database import Transaction, connection_of
 from perennial.platform.prepared import Prepared, any_of
@@ -79,11 +81,14 @@ _SUBJECT = (
         Touch.state,
         Touch.reason,
         Touch.at,
+        SendingPace.per_minute,
+        SendingPace.per_hour,
     )
     .select_from(_MINE)
     .join(LeadRow, LeadRow.id == _MINE.lead_id)
     .outerjoin(AskedRow, AskedRow.enrolment_id == _MINE.id)
     .outerjoin(Touch, and_(Touch.enrolment_id == _MINE.id, Touch.step_key == bindparam("step")))
+    .outerjoin(SendingPace, true())
     .where(_THIS)
 )
 _SUPPRESSIONS = select(Suppression.reason).where(Suppression.lead_id == bindparam("lead"))
@@ -136,6 +141,7 @@ class SendSubject:
     exits: Matcher
     asked: str
     touch: LedgerEntry | None
+    pace: Pace
 
 
 async def lock_subject(transaction: Transaction, enrolment_id: str, step_key: str, exits: Matcher) -> SendSubject:
@@ -149,7 +155,7 @@ async def subject_of(transaction: Transaction, enrolment_id: str, step_key: str,
     values = {"enrolment": enrolment_id, "step": step_key}
     (row,) = await _subject(_names(exits)).rows(await connection_of(transaction), values)
     lead, (status, outcome, decision, suppressed, unwanted, rivals, asked), touch = row[:9], row[9:16], row[16:20]
-    exited: bool = row[20]
+    pace, exited = Pace(*row[20:22]), bool(row[22])
     return SendSubject(
         enrolment_id,
         Recipient(*lead),
@@ -163,6 +169,7 @@ async def subject_of(transaction: Transaction, enrolment_id: str, step_key: str,
         exits,
         asked or "",
         None if touch[0] is None else LedgerEntry(*touch),
+        pace,
     )
 
 
@@ -192,6 +199,9 @@ async def lead_state_of(
         break_until=subject.recipient.break_until,
         unwanted=tuple(sorted(await connection.scalars(_UNWANTED, lead))) if subject.has_unwanted_topics else (),
         asked=subject.asked,
+        room_at=None
+        if subject.pace == Pace()
+        else await room_for(connection, subject.pace, subject.recipient.id, now, exclude=exclude),
     )
 
 

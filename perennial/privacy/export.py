@@ -23,7 +23,7 @@ from models.leads import (
     Suppression,
 )
 from models.past import PastLead, Removed
-from models.shared import ClockRow, Lease
+from models.shared import ClockRow, Lease, SendingPace
 from models.touches import Message, Touch
 from nurture.errors import NotFoundError
 from perennial.leads.lookup import current_lead
@@ -45,7 +45,14 @@ BY_LEAD: tuple[type[Base], ...] = (
 )
 BY_ENROLMENT: tuple[type[Base], ...] = (FactRow, DecisionRow, Unheard, AskedRow)
 BY_ITSELF: tuple[type[Base], ...] = (LeadRow, Event)
-NOT_ABOUT_LEADS: tuple[type[Base], ...] = (Removed, SuppressedAddress, ApiKey, Lease, ClockRow)
+NOT_ABOUT_LEADS: tuple[type[Base], ...] = (
+    Removed,
+    SuppressedAddress,
+    ApiKey,
+    Lease,
+    ClockRow,
+    SendingPace,
+)
 """Hashes that lead back to nobody without the secret, and what an installation keeps about itself."""
 
 

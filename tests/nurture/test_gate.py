@@ -297,6 +297,15 @@ def test_a_clock_that_is_set_back_does_not_spread_a_touch_into_quiet_hours() -> 
         assert inside(held.until, "America/New_York", window)
 
 
+def test_a_full_pace_puts_a_touch_off_into_the_window() -> None:
+    """After all else: room at night is room the next morning."""
+    full = replace(GRANTED, room_at=utc("2026-03-02 10:07"))
+    assert judge(ask_at("2026-03-02 10:00"), full, PROMPT) == Defer(utc("2026-03-02 10:07"), "sending pace")
+    assert judge(ask_at("2026-03-02 10:07"), full, PROMPT) == Allow()
+    late = replace(GRANTED, room_at=utc("2026-03-02 23:00"))
+    assert judge(ask_at("2026-03-02 10:00"), late, PROMPT) == Defer(utc("2026-03-03 09:00"), "sending pace")
+
+
 def test_an_unknown_time_zone_is_an_input_error() -> None:
     """Guessing a zone would write to a lead at night."""
     with pytest.raises(InputError, match="Mars/Base"):
