@@ -84,6 +84,7 @@ COMMANDS = {
     "merge": Command(KEEP, "cli.privacy.merge", "merge ada@example.com ada@old.example.com"),
     "export": Command(KEEP, "cli.privacy.export", "export ada@example.com"),
     "erase": Command(KEEP, "cli.privacy.erase", "erase ada@example.com --yes"),
+    "opt-outs": Command(KEEP, "cli.opt_outs.opt_outs", "opt-outs --out /backup/opt-outs.jsonl"),
     "keys": Command(KEEP, "cli.keys.keys", "keys create website --scope ingest"),
 }
 
