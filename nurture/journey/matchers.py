@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from nurture.journey.patterns import Pattern, hears
 from nurture.people.behaviours import BEHAVIOURS
+from nurture.people.pages import page_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ def replied(piece: str = "*") -> Matcher:
 
 
 def page_viewed(path: str = "*") -> Matcher:
-    """A view of a page whose path matches the glob, `/pricing*`."""
-    return _one("page.viewed", path)
+    """A view of a page whose path matches the glob, `/pricing*`; in any case, with a slash at the end or without."""
+    return _one("page.viewed", path if path == "*" else page_of(path))
 
 
 def form_submitted(form: str = "*") -> Matcher:

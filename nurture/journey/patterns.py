@@ -27,7 +27,7 @@ class Pattern:
         return "" if self.glob == ANY else self.glob
 
     def matches(self, name: str, subject: str) -> bool:
-        """Whether a behaviour with this name and subject counts."""
+        """Whether a behaviour with this name and subject counts; globs match without case."""
         return self.name == name and (self.glob in (ANY, subject) or _glob(self.glob).match(subject) is not None)
 
     def __str__(self) -> str:
@@ -47,4 +47,4 @@ def _parsed(text: str) -> Pattern:
 
 @lru_cache(maxsize=4096)
 def _glob(glob: str) -> re.Pattern[str]:
-    return re.compile(translate(glob))
+    return re.compile(translate(glob), re.IGNORECASE)

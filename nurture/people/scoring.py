@@ -121,7 +121,7 @@ class ScoringModel:
     def engagement_entries(self, behaviour_id: str, name: str, subject: str | None, at: datetime) -> list[ScoreLine]:
         """The entry of the first rule that matches the behaviour that happened at `at`; none if none does."""
         for rule in self.engagement:
-            if rule.behaviour == name and fnmatchcase(subject or "", rule.subject_glob):
+            if rule.behaviour == name and fnmatchcase((subject or "").lower(), rule.subject_glob.lower()):
                 reason = f"{behaviour_kind(name).says} {subject or ''}".strip()
                 return [ScoreLine(rule.name, rule.points, reason, at, behaviour_id)]
         return []

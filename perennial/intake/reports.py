@@ -6,6 +6,7 @@ from typing import Any
 
 from nurture.people.addresses import hide_addresses
 from nurture.people.behaviours import behaviour_kind
+from nurture.people.pages import page_of
 
 LONGEST_SUBJECT = 200
 LONGEST_REPORT_ID = 64
@@ -25,14 +26,11 @@ class Report:
 
     @property
     def subject(self) -> str:
-        """The one property that journeys match on; empty if the kind has none.
-
-        It goes into Temporal's histories, so it loses what looks like an address, and a path its query.
-        """
+        """The one property that journeys match on; empty if the kind has none. Of a page it is the path."""
         wanted = behaviour_kind(self.name).subject
         value = str(self.props.get(wanted, "")) if wanted else ""
         if wanted == "path":
-            value = value.partition("?")[0].partition("#")[0]
+            value = page_of(value)
         return hide_addresses(value)[:LONGEST_SUBJECT]
 
 

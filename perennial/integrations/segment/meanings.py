@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
+from nurture.people.addresses import is_role
 from nurture.people.behaviours import BEHAVIOURS
 from perennial.intake.fields import identifier_of, mapping_of, moment_of
 from perennial.intake.meaning import Meaning, behaviour_id
@@ -23,6 +24,9 @@ NAMES = {
     "webinar attended": "event.attended",
 }
 """Names of `track` calls that mean a behaviour. Our own (`form.submitted`) mean themselves, others nothing."""
+
+_BY_THE_PERSON = frozenset({"form.submitted", "demo.requested", "content.downloaded"})
+"""What a person does in a form of ours, which asks for its own address."""
 
 _NEVER_FROM_A_BROWSER = ("sales.", "deal.", "lead.", "email.")
 """A browser can claim anything: what sales and mail servers report comes by their own webhooks."""
@@ -41,7 +45,7 @@ class SegmentReader:
         at = moment_of(body.get("timestamp")) or event.received_at
         traits = mapping_of(body.get("traits")) or mapping_of(mapping_of(body.get("context")).get("traits"))
         properties = mapping_of(body.get("properties"))
-        email = traits.get("email") or properties.get("email")
+        email = _own_address(str(kind), body, traits, properties)
         lead_id = event.lead_id
         if lead_id is None:
             user_id = identifier_of(body.get("userId"))
@@ -52,7 +56,7 @@ class SegmentReader:
                 session,
                 user_id=user_id,
                 anonymous_id=anonymous_id,
-                email=email if isinstance(email, str) else None,
+                email=email,
                 traits=_without_consent(traits) if body.get(PUBLIC) is True else _with_consent(traits, properties),
                 at=at,
             )
@@ -64,6 +68,30 @@ class SegmentReader:
         if name is None:
             return Meaning("done")
         return Meaning("done", (Report(behaviour_id(event), lead_id, name, props, at),))
+
+
+def _own_address(
+    kind: str, body: Mapping[str, Any], traits: Mapping[str, Any], properties: Mapping[str, Any]
+) -> str | None:
+    """The address of the person whom a call is by; None if it tells none.
+
+    It is in what identifies the user, and in a form that the person sends in. A group's traits are a company's, an
+    event's properties may name anybody (an invitee), and a shared address is nobody's own.
+    """
+    said = None
+    if kind == "identify":
+        said = traits.get("email")
+    elif kind != "group":
+        said = mapping_of(mapping_of(body.get("context")).get("traits")).get("email")
+        if said is None and kind == "track" and _meant(body) in _BY_THE_PERSON:
+            said = properties.get("email")
+    return said if isinstance(said, str) and not is_role(said) else None
+
+
+def _meant(body: Mapping[str, Any]) -> str | None:
+    """The behaviour that a `track` call's event means."""
+    event = str(body.get("event", ""))
+    return event if event in BEHAVIOURS else NAMES.get(event.lower())
 
 
 def claim_of(message: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -91,12 +119,11 @@ def _behaviour_of(
     """The behaviour that a call reports, with its properties; None if it reports none."""
     if kind == "page":
         page = mapping_of(mapping_of(body.get("context")).get("page"))
-        path = properties.get("path") or page.get("path")
+        path = properties.get("path") or properties.get("url") or page.get("path") or page.get("url")
         return ("page.viewed", {"path": str(path)}) if path else (None, {})
     if kind != "track":
         return None, {}
-    event = str(body.get("event", ""))
-    name = event if event in BEHAVIOURS else NAMES.get(event.lower())
+    name = _meant(body)
     if name is None or name.startswith(_NEVER_FROM_A_BROWSER):
         return None, {}
     subject = BEHAVIOURS[name].subject

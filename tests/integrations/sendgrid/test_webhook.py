@@ -265,7 +265,7 @@ def test_an_opt_out_of_before_a_return_that_comes_late_is_kept_and_not_heeded(se
     """SendGrid gives no order, and an event may be a day late: the later word of the lead counts."""
     opt_out = click(event="unsubscribe")
     returned = datetime.fromtimestamp(opt_out["timestamp"] + 60, UTC)
-    store.add(granted(at=returned, source="preferences"))
+    store.add(granted(at=returned, source="preferences", action="confirmed"))
 
     assert service.sendgrid([opt_out]).json()["new"] == 1
     assert store.suppressions() == set()

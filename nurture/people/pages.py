@@ -1,0 +1,18 @@
+"""Pages: however a website spells its address, the same page is the same subject."""
+
+from urllib.parse import urlsplit
+
+
+def page_of(address: str) -> str:
+    """The page that a path or a full URL names: `https://a.example/Pricing/?ref=x#plans` is `/pricing`.
+
+    Without host, query and fragment, in lower case, without a slash at the end. What cannot be read stays as it is.
+    """
+    text = address.strip()
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return text
+    path = parts.path if parts.scheme in {"http", "https"} or text.startswith("//") else text
+    path = path.partition("?")[0].partition("#")[0].lower()
+    return "/" + path.strip("/") if path.startswith("/") or not path else path.rstrip("/")
