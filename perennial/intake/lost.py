@@ -13,12 +13,9 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 
 from models.journeys import Enrolment
-from perennial.journeys.alerts import raise_alert
+from perennial.journeys.alerts import LOST, raise_alert
 from perennial.journeys.unheard import leave_unheard
 from perennial.platform.database import Database
-
-LOST = "lost"
-"""The step key of the one alert that a lost journey has."""
 
 SAID = "should be running, and Temporal does not know it (terminated, restored or emptied): run `starter.py repair`"
 

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, delete, func, literal_column, or_, select,
 
 from models.intake import Event
 from models.shared import Lease
+from models.touches import Touch
 from perennial.platform.database import Database, upsert_ignore
 
 PARTS = 8
@@ -23,6 +24,7 @@ LEASE = timedelta(seconds=7)
 RENEW = timedelta(seconds=2)
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_MAIL = "coalesce(events.body->>'perennial_touch_id', events.body->>'touch_id')"
 _PART = "relay "
 _MEMBER = "relays "
 
@@ -97,11 +99,14 @@ class Shares:
             await session.execute(update(Lease).where(Lease.holder == self.holder).values(holder="", until=over))
 
     def mine(self) -> ColumnElement[bool]:
-        """The events of the parts held: by lead, else by the mail or the visitor they are about."""
+        """The events of the parts held: by lead, also by that of the mail they are about, else by the visitor."""
         if self.parts == 1:
             return true()
-        touch: ColumnElement[str] = literal_column("events.body->>'perennial_touch_id'")
-        whose = func.coalesce(Event.lead_id, touch, Event.anonymous_id, Event.fingerprint)
+        mail: ColumnElement[str] = literal_column(
+            "coalesce(events.body->>'perennial_touch_id', events.body->>'touch_id')"
+        )
+        of_mail = select(Touch.lead_id).where(Touch.id == mail).scalar_subquery()
+        whose = func.coalesce(Event.lead_id, of_mail, mail, Event.anonymous_id, Event.fingerprint)
         return func.hashtext(whose).op("&")(self.parts - 1).in_(self.held)
 
     def _member(self, until: datetime) -> dict[str, object]:

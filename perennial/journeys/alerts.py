@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import cast
 
-from sqlalchemy import Table, and_, func, or_, select
+from sqlalchemy import Table, and_, bindparam, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,9 +28,14 @@ READING = "edit:"
 
 HOLD = "held"
 STUCK = "stuck"
+LOST = "lost"
+"""The step key of the one alert of a journey that should run and that Temporal does not know."""
 
 _ALERTS = cast("Table", Alert.__table__)
 _RAISE = upsert_ignore(Alert)
+_DROP = _ALERTS.delete().where(
+    _ALERTS.c.enrolment_id == bindparam("enrolment"), _ALERTS.c.step_key == bindparam("step")
+)
 _NEW = insert(_ALERTS)
 _RAISE_OR_REPLACE = _NEW.on_conflict_do_update(
     index_elements=["enrolment_id", "step_key"], set_={name: _NEW.excluded[name] for name in ("text", "at")}
@@ -70,6 +75,11 @@ async def raise_alert(  # noqa: PLR0917 - the row's own order
     """Write an alert. One that this step has raised already stays as it is, unless the new one is to replace it."""
     row = {"enrolment_id": enrolment_id, "lead_id": lead_id, "step_key": step_key, "text": text, "at": at}
     await (await connection_of(transaction)).execute(_RAISE_OR_REPLACE if replace else _RAISE, row)
+
+
+async def drop_alert(transaction: Transaction, enrolment_id: str, step_key: str) -> None:
+    """Take an alert away: what it asks for is done."""
+    await (await connection_of(transaction)).execute(_DROP, {"enrolment": enrolment_id, "step": step_key})
 
 
 async def raise_for_edit(  # noqa: PLR0917 - the row's own order

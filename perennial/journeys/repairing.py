@@ -22,6 +22,7 @@ from nurture.journey.facts import Enrolled, Exited, Finished
 from nurture.journey.plan import outcome_of
 from nurture.journey.wording import say_reason
 from perennial.journeys.adopting import lock_head
+from perennial.journeys.alerts import LOST, drop_alert
 from perennial.journeys.enrolling import Enroller
 from perennial.journeys.handles import ENROLMENT, enrolment_of, view_journey, workflow_of
 from perennial.journeys.read_model import Position, facts_from, write_facts, write_head
@@ -82,6 +83,12 @@ class Repair:
 
     async def mend(self, difference: Difference, now: datetime) -> bool:
         """Mend a difference; False if there is none any more. Raises RefusedError if a person has to do it."""
+        mended = await self._mend(difference, now)
+        async with self.enroller.database.transaction() as connection:
+            await drop_alert(connection, difference.enrolment_id, LOST)
+        return mended
+
+    async def _mend(self, difference: Difference, now: datetime) -> bool:
         match difference.fault:
             case "lost in the database":
                 return await self._write_again(difference.enrolment_id)

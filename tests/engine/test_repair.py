@@ -9,7 +9,7 @@ from sqlalchemy import delete
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 
-from models.journeys import DecisionRow, Enrolment, FactRow
+from models.journeys import Alert, DecisionRow, Enrolment, FactRow
 from models.messages import Request
 from models.touches import Message, Touch
 from nurture.errors import RefusedError
@@ -18,6 +18,7 @@ from nurture.journey.lead import Lead
 from nurture.journey.outcomes import Outcome, ReEntry, nurtured
 from nurture.journey.track import track
 from nurture.timing.calendar import SendWindow
+from perennial.intake.lost import keep_for
 from perennial.journeys.repairing import Difference, Repair
 from tests.builders import rows
 from tests.engine.rig import Rig, eventually, finished, kinds, parked, view_of
@@ -109,7 +110,10 @@ async def test_a_journey_that_temporal_lost_goes_on_where_its_journal_ends(still
             return await differences(rig) == expected
 
         await eventually(gone)
+        await keep_for(rig.database, expected[0].enrolment_id, [], rig.inst.now())
+        assert [alert.step_key for alert in await rows(rig.database, Alert)] == ["lost"]
         await mended(rig, expected)
+        assert await rows(rig.database, Alert) == [], "what it asked for is done"
         handle = rig.journey("pair", "ada")
         await parked(handle, "send:welcome/wait")
         await handle.execute_update("override", Request(id="on"))

@@ -38,7 +38,7 @@ from perennial.journeys.asked import ask_to_exit
 from perennial.journeys.enrolling import Enroller
 from perennial.journeys.handles import running
 from perennial.platform.database import Database
-from tests.builders import NOON, SECRETS, enrolment, person
+from tests.builders import NOON, SECRETS, enrolment, person, touch
 from tests.builders import store as keep
 
 LEADS = ("l1", "l2", "l3")
@@ -345,30 +345,33 @@ async def test_relays_share_the_leads_out_and_take_over_from_one_that_is_gone(da
 
 @pytest.mark.parametrize("backend", ["postgresql"])
 async def test_each_event_is_in_one_part_and_those_of_a_lead_in_the_same(database: Database) -> None:
-    """Whatever names the lead: its id, the mail, the visitor."""
+    """Whatever names the lead: its id, or a mail that it got, in SendGrid's words or in ours; else the visitor."""
+    leads = [f"l{number}" for number in range(20)]
+    await keep(database, *map(person, leads), *(enrolment(lead_id=lead) for lead in leads))
+    await keep(database, *(touch(f"t-{lead}", lead_id=lead) for lead in leads))
     events = [
-        Incoming("sendgrid", f"{lead}{mail}{number}", (lead, mail, number), body(mail), NOON, lead, visitor)
-        for lead in (None, "l1", "l2")
-        for mail in (None, "t1", "t2")
-        for visitor in (None, "v1")
-        for number in (f"{visitor}1", f"{visitor}2")
+        Incoming("sendgrid", f"{lead}{number}", (lead, number), body, NOON, named, visitor)
+        for lead in leads
+        for number, (named, visitor, body) in enumerate(
+            [
+                (lead, None, {}),
+                (None, None, {"perennial_touch_id": f"t-{lead}"}),
+                (None, "v1", {"touch_id": f"t-{lead}"}),
+                (lead, "v1", {"perennial_touch_id": "t-l0"}),
+                (None, "v1", {}),
+                (None, None, {}),
+            ]
+        )
     ]
     await store(database, events)
-    parts: dict[int, list[int]] = defaultdict(list)
+    parts: dict[str, list[int]] = defaultdict(list)
     async with database.reading() as session:
         for part in range(PARTS):
             shares = Shares(database, held=(part,))
-            for number in await session.scalars(select(Event.id).where(shares.mine())):
-                parts[number].append(part)
-        rows = (await session.scalars(select(Event))).all()
+            for id_ in await session.scalars(select(Event.event_id).where(shares.mine())):
+                parts[str(id_)].append(part)
     assert [len(found) for found in parts.values()] == [1] * len(events)
-    of_lead = {row.lead_id: set[int]() for row in rows if row.lead_id}
-    for row in rows:
-        if row.lead_id:
-            of_lead[row.lead_id].update(parts[row.id])
-    assert [len(found) for found in of_lead.values()] == [1, 1]
-
-
-def body(mail: str | None) -> dict[str, Any]:
-    """An event's body, about a mail of ours or not."""
-    return {"event": "open"} if mail is None else {"event": "open", "perennial_touch_id": mail}
+    of_leads = [{parts[f"{lead}{number}"][0] for number in range(4)} for lead in leads]
+    assert [len(found) for found in of_leads] == [1] * len(leads)
+    assert len(set.union(*of_leads)) > PARTS // 2, "leads are spread over the parts"
+    assert len({parts[f"{lead}4"][0] for lead in leads}) == 1, "a visitor's events stay together"
