@@ -4,9 +4,10 @@ Fields are added with defaults, never removed or re-typed: histories of months h
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from typing_extensions import TypeVar
 
 from nurture.journey.decision import AlertStep, Decision, Do, Enrol, HandOff, Next, Park, Send
 from nurture.journey.facts import Fact
@@ -193,13 +194,19 @@ class StepOutcome(MessageModel):
     until: datetime | None = None
 
 
-class DoOrder(MessageModel):
-    """Input of an engineer's own activity, run by `lead.do(name, arg)`. `key` is the same on every retry."""
+Arg = TypeVar("Arg", default=Any)
+
+
+class DoOrder(MessageModel, Generic[Arg]):
+    """Input of an engineer's own activity, run by `lead.do(activity, arg)`; of `DoOrder[X]` the argument is an X.
+
+    `key` is the same on every retry.
+    """
 
     lead_id: str
     enrolment_id: str
     key: str
-    arg: Any = None
+    arg: Arg = None  # type: ignore[assignment]
 
 
 class JournalView(MessageModel):

@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from nurture.bench.life import refused, succeeded
-from nurture.journey.decision import AnyStep, Park
+from nurture.bench.samples import samples_of
+from nurture.journey.decision import AnyStep, Do, Park
 from nurture.journey.facts import Behaved, Done, Scored
+from nurture.journey.own import return_type
 from nurture.journey.patterns import Pattern
+from nurture.journey.rules import activities_of
 from nurture.journey.track import Track
 from nurture.people.scoring import stage_of
 
@@ -51,12 +54,16 @@ class ForkedWorld:
     def __init__(self, track: Track, choose: Choose) -> None:
         self.ways: list[int] = []
         self._exits = track.exits.patterns
+        self._activities = {**activities_of(track.function), **activities_of(track.on_graduation)}
         self._choose = choose
         self._score = LOW
         self._asked: Park | None = None
 
     def answer(self, step: AnyStep, now: datetime) -> Done:
-        """It succeeds, or is refused."""
+        """It succeeds, or is refused; an own activity returns an example of its type."""
+        if isinstance(step, Do) and (own := self._activities.get(step.activity)) is not None:
+            returned = samples_of(return_type(own))
+            return self._take((*(succeeded(step, now, each) for each in returned), refused(step, now)))
         return self._take((succeeded(step, now), refused(step, now)))
 
     def next_event(self, park: Park, now: datetime, by: datetime | None) -> Behaved | None:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from nurture.bench.life import Life, QuietWorld, succeeded
 from nurture.bench.scorecard import Scorecard
 from nurture.content.catalogue import Catalogue
@@ -137,7 +139,10 @@ class _RehearsedWorld(QuietWorld):
         self._answers = answers
 
     def answer(self, step: AnyStep, now: datetime) -> Done:
-        return succeeded(step, now, self._answers.get(step.activity) if isinstance(step, Do) else None)
+        if not isinstance(step, Do):
+            return succeeded(step, now)
+        value = self._answers.get(step.activity)
+        return succeeded(step, now, to_jsonable_python(value(step.arg) if callable(value) else value))
 
     def score(self, now: datetime) -> Scored:
         return self._card.score(now)

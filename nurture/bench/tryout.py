@@ -23,7 +23,9 @@ from nurture.errors import PerennialError, TrackError, close_names
 from nurture.journey.decision import Decision, Do, Enrol, Finish, Park, Send
 from nurture.journey.facts import Enrolled
 from nurture.journey.journal import Journal
+from nurture.journey.own import prepare
 from nurture.journey.plan import plan
+from nurture.journey.rules import activities_of
 from nurture.journey.track import Track
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -70,6 +72,9 @@ class _Trial:
         self.catalogue = catalogue
         self.known = known
         self.problems: dict[str, None] = {}
+        for function in (track.function, track.on_graduation):
+            for own in activities_of(function).values():
+                prepare(own)  # not under watch: making types reads the surroundings
         graduation = inspect.getsourcefile(track.on_graduation) or track.file
         self.guard = Guard(track.file, graduation)
 

@@ -7,22 +7,24 @@ run's affair (`nurture.journey.run`).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from nurture.journey import as_of
 from nurture.journey.calls import ChoiceCall, StepCall, WaitCall
 from nurture.journey.decision import AlertStep, Do, Enrol, HandOff, Send
 from nurture.journey.facts import Chosen, Done, Span, Waited
+from nurture.journey.own import argument_for, name_of, result_of
 from nurture.journey.reads import Length, ObservedInt, plain_value
 from nurture.journey.settle import TO
 from nurture.journey.skipped import Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from nurture.journey.matchers import Matcher
     from nurture.journey.run import Run
 
+R = TypeVar("R")
 Was = str | tuple[str, ...]
 """The name, or the names, that a step had before it was renamed."""
 
@@ -120,6 +122,20 @@ class Lead:
         answered: Done | Skipped = await self._run.meet(call)
         return answered
 
+    @overload
+    async def do(
+        self,
+        activity: Callable[..., Awaitable[R]],
+        arg: Any = None,
+        *,
+        within: timedelta | None = None,
+        heartbeat: timedelta | None = None,
+        tries: int | None = None,
+        was: Was = (),
+        catch_up: bool = False,
+    ) -> Answer[R] | Skipped: ...
+
+    @overload
     async def do(
         self,
         activity: str | Callable[..., Any],
@@ -130,8 +146,22 @@ class Lead:
         tries: int | None = None,
         was: Was = (),
         catch_up: bool = False,
-    ) -> Answer | Skipped:
-        """Run an engineer's own activity, given itself or by its name; its return value (JSON) is the answer's `value`.
+    ) -> Answer[Any] | Skipped: ...
+
+    async def do(
+        self,
+        activity: str | Callable[..., Any],
+        arg: Any = None,
+        *,
+        within: timedelta | None = None,
+        heartbeat: timedelta | None = None,
+        tries: int | None = None,
+        was: Was = (),
+        catch_up: bool = False,
+    ) -> Answer[Any] | Skipped:
+        """Run an engineer's own activity, given itself or by its name; what it returns is the answer's `value`.
+
+        Given itself, `arg` is checked and `value` read as the types that its signature says.
 
         One try may take `within`, 5 minutes if not said; with `heartbeat`, it must tell that it lives as often as that.
         A failed try is repeated until one succeeds, at most 10 minutes apart; after `tries` the step is refused.
@@ -142,10 +172,12 @@ class Lead:
         if fact is None:
 
             def make(key: str) -> Do:
-                return Do(key, called, plain_value(arg), _seconds(within), _seconds(heartbeat), tries)
+                return Do(
+                    key, called, argument_for(activity, plain_value(arg)), _seconds(within), _seconds(heartbeat), tries
+                )
 
             fact = await self._run.meet(StepCall(name, make, _names("do", was), catch_up))
-        return Answer(fact, called, self._run) if isinstance(fact, Done) else fact
+        return Answer(fact, activity, self._run) if isinstance(fact, Done) else fact
 
     async def wait(
         self,
@@ -229,28 +261,18 @@ class OnOffer:
         self.run.offered, self.run.offer_seen = self.before, self.run.position
 
 
-def name_of(activity: str | Callable[..., Any]) -> str:
-    """What an activity is called. Raises TypeError for a function that is none."""
-    if isinstance(activity, str):
-        return activity
-    definition = getattr(activity, "__temporal_activity_definition", None)
-    if definition is None:
-        raise TypeError(f"{getattr(activity, '__name__', activity)!r} is no activity; mark it with @activity.defn")
-    return str(definition.name)
-
-
 def _seconds(length: timedelta | None) -> float | None:
     return None if length is None else length.total_seconds()
 
 
-class Answer:
+class Answer(Generic[R]):
     """What became of an engineer's own activity. Truthy if it was done; `value` is what it returned, observed."""
 
     __slots__ = ("_activity", "_fact", "_run")
 
     kind = "done"
 
-    def __init__(self, fact: Done, activity: str, run: Run) -> None:
+    def __init__(self, fact: Done, activity: str | Callable[..., Any], run: Run) -> None:
         self._fact = fact
         self._activity = activity
         self._run = run
@@ -279,9 +301,11 @@ class Answer:
         return self._fact.at
 
     @property
-    def value(self) -> Any:
-        """What the activity returned."""
-        return as_of.value(self._run, self._activity, self._fact.value)
+    def value(self) -> R:
+        """What the activity returned; None if it was refused."""
+        returned = result_of(self._activity, self._fact.value)
+        found: R = as_of.value(self._run, name_of(self._activity), returned)
+        return found
 
 
 def _names(verb: str, was: Was) -> tuple[str, ...]:

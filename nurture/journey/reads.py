@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from dataclasses import is_dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
+
+from pydantic import BaseModel
 
 Judge = Callable[[str, bool], bool]
 """Told what the code asks (`score < 20`) and what is so, answers what to tell the code."""
@@ -124,6 +127,12 @@ class ObservedDict(dict[str, Any]):
 
     observe: Callable[[Any, str], Any]
     name: str
+    sample: Any = None
+
+    def __missing__(self, key: str) -> Any:
+        if self.sample is None:
+            raise KeyError(key)
+        return self.sample
 
     def __getitem__(self, key: str) -> Any:
         return self.observe(super().__getitem__(key), f"{self.name}.{key}")
@@ -133,8 +142,47 @@ class ObservedDict(dict[str, Any]):
         return self[key] if key in self else default  # noqa: SIM401 - reads through __getitem__
 
 
+class SampleDict(dict[str, Any]):
+    """A mapping, made to try a track out, in which any key has this value."""
+
+    def __init__(self, sample: Any) -> None:
+        super().__init__(any=sample)
+        self.sample = sample
+
+
+class ObservedRecord:
+    """A model that an engineer's own activity returned: what is read from it is observed."""
+
+    __slots__ = ("_observe", "_record")
+
+    def __init__(self, record: Any, observe_field: Callable[[Any, str], Any]) -> None:
+        self._record = record
+        self._observe = observe_field
+
+    def __getattr__(self, name: str) -> Any:
+        return self._observe(getattr(self._record, name), name)
+
+    def plain_record(self) -> Any:
+        """The record itself."""
+        return self._record
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self._record == plain_value(other))
+
+    def __hash__(self) -> int:
+        return hash(self._record)
+
+    def __repr__(self) -> str:
+        return repr(self._record)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """The record's class: isinstance and match see the model."""
+        return type(self._record)
+
+
 def observe(value: Any, name: str, notes: list[Any], judge: Judge | None) -> Any:
-    """A JSON value as a track reads it: it notes what it is compared with, and the judge is asked."""
+    """A value as a track reads it: it notes what it is compared with, and the judge is asked."""
     observed: Any
     match value:
         case bool():
@@ -152,17 +200,28 @@ def observe(value: Any, name: str, notes: list[Any], judge: Judge | None) -> Any
             mapping = ObservedDict(value)
             mapping.observe = lambda each, label: observe(each, label, notes, judge)
             mapping.name = name
+            mapping.sample = getattr(value, "sample", None)
             return mapping
         case list():
             return [each if isinstance(each, bool) else observe(each, name, notes, judge) for each in value]
+        case _ if isinstance(value, BaseModel) or is_dataclass(value):
+            return ObservedRecord(value, lambda each, field: _field(each, f"{name}.{field}", notes, judge))
         case _:
             return value
     observed.name, observed.notes, observed.judge = name, notes, judge
     return observed
 
 
+def _field(value: Any, name: str, notes: list[Any], judge: Judge | None) -> Any:
+    return value if callable(value) else observe(value, name, notes, judge)
+
+
 def plain_value(value: Any) -> Any:
     """A value without what observes it."""
+    return value.plain_record() if type(value) is ObservedRecord else _plain(value)
+
+
+def _plain(value: Any) -> Any:
     match value:
         case ObservedInt():
             return int(value)

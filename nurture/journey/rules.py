@@ -15,6 +15,7 @@ from datetime import date
 from types import ModuleType
 from typing import Any
 
+from nurture.journey.own import is_activity, name_of
 from nurture.journey.source import Source
 from nurture.journey.step_rules import recursion_breaches, step_breaches
 
@@ -73,7 +74,18 @@ def _with_helpers(function: Callable[..., Any], calls: dict[Any, set[Any]]) -> I
         waiting += [one for one in called if one in calls[each]]
 
 
+def activities_of(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """The own activities that the function and its helpers name, by their names."""
+    found: dict[str, Callable[..., Any]] = {}
+    for each in _with_helpers(function, {}):
+        known = inspect.getclosurevars(each)
+        found |= {name_of(one): one for one in (*known.globals.values(), *known.nonlocals.values()) if is_activity(one)}
+    return found
+
+
 def _is_helper(called: Callable[..., Any], function: Callable[..., Any]) -> bool:
+    if is_activity(called):
+        return False
     if called.__module__ == function.__module__:
         return True
     return inspect.iscoroutinefunction(called) and called.__module__.partition(".")[0] not in LIBRARIES

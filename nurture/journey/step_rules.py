@@ -11,6 +11,7 @@ from typing import Any
 
 from nurture.errors import close_names
 from nurture.journey.lead import Lead
+from nurture.journey.own import is_activity
 from nurture.journey.set_rules import set_breaches
 from nurture.journey.source import UNKNOWN, Source
 
@@ -51,6 +52,10 @@ def step_breaches(source: Source) -> Iterator[tuple[int, str]]:
 
 def _call_breaches(call: ast.Call, source: Source) -> Iterator[tuple[int, str]]:
     said = ast.unparse(call)
+    if is_activity(source.value(call.func)):
+        called = ast.unparse(call.func)
+        yield call.lineno, f"runs the activity {called} itself; write `await lead.do({called}, ...)`"
+        return
     if _is_step(call, source) and not _awaited(call, source):
         yield call.lineno, f"calls {said} without await, so it never happens; write `await {said}`"
     match call.func:

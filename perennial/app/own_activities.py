@@ -14,7 +14,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from models.messages import DoOrder
 from nurture.errors import close_names
-from nurture.journey.lead import name_of
+from nurture.journey.own import name_of
 
 MOST_KB = 256
 """A value is kept in the journal and goes with it into each decision: what is larger belongs into your own store."""

@@ -13,11 +13,14 @@ from nurture.bench.tryout import Known, try_out
 from nurture.content.catalogue import Catalogue
 from nurture.content.folder import load_catalogue
 from nurture.errors import ContentError, TrackError
-from nurture.journey.lead import name_of
+from nurture.journey.own import is_activity, name_of, signature_faults
 from nurture.journey.track import Registry, load_tracks, say_broken
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from perennial.channels.check import check_catalogue
 from perennial.platform.settings import Settings
+
+TAKEN = {"advance", "send", "hand_off", "alert", "enrol", "None"}
+"""The names of the activities that are ours; `None` is of one marked dynamic."""
 
 TRACKS, ACTIVITIES = "workflows.tracks", "activities.own"
 
@@ -61,13 +64,17 @@ class Programme:
                 modules.append(importlib.import_module(name))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other files are read
                 broken += say_broken(name, error)
-        found = dict.fromkeys(
-            function
-            for module in modules
-            for _, function in inspect.getmembers(module, inspect.isroutine)
-            if hasattr(function, "__temporal_activity_definition")
-        )
-        return tuple(found), tuple(broken)
+        found: dict[str, Callable[..., Any]] = {}
+        for module in modules:
+            for _, function in inspect.getmembers(module, is_activity):
+                name = name_of(function)
+                faults = list(signature_faults(function))
+                if name in TAKEN or found.get(name, function) is not function:
+                    faults.append(f"{module.__file__}: another activity is called {name!r}; give this one its own name")
+                broken += faults
+                if not faults:
+                    found[name] = function
+        return tuple(found.values()), tuple(dict.fromkeys(broken))
 
     def check(self) -> "Findings":
         """Read every piece and try every track; a broken part does not hide what is wrong with the others."""

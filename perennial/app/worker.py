@@ -1,6 +1,7 @@
 """Build the worker: one workflow definition, the step activities, and the engineers' own."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -47,6 +48,9 @@ def build_worker(inst: ConnectedInstallation, *, provider: Provider | None = Non
             *inst.activities,
             unknown_activity(inst.activities),
         ],
+        activity_executor=ThreadPoolExecutor(
+            thread_name_prefix="own-activity"
+        ),  # for own activities that are plain `def`
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=[FailureRedaction(), NoticeStuckSteps(inst.database, inst.time), BoundedValues()],
         max_cached_workflows=settings.max_cached_workflows,
