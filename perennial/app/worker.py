@@ -48,9 +48,7 @@ def build_worker(inst: ConnectedInstallation, *, provider: Provider | None = Non
             *inst.activities,
             unknown_activity(inst.activities),
         ],
-        activity_executor=ThreadPoolExecutor(
-            thread_name_prefix="own-activity"
-        ),  # for own activities that are plain `def`
+        activity_executor=ThreadPoolExecutor(settings.max_concurrent_activities),  # own activities may be plain `def`
         workflow_runner=UnsandboxedWorkflowRunner(),
         interceptors=[FailureRedaction(), NoticeStuckSteps(inst.database, inst.time), BoundedValues()],
         max_cached_workflows=settings.max_cached_workflows,
