@@ -129,7 +129,9 @@ async def test_a_call_that_anybody_could_make_makes_no_lead(site: Site, scope: s
     traits = {"email": "ada@example.com", "consent": "legitimate-interest"}
     call = {"type": "identify", "anonymousId": "a1", "traits": traits, "perennialPublic": False}
     await site.posts(call, scope, **headers)
-    await site.posts({"type": "track", "event": "x", "anonymousId": "a1", "properties": traits}, scope, **headers)
+    await site.posts(
+        {"type": "track", "event": "Form Submitted", "anonymousId": "a1", "properties": traits}, scope, **headers
+    )
     await site.relays()
     assert await rows(site.database, LeadRow) == []
     assert await count(site.database, Message) == 1
@@ -163,6 +165,20 @@ async def test_nobody_is_asked_who_agreed_left_or_must_not_be_known(site: Site) 
     await does(site.database, lambda s: suppress_address(s, SECRETS, "erased@example.com", "erased", site.now))
     for name in ("agreed@example.com", "left@example.com", "erased@example.com", "info@example.com", "no address"):
         await site.signs_up(name)
+    assert await count(site.database, Message) == 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"type": "group", "groupId": "g", "traits": {"email": "office@example.com", "consent": CONSENT}},
+        {"type": "track", "event": "Invited", "properties": {"email": "friend@example.com", "consent": CONSENT}},
+    ],
+    ids=["a company's", "an invitee's"],
+)
+async def test_somebody_elses_address_is_not_asked(site: Site, call: dict[str, Any]) -> None:
+    """Only what a person says of itself claims an address."""
+    await site.posts(call | {"anonymousId": "a1"})
     assert await count(site.database, Message) == 0
 
 

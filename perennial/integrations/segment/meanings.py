@@ -98,9 +98,9 @@ def claim_of(message: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a call through a browser claims of an address that may be written to; None if it claims nothing usable."""
     traits = mapping_of(message.get("traits")) or mapping_of(mapping_of(message.get("context")).get("traits"))
     properties = mapping_of(message.get("properties"))
-    email = traits.get("email") or properties.get("email")
+    email = _own_address(str(message.get("type")), message, traits, properties)
     said = _with_consent(traits, properties)
-    if not isinstance(email, str) or agreed_to(said) is None:
+    if email is None or agreed_to(said) is None:
         return None
     return {"email": email, "traits": said, "userId": message.get("userId"), "anonymousId": message.get("anonymousId")}
 
