@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,8 @@ class Guard:
         """Watch what runs in the block, and put back the profiler and tracer that were set before."""
         profiler, tracer = sys.getprofile(), sys.gettrace()
         self._lines = 0
+        collecting = gc.isenabled()
+        gc.disable()  # what others do at a collection is not the track's doing
         sys.settrace(self._trace)
         sys.setprofile(self._profile)
         try:
@@ -52,6 +55,8 @@ class Guard:
         finally:
             sys.setprofile(profiler)
             sys.settrace(tracer)
+            if collecting:
+                gc.enable()
 
     def _trace(self, frame: FrameType, _event: str, _arg: Any) -> Callable[..., Any] | None:
         if frame.f_code.co_filename.startswith(_OURS):

@@ -4,23 +4,25 @@
     story.does("email.clicked", "welcome").passes(days=7)
     assert story.pieces == ["welcome", ...]
 
-Time, waits, exits, graduation and scoring are the real ones. The gate is not asked: nothing is put off or refused.
+Time, waits, exits, graduation and scoring are the real ones. The gate is not asked: nothing is put off or refused
+but what the rehearsal is told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from nurture.bench.life import Life, QuietWorld, succeeded
+from nurture.bench.life import Life, QuietWorld, put_off, refused, succeeded
 from nurture.bench.scorecard import Scorecard
 from nurture.content.catalogue import Catalogue
+from nurture.errors import InputError
 from nurture.journey.decision import AnyStep, Do, Finish
-from nurture.journey.facts import Behaved, Done, Enrolled, Scored
+from nurture.journey.facts import Behaved, Deferred, Done, Enrolled, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.keys import Key
-from nurture.journey.plan import NO_CONTENT
+from nurture.journey.settle import AssignedLead
 from nurture.journey.track import Track
 from nurture.journey.wording import say_next
 from nurture.people.behaviours import behaviour_kind
@@ -32,27 +34,35 @@ MONDAY_MORNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
 class Rehearsal:
     """One lead on one track, in memory. It has entered, and rests at its first wait, once this is made.
 
-    `answers` are what an engineer's own activities return, by name; without one, None. Methods return the rehearsal
-    itself, so that a story reads in one line.
+    `answers` are what an engineer's own activities return, by name: a value, or a function of the argument; without
+    one, None. `chooses` says which variant of an experiment the lead gets; `refuses` which steps are refused, by piece,
+    team, activity or key, and why; `puts_off` for how long a step is put off before it is done. Methods return the
+    rehearsal itself, so that a story reads in one line.
     """
 
     def __init__(
         self,
         track: Track,
         *,
-        catalogue: Catalogue = NO_CONTENT,
+        catalogue: Catalogue | None = None,
         at: datetime = MONDAY_MORNING,
         traits: Mapping[str, str] | None = None,
         seen: tuple[str, ...] = (),
         scoring: ScoringModel = DEFAULT_MODEL,
         answers: Mapping[str, Any] | None = None,
+        chooses: Mapping[str, str] | None = None,
+        refuses: Mapping[str, str] | Collection[str] = (),
+        puts_off: Mapping[str, timedelta] | None = None,
     ) -> None:
         traits = dict(traits or {})
         self._card = Scorecard(traits, at, scoring)
         self._behaviours = 0
         score = self._card.score(at)
-        enrolled = Enrolled(at, "rehearsed", "rehearsal", score.score, score.stage, traits, seen)
-        self._life = Life(track, Journal([enrolled]), _RehearsedWorld(self._card, answers or {}), catalogue=catalogue)
+        lead = AssignedLead("rehearsed", chooses or {})
+        enrolled = Enrolled(at, lead, "rehearsal", score.score, score.stage, traits, seen)
+        reasons = refuses if isinstance(refuses, Mapping) else dict.fromkeys(_names(refuses), "refused in rehearsal")
+        world = _RehearsedWorld(self._card, answers or {}, reasons, puts_off or {})
+        self._life = Life(track, Journal([enrolled]), world, catalogue=catalogue or _NO_CATALOGUE)
         self._go_on()
 
     # What happens to the lead
@@ -93,7 +103,7 @@ class Rehearsal:
         """When which piece was sent, in order."""
         found = []
         for fact in self.journal:
-            if isinstance(fact, Done):
+            if isinstance(fact, Done) and fact:
                 key = Key.parse(fact.key)
                 if key.verb == "send":
                     found.append((fact.at, key.subject))
@@ -107,7 +117,7 @@ class Rehearsal:
     @property
     def did(self) -> list[str]:
         """The keys of the steps done, in order: `send:welcome`, `hand_off:sales`."""
-        return [fact.key for fact in self.journal if isinstance(fact, Done)]
+        return [fact.key for fact in self.journal if isinstance(fact, Done) and fact]
 
     @property
     def outcome(self) -> str | None:
@@ -132,13 +142,26 @@ class Rehearsal:
 
 
 class _RehearsedWorld(QuietWorld):
-    """Every step succeeds, the engineer's own with the given answers; the score is by the rules."""
+    """Every step goes as the rehearsal was told, else well; the score is by the rules."""
 
-    def __init__(self, card: Scorecard, answers: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        card: Scorecard,
+        answers: Mapping[str, Any],
+        refuses: Mapping[str, str],
+        puts_off: Mapping[str, timedelta],
+    ) -> None:
         self._card = card
         self._answers = answers
+        self._refuses = refuses
+        self._puts_off = dict(puts_off)
 
-    def answer(self, step: AnyStep, now: datetime) -> Done:
+    def answer(self, step: AnyStep, now: datetime) -> Done | Deferred:
+        for name in (step.key, Key.parse(step.key).name, Key.parse(step.key).subject):
+            if (length := self._puts_off.pop(name, None)) is not None:
+                return put_off(step, now, now + length, "put off in rehearsal")
+            if name in self._refuses:
+                return refused(step, now, self._refuses[name])
         if not isinstance(step, Do):
             return succeeded(step, now)
         value = self._answers.get(step.activity)
@@ -146,3 +169,20 @@ class _RehearsedWorld(QuietWorld):
 
     def score(self, now: datetime) -> Scored:
         return self._card.score(now)
+
+
+class _NoCatalogue(Catalogue):
+    """Stands where a rehearsal was given none, and says so when a piece is to be chosen."""
+
+    def pick(self, *_: Any, **__: Any) -> str | None:
+        """No piece. Raises InputError."""
+        raise InputError(
+            'this rehearsal has no catalogue to choose a piece from; write catalogue=load_catalogue("content")'
+        )
+
+
+_NO_CATALOGUE = _NoCatalogue({})
+
+
+def _names(refuses: Collection[str]) -> Collection[str]:
+    return (refuses,) if isinstance(refuses, str) else refuses

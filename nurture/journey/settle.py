@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from hashlib import sha256
+from typing import Self
 
 from nurture.content.catalogue import Catalogue
+from nurture.errors import InputError
 from nurture.journey.calls import ChoiceCall, WaitCall
 from nurture.journey.facts import Chosen, Deferred, Waited
 from nurture.journey.journal import TOLERANCE, Journal
@@ -59,8 +61,24 @@ def put_off(key: str, journal: Journal, now: datetime) -> Deferred | None:
     return fact if now < fact.until else None
 
 
+class AssignedLead(str):  # noqa: SLOT000 - a str takes no slots of its own
+    """A lead's id, of a lead whose variants are assigned instead of drawn: in rehearsals. By experiment."""
+
+    chooses: dict[str, str]
+
+    def __new__(cls, id_: str, chooses: Mapping[str, str]) -> Self:
+        """A lead with this id, and these variants."""
+        made = super().__new__(cls, id_)
+        made.chooses = dict(chooses)
+        return made
+
+
 def variant(key: str, lead: str, variants: tuple[str, ...]) -> str:
     """The variant of an experiment that falls to a lead, the same whenever it is asked."""
+    if isinstance(lead, AssignedLead) and (chosen := lead.chooses.get(Key.parse(key).subject)) is not None:
+        if chosen not in variants:
+            raise InputError(f"{key} has no variant {chosen!r}; it has {', '.join(variants)}")
+        return chosen
     digest = sha256(f"{key}/{lead}".encode()).digest()
     return variants[int.from_bytes(digest[:8], "big") % len(variants)]
 

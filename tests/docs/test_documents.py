@@ -8,9 +8,12 @@ from pkgutil import resolve_name
 
 import pytest
 
+from nurture.bench.tryout import try_out
+from nurture.content.folder import load_catalogue
+from nurture.journey.track import tracks_in
 from nurture.people.behaviours import BEHAVIOURS
 from perennial.platform.settings import Settings, variable
-from tests.paths import ROOT
+from tests.paths import CONTENT, ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(?P<language>\w+)\n(?P<code>.*?)^```", re.MULTILINE | re.DOTALL)
@@ -40,8 +43,10 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
+        found = [fault for made in tracks_in(module) for fault in try_out(made, load_catalogue(CONTENT), runs=30)]
     finally:
         del sys.modules[name]
+    assert found == []  # what a page shows passes the check that it tells of
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
