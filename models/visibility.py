@@ -36,14 +36,20 @@ LEAN = (PAUSED.name, OUTCOME.name)
 """What is shown where each upsert counts: neither changes more than a few times in a journey."""
 
 
-def at_start(stage: str, score: int, *, lean: bool = False) -> TypedSearchAttributes:
+def shown_at_start(stage: str, score: int, *, lean: bool = False) -> dict[str, str | bool]:
     """The search attributes that a journey starts with; setting them then costs nothing."""
-    moving = [
-        SearchAttributePair(STAGE, stage),
-        SearchAttributePair(SCORE_BAND, DEFAULT_MODEL.band_of(score)),
-        SearchAttributePair(STEP, "start"),
-    ]
-    return TypedSearchAttributes([*([] if lean else moving), SearchAttributePair(PAUSED, False)])
+    moving: dict[str, str | bool] = {
+        STAGE.name: stage,
+        SCORE_BAND.name: DEFAULT_MODEL.band_of(score),
+        STEP.name: "start",
+    }
+    return {**({} if lean else moving), PAUSED.name: False}
+
+
+def typed(shown: dict[str, str | bool]) -> TypedSearchAttributes:
+    """These attributes as Temporal takes them."""
+    keywords = [SearchAttributePair(_KEYWORDS[name], str(value)) for name, value in shown.items() if name in _KEYWORDS]
+    return TypedSearchAttributes([*keywords, SearchAttributePair(PAUSED, bool(shown[PAUSED.name]))])
 
 
 def attributes(

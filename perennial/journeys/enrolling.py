@@ -16,7 +16,7 @@ from models.journeys import RUNNING, Enrolment
 from models.leads import LeadRow
 from models.messages import Journey, Request
 from models.touches import Touch
-from models.visibility import at_start
+from models.visibility import shown_at_start, typed
 from nurture.errors import NotFoundError, RefusedError
 from nurture.journey.facts import Enrolled
 from nurture.journey.track import Registry, Track
@@ -153,6 +153,8 @@ class Enroller:
         """
         first = journey.facts[0]
         assert isinstance(first, Enrolled)
+        shown = shown_at_start(first.stage, first.score, lean=self.lean)
+        journey = journey.model_copy(update={"shown": shown})
         conflict = WorkflowIDConflictPolicy.FAIL if nudge is None else WorkflowIDConflictPolicy.USE_EXISTING
         id_ = workflow_of(journey.enrolment_id)
         while True:
@@ -164,7 +166,7 @@ class Enroller:
                     task_queue=self.task_queue,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     id_conflict_policy=conflict,
-                    search_attributes=at_start(first.stage, first.score, lean=self.lean),
+                    search_attributes=typed(shown),
                     memo={ENROLMENT: journey.enrolment_id},
                     static_summary=f"{track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
                     start_signal=None if nudge is None else "refresh",
