@@ -3,14 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
+from models.leads import LeadRow
+from models.touches import Touch
 from perennial.intake import own
 from perennial.intake.listener import Listener
 from perennial.intake.meaning import Meaning, Translator
 from perennial.intake.reports import Receipt, Report
 from perennial.leads.suppression import SUPPRESSES
+from perennial.platform.database import in_parts
+
+_MAILS = ("perennial_touch_id", "touch_id")
+"""The fields in which SendGrid's events, and our own clicks, name the mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ async def read_all(
     """Read events in order, and record what they report. Raises what a reader raises, and NotFoundError."""
     reads: list[Read] = []
     waiting: list[Read] = []
+    at_hand = await _at_hand(session, events)
     for event in events:
         if waiting and _looks_back(event, [report for read in waiting for report in read.meaning.reports]):
             await _record(session, waiting, listener)
@@ -39,7 +47,20 @@ async def read_all(
         if meaning.reports:
             waiting.append(read)
     await _record(session, waiting, listener)
+    del at_hand
     return reads
+
+
+async def _at_hand(session: AsyncSession, events: Sequence[Event]) -> list[object]:
+    """The mails that events are about, and their leads: readers find them in the session while these are kept."""
+    named = {event.body.get(name) for event in events for name in _MAILS if event.source != own.SOURCE}
+    ids = sorted(each for each in named if isinstance(each, str))
+    found: list[object] = []
+    for part in in_parts(ids):
+        touches = (await session.scalars(select(Touch).where(Touch.id.in_(part)))).all()
+        leads = await session.scalars(select(LeadRow).where(LeadRow.id.in_({touch.lead_id for touch in touches})))
+        found += [*touches, *leads]
+    return found
 
 
 async def _record(session: AsyncSession, waiting: Sequence[Read], listener: Listener) -> None:

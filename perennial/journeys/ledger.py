@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm.attributes import set_committed_value
 
 from models.touches import Touch
 from perennial.platform.prepared import Prepared
@@ -76,4 +77,7 @@ async def record_delivery(
     if delivered_at is not None and touch.delivered_at is None:
         values["delivered_at"] = delivered_at
     if values:
-        await session.execute(update(Touch).where(Touch.id == touch.id).values(values))
+        # Not by the session's own update: that looks at every object it holds, and a relay's batch holds hundreds.
+        await session.execute(_TOUCHES.update().where(_TOUCHES.c.id == touch.id).values(values))
+        for name, value in values.items():
+            set_committed_value(touch, name, value)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import Identity, LeadRow
@@ -26,6 +26,7 @@ from perennial.leads.scores import write_entries
 from perennial.leads.suppressed_addresses import suppressed_addresses
 from perennial.leads.suppression import suppress
 from perennial.platform.database import upsert_ignore
+from perennial.platform.prepared import Prepared
 from perennial.platform.secrets import Secrets
 
 IdentityKind = Literal["anonymous", "user", "crm"]
@@ -35,6 +36,20 @@ LONGEST_ID = 128
 def new_lead_id() -> str:
     """A new opaque id: `ld` and 20 letters and digits of base 32, 100 bits from the system's random source."""
     return "ld" + base64.b32encode(secrets.token_bytes(13)).decode().lower()[:20]
+
+
+_NAMED = Prepared(
+    select(Identity.kind, Identity.lead_id)
+    .join(LeadRow, LeadRow.id == Identity.lead_id)
+    .where(
+        or_(
+            and_(Identity.kind == "user", Identity.value == bindparam("user")),
+            and_(Identity.kind == "anonymous", Identity.value == bindparam("anonymous")),
+        ),
+        LeadRow.merged_into.is_(None),
+        LeadRow.erased_at.is_(None),
+    )
+)
 
 
 async def write_identity(session: AsyncSession, lead_id: str, kind: IdentityKind, value: str, at: datetime) -> None:
@@ -54,6 +69,15 @@ class Identities:
 
     secrets: Secrets
     scoring: ScoringModel = DEFAULT_MODEL
+
+    async def known_by(self, session: AsyncSession, *, user_id: str | None, anonymous_id: str | None) -> str | None:
+        """The lead that all of these names mean already, as most calls of a website say nothing new; None otherwise."""
+        names = {(kind, value) for kind, value in (("user", user_id), ("anonymous", anonymous_id)) if value}
+        if not names:
+            return None
+        rows = await _NAMED.rows(await session.connection(), {"user": user_id or "", "anonymous": anonymous_id or ""})
+        leads = {lead_id for _, lead_id in rows}
+        return leads.pop() if len(leads) == 1 and len(rows) == len(names) else None
 
     async def resolve(
         self,

@@ -250,3 +250,39 @@ async def test_a_user_id_takes_no_name_from_another_lead(database: Database) -> 
         lead = await does(database, lambda s, name=name: find_lead(s, name))
         assert lead is not None
         assert lead.id == "ada"
+
+
+@pytest.mark.parametrize(
+    ("user_id", "anonymous_id", "known"),
+    [
+        ("u1", "a1", "one"),
+        ("u1", None, "one"),
+        (None, "a1", "one"),
+        ("u1", "a2", None),
+        ("u1", "new", None),
+        ("new", "a1", None),
+        ("gone", None, None),
+        ("merged", None, None),
+        (None, None, None),
+    ],
+)
+async def test_names_that_say_nothing_new_are_known_at_once(
+    database: Database, user_id: str | None, anonymous_id: str | None, known: str | None
+) -> None:
+    """Only where all of them mean one lead that is neither erased nor merged away: the rest is for `resolve`."""
+    await settle(database, *map(person, ("one", "two", "gone", "merged")))
+    async with database.writing() as session:
+        for lead_id, kind, value in (
+            ("one", "user", "u1"),
+            ("one", "anonymous", "a1"),
+            ("two", "anonymous", "a2"),
+            ("gone", "user", "gone"),
+            ("merged", "user", "merged"),
+        ):
+            await write_identity(session, lead_id, kind, value, NOON)  # type: ignore[arg-type]
+        await session.execute(update(LeadRow).where(LeadRow.id == "gone").values(erased_at=NOON))
+        await session.execute(update(LeadRow).where(LeadRow.id == "merged").values(merged_into="two"))
+    names = {"user_id": user_id, "anonymous_id": anonymous_id}
+    assert await does(database, lambda session: WHO.known_by(session, **names)) == known
+    if known is not None:
+        assert await resolved(database, **names) == known

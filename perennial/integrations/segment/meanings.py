@@ -52,6 +52,9 @@ class SegmentReader:
             if user_id is None and kind == "alias":
                 user_id = identifier_of(body.get("previousId"))
             anonymous_id = identifier_of(body.get("anonymousId"))
+            if email is None:
+                lead_id = await self.identities.known_by(session, user_id=user_id, anonymous_id=anonymous_id)
+        if lead_id is None:
             lead_id = await self.identities.resolve(
                 session,
                 user_id=user_id,
