@@ -12,6 +12,8 @@ from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.handles import tracks_of
 from perennial.leads.selection import warmest_leads
 
+NARROWEST_TRAITS = 20
+
 
 def leads(
     where: Where = None,
@@ -36,12 +38,15 @@ def leads(
         )
         for lead in found
     ]
+    fixed = 0
     for number, name in enumerate(("id", "e-mail", "score", "stage", "on", "traits")):
         widest = max(len(name), *(len(row[number]) for row in rows)) if rows else 0
+        fixed += 0 if name == "traits" else widest + 1
         justify: Literal["left", "right"] = "right" if name == "score" else "left"
         table.add_column(name, justify=justify, no_wrap=True, min_width=None if name == "traits" else widest)
     for row in rows:
         table.add_row(*map(escape, row))
+    console.width = max(console.width, fixed + NARROWEST_TRAITS)  # a narrow terminal wraps lines, and drops nothing
     if found:
         console.print(table)
     console.print(f"{counted(total, 'lead')}" + (f", {len(found)} shown (--limit)" if total > len(found) else ""))

@@ -48,7 +48,7 @@ def show(lead: LeadName, *, utc: InUtc = False, as_json: Json = False) -> None:
         return
     zone = UTC if utc else ZoneInfo(story.lead["time_zone"])
     console = out()
-    _print_head(console, story)
+    _print_head(console, story, zone)
     console.print("\n[bold]Where it stands[/]" if story.standings else "\nOn no track yet.")
     for standing in story.standings:
         _print_standing(console, standing, coming.get(standing.enrolment_id), zone, story.lead["id"])
@@ -65,13 +65,17 @@ def show(lead: LeadName, *, utc: InUtc = False, as_json: Json = False) -> None:
         console.print(f"  {points.now:>+6.1f}  {escape(points.reason)}  [dim]{date_in(points.at, zone)}[/]")
 
 
-def _print_head(console: Console, story: LeadStory) -> None:
+def _print_head(console: Console, story: LeadStory, zone: tzinfo) -> None:
     lead = story.lead
     name = " ".join(filter(None, (lead["first_name"], lead["last_name"]))) or lead["email"]
     parts = [lead["email"] if name != lead["email"] else "", lead["company"], lead["time_zone"], lead["id"]]
     console.print(f"[bold]{escape(name)}[/]  " + escape(" · ".join(filter(None, parts))))
     traits = ", ".join(f"{key} {value}" for key, value in sorted(lead["traits"].items()))
     console.print(f"[dim]{escape(traits or 'no traits')} · consent {story.consent}[/]")
+    if story.break_until:
+        console.print(f"[yellow]It asked for a break: no mail until {time_in(story.break_until, zone)}[/]")
+    if story.unwanted:
+        console.print(f"[yellow]It wants nothing on: {escape(', '.join(story.unwanted))}[/]")
     if story.suppressed:
         console.print(f"[red]Never mailed again: {', '.join(story.suppressed)}[/]")
 
@@ -86,6 +90,8 @@ def _print_standing(
     until = f" until {time_in(standing.until, zone)}" if standing.until else ""
     halted = HALTED.get(standing.status, "") if standing.step != standing.status else ""
     console.print(f"  {standing.track}: {halted}[bold]{escape(standing.step)}[/]{until}")
+    if standing.paused_for:
+        console.print(f"    paused for: {escape(standing.paused_for)}")
     if standing.edited:
         console.print(f"    the track was edited: {escape('; '.join(standing.edited))}")
     if standing.status == "held":

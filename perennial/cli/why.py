@@ -14,14 +14,27 @@ from perennial.cli.opening import opened_database, run, tell_broken
 from perennial.cli.options import InUtc, Json, LeadName
 from perennial.cli.printing import escape, out, print_json
 from perennial.cli.show import time_in
-from perennial.journeys.story import StepDecision, decisions_about, enrolments_of, present_decision, steps_of
+from perennial.journeys.origin import steps_meant
+from perennial.journeys.story import (
+    StepDecision,
+    decisions_about,
+    enrolments_of,
+    present_decision,
+    steps_of,
+)
 from perennial.leads.lookup import require_lead
 from perennial.platform.settings import load_settings
 
 
 def why(
     lead: LeadName,
-    step: Annotated[str | None, typer.Argument(help="A step: welcome, or send:welcome.", show_default=False)] = None,
+    step: Annotated[
+        str | None,
+        typer.Argument(
+            help="A step (welcome, send:welcome), a subject line, a touch's id, or a day (2026-05-03).",
+            show_default=False,
+        ),
+    ] = None,
     *,
     track: Annotated[str | None, typer.Option("--track", help="Only this track's journey.")] = None,
     utc: InUtc = False,
@@ -45,6 +58,8 @@ def why(
         console.print(f"[bold]{escape(decision.what)}[/]{until}{when}  [dim]{decision.track}[/]")
         for reason in decision.because or ("no decision is recorded yet",):
             console.print(f"  because {escape(reason)}")
+        for each in decision.origin:
+            console.print(f"  {escape(each)}")
         for difference in decision.edited:
             console.print(f"  the track was edited: {escape(difference)}")
 
@@ -66,6 +81,9 @@ async def _decisions(
                 await present_decision(session, enrolment, inst.now()) for enrolment in running or enrolments[:1]
             ]
         decisions = await decisions_about(session, enrolments, step)
+        if not decisions:
+            for meant in await steps_meant(session, enrolments, step):
+                decisions += await decisions_about(session, enrolments, meant)
         if not decisions:
             known = ", ".join(await steps_of(session, enrolments)) or "none"
             raise NotFoundError(f"{name} has not come to a step {step!r}; its steps so far: {known}")

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.journeys import RUNNING, DecisionRow, Enrolment, FactRow, HandOffRow
+from models.journeys import RUNNING, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from models.touches import Message, Touch
 from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Explained, Scored, Waiting
@@ -17,8 +17,10 @@ from nurture.journey.matchers import say_behaviour
 from nurture.journey.wording import say_fact, say_key
 from nurture.people.scoring import Score, ScoringModel
 from nurture.timing.clock import Clock
+from perennial.journeys.origin import origin_of
 from perennial.journeys.read_model import FACT
 from perennial.leads.consent import current
+from perennial.leads.preferences import preferences_of
 from perennial.leads.scores import entries_of
 from perennial.leads.suppression import suppressions
 
@@ -44,7 +46,8 @@ class JourneyLine:
     """Where a lead stands, or how it ended, on one track; `step` is in words, `until` when a wait ends by time.
 
     `edited` says how an edit of the track behind the lead was read. For a held lead, `because` says what could not be
-    explained. `stuck` is what the journey is stuck for since `stuck_since`; `overdue` says that its next step is late.
+    explained. `stuck` is what the journey is stuck for since `stuck_since`; `overdue` says that its next step is late;
+    `paused_for` is the reason of whoever paused it.
     """
 
     enrolment_id: str
@@ -60,6 +63,7 @@ class JourneyLine:
     stuck: str | None = None
     stuck_since: datetime | None = None
     overdue: bool = False
+    paused_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class LeadStory:
     lines: tuple[Line, ...]
     score: Score
     ledger: tuple[Points, ...]
+    break_until: datetime | None = None
+    unwanted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +102,7 @@ class StepDecision:
     because: tuple[str, ...]
     until: datetime | None = None
     edited: tuple[str, ...] = ()
+    origin: tuple[str, ...] = ()
 
 
 async def story_of(
@@ -106,9 +113,12 @@ async def story_of(
     consent = await current(session, lead.id)
     entries = await entries_of(session, lead.id)
     placed: list[tuple[datetime, int, int, Line]] = []
-    for rank, lines in enumerate((await _own_lines(session, lead.id), await _fact_lines(session, lead.id, enrolments))):
+    for rank, lines in enumerate(
+        (await _own_lines(session, lead.id, clock), await _fact_lines(session, lead.id, enrolments))
+    ):
         placed += [(line.at, rank, number, line) for number, line in enumerate(lines)]
     placed.sort(key=lambda each: each[:3])
+    asked_for = await preferences_of(session, lead)
     hidden = {"email_key"}
     return LeadStory(
         lead={
@@ -118,12 +128,28 @@ async def story_of(
         consent=consent or "none",
         suppressed=await suppressions(session, lead.id),
         standings=tuple(
-            [_journey_line(enrolment, now, await reading_of(session, enrolment.id), clock) for enrolment in enrolments]
+            [
+                replace(
+                    _journey_line(enrolment, now, await reading_of(session, enrolment.id), clock),
+                    paused_for=await _paused_for(session, enrolment),
+                )
+                for enrolment in enrolments
+            ]
         ),
         lines=tuple(line for *_, line in placed),
         score=model.score(entries, now),
         ledger=tuple(Points(reason, points, at) for reason, points, at in model.explain(entries, now) if points),
+        break_until=asked_for.break_until if asked_for.break_until and asked_for.break_until > now else None,
+        unwanted=asked_for.unwanted,
     )
+
+
+async def _paused_for(session: AsyncSession, enrolment: Enrolment) -> str:
+    """Why a paused journey is paused, as it was typed."""
+    if enrolment.status != "paused":
+        return ""
+    asked = select(AskedRow.reason).where(AskedRow.enrolment_id == enrolment.id, AskedRow.verb == "pause")
+    return await session.scalar(asked.order_by(AskedRow.at.desc()).limit(1)) or ""
 
 
 async def enrolments_of(session: AsyncSession, lead_id: str) -> Sequence[Enrolment]:
@@ -155,6 +181,7 @@ async def decisions_about(session: AsyncSession, enrolments: Sequence[Enrolment]
     found: list[StepDecision] = []
     for enrolment in enrolments:
         decisions = await decisions_of(session, enrolment.id)
+        origin = await origin_of(session, enrolment)
         edited: tuple[str, ...] = ()
         for seq, fact in enumerate(await journal_of(session, enrolment.id)):
             if isinstance(fact, Explained):
@@ -164,7 +191,11 @@ async def decisions_about(session: AsyncSession, enrolments: Sequence[Enrolment]
                 continue
             taken = next((each for each in reversed(decisions) if each.seq <= seq), None)
             because = tuple(map(str, taken.because)) if taken else ()
-            found.append(StepDecision(enrolment.track, say_key(key), say_fact(fact), fact.at, because, edited=edited))
+            found.append(
+                StepDecision(
+                    enrolment.track, say_key(key), say_fact(fact), fact.at, because, edited=edited, origin=origin
+                )
+            )
     return found
 
 
@@ -197,7 +228,9 @@ async def present_decision(session: AsyncSession, enrolment: Enrolment, now: dat
     line = _journey_line(enrolment, now, await reading_of(session, enrolment.id))
     what = line.outcome if enrolment.status == "finished" else line.step
     at = enrolment.ended_at or enrolment.started_at
-    return StepDecision(enrolment.track, line.step, what or line.status, at, line.because, line.until, line.edited)
+    origin = await origin_of(session, enrolment)
+    what = what or line.status
+    return StepDecision(enrolment.track, line.step, what, at, line.because, line.until, line.edited, origin)
 
 
 def _names_of(key: str) -> set[str]:
@@ -238,7 +271,7 @@ def _journey_line(
     )
 
 
-async def _own_lines(session: AsyncSession, lead_id: str) -> list[Line]:
+async def _own_lines(session: AsyncSession, lead_id: str, clock: Clock) -> list[Line]:
     """What is about the lead and not about one of its journeys."""
     consents = await session.scalars(select(Consent).where(Consent.lead_id == lead_id).order_by(Consent.id))
     lines = [Line(each.at, "consent", f"consent {each.action} ({each.basis}, {each.source})") for each in consents]
@@ -254,7 +287,9 @@ async def _own_lines(session: AsyncSession, lead_id: str) -> list[Line]:
     for row in await session.scalars(behaved):
         earns = round(points[row.id]) if row.id in points else None
         machine = " (by a machine: it counts for nothing)" if row.bot else ""
-        lines.append(Line(row.at, "behaviour", say_behaviour(row.name, row.subject) + machine, points=earns))
+        late = clock.real_duration(row.received_at - row.at) > LATE
+        heard = f" (heard of late, on {row.received_at:%d %b %Y})" if late else ""
+        lines.append(Line(row.at, "behaviour", say_behaviour(row.name, row.subject) + machine + heard, points=earns))
     return lines
 
 

@@ -1,13 +1,14 @@
 """`--where` filters such as `industry=retail score>=40`: read the conditions, and make SQL of them.
 
 A condition is NAME=VALUE, NAME!=VALUE, or for numbers and dates also NAME>=VALUE, <=, >, <. Several are joined by
-spaces or AND, and all must hold. A name is a column of the leads, one of their traits, or a column of their segment.
+spaces or AND, and all must hold. A name is a column of the leads, one of their traits, a column of their segment, or
+`track`, on which a lead is now. A list without quotation marks, `industry=finance,healthcare`, means any of its values.
 """
 
 import operator
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from models.journeys import Enrolment
 from models.leads import LeadRow
 from nurture.errors import InputError, close_names
 
@@ -52,6 +54,13 @@ class Condition:
     name: str
     op: str
     value: str
+    quoted: bool = field(default=False, compare=False)
+
+    @property
+    def wanted(self) -> list[str]:
+        """The values of which any will do, in lower case."""
+        values = [self.value] if self.quoted else self.value.split(",")
+        return [each.lower() for each in values if each] or [""]
 
     def __str__(self) -> str:
         return f"{self.name}{self.op}{self.value}"
@@ -68,7 +77,9 @@ def parse_where(text: str) -> tuple[Condition, ...]:
                 f"--where is not understood from {text[at:]!r} on; write NAME=VALUE, NAME!=VALUE or score>=40, "
                 "with quotation marks around what holds spaces"
             )
-        found.append(Condition(_plain(match["name"]), match["op"], _plain(match["value"])))
+        found.append(
+            Condition(_plain(match["name"]), match["op"], _plain(match["value"]), match["value"][:1] in {'"', "'"})
+        )
         at = match.end()
         if at < len(text) and not text[at].isspace():
             raise InputError(f"--where is not understood at {text[at:]!r}; put a space between conditions")
@@ -92,12 +103,16 @@ async def _clause(session: AsyncSession, condition: Condition) -> ColumnElement[
         return compared
     if condition.op not in {"=", "!="}:
         raise InputError(f"--where {condition}: only {' and '.join(ORDERED)} can be compared by {condition.op}")
-    wanted = condition.value.lower()
-    if name in TEXTS:
-        held = func.lower(func.coalesce(TEXTS[name], "")) == wanted
+    wanted = condition.wanted
+    held: ColumnElement[bool]
+    if name == "track":
+        running = select(Enrolment.lead_id).where(Enrolment.track.in_(wanted), Enrolment.status != "finished")
+        held = LeadRow.id.in_(running)
+    elif name in TEXTS:
+        held = func.lower(func.coalesce(TEXTS[name], "")).in_(wanted)
     else:
         stored = await _stored_name(session, condition.name)
-        held = or_(*(func.lower(part[stored].as_string()) == wanted for part in (LeadRow.traits, LeadRow.segment)))
+        held = or_(*(func.lower(part[stored].as_string()).in_(wanted) for part in (LeadRow.traits, LeadRow.segment)))
         held = func.coalesce(held, False)
     return held if condition.op == "=" else ~held
 
@@ -111,7 +126,7 @@ async def _stored_name(session: AsyncSession, name: str) -> str:
     for each in known:
         if each.lower() == name.lower():
             return each
-    everything = [*TEXTS, *ORDERED, *known]
+    everything = [*TEXTS, *ORDERED, "track", *known]
     close = close_names(name, everything)
     hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(_quoted, everything))}"
     raise InputError(f"--where {name}: no lead has a column or trait of that name; {hint}")

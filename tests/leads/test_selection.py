@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from models.journeys import Enrolment
 from models.leads import LeadRow
 from nurture.errors import InputError
 from perennial.leads.selection import Condition, names_of, parse_where, where_clause
@@ -50,6 +51,17 @@ def lead(number: int, **changes: Any) -> LeadRow:
     return ada(lead_id=f"l{number}", email=address, email_key=address, **changes)
 
 
+def journey(lead_id: str, status: str) -> Enrolment:
+    return Enrolment(
+        id=f"new-lead/{lead_id}/1",
+        lead_id=lead_id,
+        track="new-lead",
+        number=1,
+        status=status,
+        started_at=ada().created_at,
+    )
+
+
 @pytest.fixture
 async def leads(database: Database) -> Database:
     """Three leads, and one that was erased."""
@@ -60,6 +72,7 @@ async def leads(database: Database) -> Database:
         lead(3, score=10, traits={}, segment={"Lead Origin": "Landing Page"}),
         lead(4, score=80, traits={"industry": "retail"}, erased_at=ada().created_at),
     )
+    await store(database, journey("l1", "active"), journey("l2", "finished"))
     return database
 
 
@@ -74,6 +87,13 @@ async def leads(database: Database) -> Database:
         ("'lead origin'='landing page'", {"l3"}),
         ("country!=de", {"l2", "l3"}),
         ("email=lead2@example.com", {"l2"}),
+        ("industry=retail,finance", {"l1", "l2"}),
+        ("industry!=retail,finance", {"l3"}),
+        ("country=de,fr score<50", {"l2"}),
+        ('industry="retail,finance"', set()),
+        ("track=new-lead", {"l1"}),
+        ("track=new-lead,lost-deal", {"l1"}),
+        ("track!=new-lead", {"l2", "l3"}),
         ("created_at>=2026-03-02", set()),
         ("created_at>=2026-03-01 score<20", {"l3"}),
     ],
@@ -87,7 +107,7 @@ async def test_a_filter_finds_its_leads(leads: Database, text: str, ids: set[str
     ("text", "said"),
     [
         ("industri=retail", "did you mean 'industry'"),
-        ("qzx=1", 'there are id, email, .*score, created_at, industry, "Lead Origin"'),
+        ("qzx=1", 'there are id, email, .*score, created_at, track, industry, "Lead Origin"'),
         ("industry>=retail", "only score and created_at"),
         ("score>=high", "whole number"),
         ("created_at>=soon", "2026-03-01"),
