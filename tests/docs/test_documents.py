@@ -107,3 +107,12 @@ def test_the_table_of_behaviours_has_them_all_with_their_property() -> None:
     page = (ROOT / "docs" / "write-a-track.md").read_text(encoding="utf-8")
     for kind in BEHAVIOURS.values():
         assert f"| `{kind.name}` | {f'`{kind.subject}`' if kind.subject else ''} | {kind.says} |" in page
+
+
+def test_the_leads_of_the_quick_start_are_in_the_sample() -> None:
+    """Word for word it works: they are imported, and their score lets them in."""
+    (commands,) = (each for each in blocks(ROOT / "README.md", "sh") if "import sample/leads.csv" in each)
+    named = set(re.findall(r"[\w.]+@[\w.-]+", commands))
+    sample = (ROOT / "sample" / "leads.csv").read_text(encoding="utf-8")
+    assert named
+    assert [each for each in named if f",{each}," not in sample] == []
