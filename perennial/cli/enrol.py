@@ -6,12 +6,16 @@ from typing import Annotated
 import typer
 
 from nurture.errors import InputError, RefusedError
-from perennial.cli.many import for_each, print_refusals
-from perennial.cli.opening import connected, run
+from perennial.app.programme import programme_of
+from perennial.cli.many import for_each, print_refusals, said_of
+from perennial.cli.opening import connected, opened_database, run
 from perennial.cli.options import Json, Rate, Where, parse_rate
 from perennial.cli.printing import counted, escape, out, print_json
+from perennial.journeys.previewing import Entry, preview_entries
 from perennial.leads.lookup import require_lead
 from perennial.leads.selection import select_leads
+
+MOST_NAMED = 20
 
 
 def enrol(
@@ -22,6 +26,9 @@ def enrol(
     ] = None,
     where: Where = None,
     everyone: Annotated[bool, typer.Option("--all", help="Every lead.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say who would enter, with which first mail and when, and change nothing.")
+    ] = False,
     rate: Rate = None,
     as_json: Json = False,
 ) -> None:
@@ -32,6 +39,9 @@ def enrol(
     """
     if (lead is not None) + (where is not None) + everyone != 1:
         raise InputError("say who: one of --lead LEAD, --where FILTER or --all")
+    if dry_run:
+        _print_preview(track, run(_preview(track, lead, where)), as_json=as_json)
+        return
     if lead is not None:
         enrolment = run(_enrol_one(track, lead))
         if as_json:
@@ -50,6 +60,32 @@ def enrol(
     if results["waiting"]:
         console.print(f"  {results['waiting']:>7,}  enrolled earlier, waiting for a worker (`starter.py worker`)")
     print_refusals(console, results)
+
+
+async def _preview(track: str, lead: str | None, where: str | None) -> list[Entry]:
+    async with opened_database() as inst, inst.database.reading() as session:
+        programme = programme_of(inst.settings)
+        ids = [(await require_lead(session, lead)).id] if lead is not None else await select_leads(session, where)
+        return await preview_entries(session, programme.tracks[track], ids, programme.catalogue, inst.now())
+
+
+def _print_preview(track: str, entries: list[Entry], *, as_json: bool) -> None:
+    entering = [each for each in entries if not each.refused]
+    if as_json:
+        print_json({"would_enrol": len(entering), "dry_run": True, "leads": entries})
+        return
+    console = out()
+    console.print(
+        f"[bold]{counted(len(entering), 'lead')} would be enrolled on {track}[/] (dry run: nothing was changed)"
+    )
+    for each in entering[:MOST_NAMED]:
+        first = f"{each.piece} on {each.at:%a %d %b %Y %H:%M} UTC" if each.at else "no mail while it does nothing"
+        console.print(f"  {escape(each.name)}: {escape(first)}")
+    if len(entering) > MOST_NAMED:
+        console.print(f"  and {len(entering) - MOST_NAMED:,} more (--json lists them all)")
+    if entering:
+        console.print("[dim]at the earliest: caps and subjects may put a mail off[/]")
+    print_refusals(console, Counter(said_of(f"refused: {each.refused}") for each in entries if each.refused))
 
 
 async def _enrol_one(track: str, name: str) -> str:
@@ -102,8 +138,10 @@ def renurture(
     console = out()
     if dry_run:
         console.print(
-            f"[bold]{counted(results['found'], 'lead')}[/] would go to {track} (dry run: nothing was changed)"
+            f"[bold]{counted(results['started'], 'lead')} would start on {track}[/]; "
+            f"{counted(results['nudged'], 'lead')} on it already would decide again (dry run: nothing was changed)"
         )
+        print_refusals(console, results)
         return
     console.print(
         f"[bold]{counted(results['started'], 'lead')} started on {track}[/]; "
@@ -117,8 +155,13 @@ async def _renurture(where: str, track: str, *, reason: str, rate: float | None,
         name = inst.tracks[track].name
         async with inst.database.reading() as session:
             found = await select_leads(session, where)
-        if dry_run:
-            return Counter(found=len(found))
+            if dry_run:
+                entries = await preview_entries(session, inst.tracks[track], found, inst.catalogue, inst.now())
+                on_it = sum(each.refused.startswith("already on") for each in entries)
+                refused = (each for each in entries if each.refused and not each.refused.startswith("already on"))
+                kept_out = Counter(said_of(f"refused: {each.refused}") for each in refused)
+                started = len(entries) - on_it - kept_out.total()
+                return Counter(found=len(found), started=started, nudged=on_it) + kept_out
 
         async def one(lead_id: str) -> str:
             started = await inst.enroller.renurture(name, lead_id, inst.now(), reason)

@@ -22,6 +22,11 @@ NOT_DONE = ("refused: ", "no answer: ")
 """What the results of those begin with for whom it was not done."""
 
 
+def said_of(refusal: str) -> str:
+    """A refusal without its dates, so that those alike are counted together."""
+    return re.sub(r" (since|until) \d{4}-\d\d-\d\d", "", refusal)
+
+
 async def for_each(
     items: Sequence[T], work: Callable[[T], Awaitable[str]], *, label: str, rate: float | None = None
 ) -> Counter[str]:
@@ -43,7 +48,7 @@ async def for_each(
                 try:
                     results[await work(item)] += 1
                 except RefusedError as error:
-                    results[re.sub(r" (since|until) \d{4}-\d\d-\d\d", "", f"refused: {error}")] += 1
+                    results[said_of(f"refused: {error}")] += 1
                 except NoAnswerError as error:
                     results[f"no answer: {error}"] += 1
                     silent = sum(count for result, count in results.items() if result.startswith("no answer: "))

@@ -101,13 +101,7 @@ class Enroller:
         lead = await session.get(LeadRow, lead_id)
         if lead is None:
             raise NotFoundError(f"no lead {lead_id!r}")
-        if lead.erased_at is not None:
-            raise RefusedError("the lead has been erased")
-        if reasons := await suppressions(session, lead_id):
-            raise RefusedError(f"the lead is suppressed ({reasons[0]})")
-        last = await _last_enrolment(session, track, lead_id)
-        if last is None or last.status != "starting":
-            self._refuse_re_entry(track, last, at)
+        last = await refuse_entry(session, track, lead, at)
         if last is not None and last.status == "starting":
             enrolment = last
         else:
@@ -136,15 +130,6 @@ class Enroller:
             seen=tuple(sorted(seen)),
         )
         return enrolment, first
-
-    def _refuse_re_entry(self, track: Track, last: Enrolment | None, at: datetime) -> None:
-        if last is None:
-            return
-        if last.status != "finished" or last.ended_at is None:
-            raise RefusedError(f"already on {track.name} since {last.started_at:%Y-%m-%d}")
-        after = track.re_entry.after
-        if after is None or at < last.ended_at + after:
-            raise RefusedError(f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({last.outcome}); {track.re_entry}")
 
     async def start(self, track: str, journey: Journey, nudge: Request | None = None) -> bool:
         """Start the workflow (with `nudge`, by signal-with-start); False if it was running already.
@@ -192,6 +177,23 @@ class Enroller:
         """Enrolments whose journey was perhaps never started; enrol them again to resume."""
         found = await session.scalars(select(Enrolment).where(Enrolment.status == "starting"))
         return found.all()
+
+
+async def refuse_entry(session: AsyncSession, track: Track, lead: LeadRow, at: datetime) -> Enrolment | None:
+    """Raise RefusedError if a rule keeps the lead off the track; else its last enrolment there, if it had one."""
+    if lead.erased_at is not None:
+        raise RefusedError("the lead has been erased")
+    if reasons := await suppressions(session, lead.id):
+        raise RefusedError(f"the lead is suppressed ({reasons[0]})")
+    last = await _last_enrolment(session, track, lead.id)
+    if last is None or last.status == "starting":
+        return last
+    if last.status != "finished" or last.ended_at is None:
+        raise RefusedError(f"already on {track.name} since {last.started_at:%Y-%m-%d}")
+    after = track.re_entry.after
+    if after is None or at < last.ended_at + after:
+        raise RefusedError(f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({last.outcome}); {track.re_entry}")
+    return last
 
 
 async def _last_enrolment(session: AsyncSession, track: Track, lead_id: str) -> Enrolment | None:

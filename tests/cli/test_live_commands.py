@@ -123,15 +123,34 @@ async def test_a_behaviour_of_the_future_or_without_its_property_is_refused(stac
     assert "--prop piece=" in said.stderr
 
 
+async def test_a_dry_run_of_enrol_says_who_with_which_mail_and_its_count_is_what_then_happens(stack: Stack) -> None:
+    """Names, the first mail and its day; who stays out, and why."""
+    ready = await stack.lead(traits={"cohort": "previewed"})
+    out = await stack.lead(traits={"cohort": "previewed"})
+    await stack.run("signal", out.id, "lead.opted_out")
+    words = ("enrol", "new-lead", "--where", "cohort=previewed")
+    preview = await stack.json(*words, "--dry-run")
+    assert preview["would_enrol"] == 1
+    entries = {each["lead_id"]: each for each in preview["leads"]}
+    assert (entries[ready.id]["piece"], entries[ready.id]["refused"]) == ("welcome", "")
+    assert entries[ready.id]["at"] is not None
+    assert entries[out.id]["refused"] == "the lead is suppressed (opt-out)"
+    assert "welcome on " in (await stack.run(*words, "--dry-run")).stdout
+    assert (await stack.json(*words))["enrolled"] == 1
+
+
 async def test_renurture_starts_the_track_and_nudges_who_is_on_it(stack: Stack) -> None:
-    """Signal-with-start; a dry run only counts, and a suppressed lead is refused with the reason."""
+    """Signal-with-start; a dry run counts what then happens, and a suppressed lead is refused with the reason."""
     for _ in range(2):
         await stack.lead(traits={"cohort": "lost"})
     out = await stack.lead(traits={"cohort": "lost"})
     await stack.run("signal", out.id, "lead.opted_out")
     words = ("renurture", "--where", "cohort=lost")
-    assert await stack.json(*words, "--dry-run") == {"found": 3, "dry_run": True}
+    preview = await stack.json(*words, "--dry-run")
     first = await stack.json(*words)
+    assert preview == {"found": 3, "dry_run": True} | {
+        name: count for name, count in first.items() if name != "dry_run" and count
+    }
     assert (first["started"], first["refused: the lead is suppressed (opt-out)"]) == (2, 1)
     await eventually(lambda: _running(stack, "cohort=lost", 2))
     again = await stack.json(*words)
