@@ -297,7 +297,7 @@ async def test_a_try_after_the_record_tells_what_was_recorded_whatever_webhooks_
         ),
     ],
 )
-async def test_a_provider_that_cannot_now_is_tried_again_and_the_lead_judged_anew(
+async def test_a_provider_that_cannot_now_is_tried_again_and_the_lead_judged_again(
     house: Database, error: Exception, kind: str, said: str, again: timedelta
 ) -> None:
     """The failure says when, and nothing of the lead; after the outage the mail goes out once."""

@@ -12,6 +12,7 @@ from nurture.bench.tryout import try_out
 from nurture.content.folder import load_catalogue
 from nurture.journey.track import tracks_in
 from nurture.people.behaviours import BEHAVIOURS
+from perennial.journeys.held import say_place
 from perennial.platform.settings import Settings, variable
 from tests.paths import CONTENT, ROOT
 
@@ -116,3 +117,11 @@ def test_the_leads_of_the_quick_start_are_in_the_sample() -> None:
     sample = (ROOT / "sample" / "leads.csv").read_text(encoding="utf-8")
     assert named
     assert [each for each in named if f",{each}," not in sample] == []
+
+
+def test_the_saved_queries_say_in_keys_what_tracks_says_in_words() -> None:
+    """A reader finds in Temporal the leads that `tracks` counted."""
+    page = (ROOT / "docs" / "run-in-production.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (?P<words>[\w ]+?)(?: \(.*\))? \| `Step = '(?P<step>[^']+)'", page, re.MULTILINE)
+    assert len(rows) > 2
+    assert [words for words, step in rows if say_place(step) != words] == []

@@ -153,7 +153,7 @@ async def test_a_dormant_lead_that_stays_silent_is_let_go(skipping: WorkflowEnvi
     )
 
 
-async def test_a_dormant_lead_that_stirs_starts_anew(skipping: WorkflowEnvironment, data_dir: Path) -> None:
+async def test_a_dormant_lead_that_stirs_starts_again(skipping: WorkflowEnvironment, data_dir: Path) -> None:
     """A click brings it to the new-lead track, which goes on from there; Holi, Ram Navami and Good Friday are kept."""
     life = await live(
         skipping,

@@ -119,7 +119,7 @@ def test_a_person_is_not_offered_the_link_that_only_machines_see(mailbox: Runnin
     assert all(is_machine_agent(click["useragent"]) for click in clicks)
 
 
-def test_an_inbox_that_is_watched_loads_itself_anew(mailbox: Running) -> None:
+def test_an_inbox_that_is_watched_loads_itself_again(mailbox: Running) -> None:
     """Without a script; and only for whoever asked for it."""
     assert 'http-equiv="refresh"' not in page(mailbox, "/")
     assert 'http-equiv="refresh"' in page(mailbox, "/?live=1")

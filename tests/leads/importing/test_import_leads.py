@@ -212,7 +212,7 @@ async def test_what_the_file_gives_replaces_and_what_it_does_not_give_stays(data
     assert ann.segment == {"Audience": "new"}
 
 
-async def test_changed_traits_are_scored_anew_and_engagement_stays(database: Database) -> None:
+async def test_changed_traits_are_scored_again_and_engagement_stays(database: Database) -> None:
     """A vice president who turns out a student loses the points for deciding, not those for a click."""
     await brought(database, replace(ANN, behaviours=(CLICK,)))
     assert (await lead(database)).score == 14
