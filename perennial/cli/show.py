@@ -6,11 +6,13 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
+from models.leads import LeadRow
 from nurture.bench.what_if import Upcoming, upcoming
 from nurture.errors import TrackError
 from nurture.journey.journal import Journal
-from nurture.journey.track import Registry
+from nurture.journey.track import Registry, Track
 from nurture.people.scoring import DEFAULT_MODEL
+from nurture.timing.calendar import next_open
 from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run, tell_broken
 from perennial.cli.options import InUtc, Json, LeadName
@@ -111,7 +113,8 @@ def _print_standing(
     if coming is not None:
         when = time_in(coming.at, zone)
         console.print(
-            f"    next, if the lead does nothing: {escape(coming.what)} on {when}, unless the gate puts it off"
+            f"    next, if the lead does nothing (a guess: caps and subjects may put it off): "
+            f"{escape(coming.what)} on {when}"
         )
 
 
@@ -148,8 +151,16 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
                     except TrackError as error:
                         err().print(f"[yellow]broken track:[/] {escape_lines(error.said)}")
                         continue
-                    coming.update((standing.enrolment_id, step) for step in steps)
+                    coming.update((standing.enrolment_id, when_open(step, the_track, lead)) for step in steps)
             return story, coming
+
+
+def when_open(step: Upcoming, track: Track, lead: LeadRow) -> Upcoming:
+    """A send at the first moment that the lead's break and the track's window leave open; any other step as it is."""
+    if not step.what.startswith("send "):
+        return step
+    at = max(step.at, lead.mail_paused_until or step.at)
+    return replace(step, at=next_open(at, lead.time_zone, track.quiet_hours, lead.country))
 
 
 def _with_present_names(story: LeadStory, registry: Registry) -> LeadStory:
