@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from nurture.journey.patterns import Pattern, hears
 from nurture.people.behaviours import BEHAVIOURS
-from nurture.people.pages import page_of
+from nurture.people.pages import page_glob
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def replied(piece: str = "*") -> Matcher:
 
 def page_viewed(path: str = "*") -> Matcher:
     """A view of a page whose path matches the glob, `/pricing*`; in any case, with a slash at the end or without."""
-    return _one("page.viewed", path if path == "*" else page_of(path))
+    return _one("page.viewed", page_glob(path))
 
 
 def form_submitted(form: str = "*") -> Matcher:

@@ -3,6 +3,14 @@
 from urllib.parse import urlsplit
 
 
+def page_glob(glob: str) -> str:
+    """A glob for pages, spelled as `page_of` spells them; its `?` is any one letter, and no query."""
+    path = glob.strip().lower()
+    if path.startswith(("http://", "https://")):
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    return path.rstrip("/") or "/"
+
+
 def page_of(address: str) -> str:
     """The page that a path or a full URL names: `https://a.example/Pricing/?ref=x#plans` is `/pricing`.
 
