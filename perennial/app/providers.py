@@ -28,14 +28,18 @@ def open_provider(settings: Settings, database: Database) -> Iterator[Provider]:
 
 
 def provider_of(settings: Settings, database: Database) -> Provider:
-    """The provider. Raises SettingsError if it lacks what it needs."""
+    """The provider. Raises SettingsError if it lacks what it needs.
+
+    It has a place for each send that a worker may be at: none waits between the gate's judgement and the request.
+    """
+    places = settings.max_concurrent_activities + settings.max_concurrent_local_activities
     match settings.provider:
         case "mailbox":
-            return SendGridProvider(LOCAL_KEY, settings.mailbox_url, tells_time=True)
+            return SendGridProvider(LOCAL_KEY, settings.mailbox_url, at_once=places, tells_time=True)
         case "sendgrid":
             if not settings.sendgrid_api_key:
                 raise SettingsError(f"no SendGrid key; set SENDGRID_API_KEY, or {variable('provider')} to another one")
-            return SendGridProvider(settings.sendgrid_api_key, settings.sendgrid_host)
+            return SendGridProvider(settings.sendgrid_api_key, settings.sendgrid_host, at_once=places)
         case "smtp":
             server = SmtpServer(
                 host=settings.smtp_host,
