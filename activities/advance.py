@@ -127,7 +127,7 @@ class AdvanceActivity:
             open_touch = _without_outcome(head.open_touch, journal)
             if open_touch is not None and track.delivery == "at_most_once":
                 return _unsettled(asked, len(adopted), open_touch)
-            heard = await self._hear(connection, asked, head, journal, adopted)
+            heard = await self._hear(connection, asked, head, journal, adopted, track.graduates_at)
             seen = journal.after(heard.unheard).extended(heard.facts)
             retry = Retry(self.sender.time.clock, asked.woken_at, head.stuck_since)
             decision, trouble = plan_or_stay(track, seen, heard.now, self.catalogue, retry)
@@ -159,10 +159,16 @@ class AdvanceActivity:
             position = await self._write(connection, wake, asked.saved, position, facts, open_touch=still_open)
         return self._answer(wake, position)
 
-    async def _hear(
-        self, connection: AsyncConnection, asked: Advancing, head: Head, journal: Journal, adopted: Sequence[AnyFact]
+    async def _hear(  # noqa: PLR0917 - what a wake hears by
+        self,
+        connection: AsyncConnection,
+        asked: Advancing,
+        head: Head,
+        journal: Journal,
+        adopted: Sequence[AnyFact],
+        graduates_at: int | None,
     ) -> Heard:
-        """The news, what was unheard, and the score if it has changed."""
+        """The news, what was unheard, and the score if it has changed, or has to be looked at once more."""
         ids = {getattr(fact, "id", "") for fact in adopted} - {""}
         heard = hear(asked, self.sender.time.clock, ids, held=journal.held is not None)
         if not asked.rescore:
@@ -171,7 +177,8 @@ class AdvanceActivity:
         unheard = await take_unheard(connection, asked.enrolment_id, asked.saved, known)
         facts = list(heard.facts)
         score = await rescore(connection, self.scoring, head.lead_id, heard.now)
-        if (score.total, score.stage) != _last_score(journal):
+        moved = _has_moved(graduates_at, head, journal) and score.total >= (graduates_at or 0)
+        if moved or (score.total, score.stage) != _last_score(journal):
             facts.append(Scored(heard.now, score.total, score.stage))
         return Heard(heard.now, tuple(facts), tuple(unheard))
 
@@ -349,6 +356,11 @@ def _unsettled(asked: Advancing, adopted: int, touch: OpenTouch) -> Unsettled:
         seq=asked.total + adopted,
     )
     return Unsettled(order, touch.id)
+
+
+def _has_moved(graduates_at: int | None, head: Head, journal: Journal) -> bool:
+    """Whether the track graduates at another score than when the lead came to rest: a score known by then may do so."""
+    return graduates_at is not None and graduates_at != head.wakes_at_score and not journal.graduations
 
 
 def _last_score(journal: Journal) -> tuple[int, str]:

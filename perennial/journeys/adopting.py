@@ -36,6 +36,7 @@ _HEAD = Prepared(
         Touch.step_key,
         Touch.state,
         Enrolment.stuck_since,
+        Enrolment.wakes_at_score,
         AskedRow.id,
         AskedRow.verb,
         AskedRow.reason,
@@ -66,6 +67,7 @@ class Head:
     position: Position
     open_touch: OpenTouch | None
     stuck_since: datetime | None
+    wakes_at_score: int | None
     asked: Control | None
 
 
@@ -76,13 +78,14 @@ async def lock_head(connection: AsyncConnection, enrolment_id: str) -> Head:
         rows = await _HEAD.rows(connection, {"enrolment": enrolment_id})
         if not rows:
             raise NotFoundError(f"no enrolment {enrolment_id!r}")
-        lead_id, length, digest, touch, step_key, state, stuck_since, asked, verb, reason = rows[0]
+        lead_id, length, digest, touch, step_key, state, stuck_since, wakes_at_score, asked, verb, reason = rows[0]
         if lead_id == locked or connection.dialect.name == "sqlite":  # SQLite has one writer, so there is no race
             return Head(
                 lead_id,
                 Position(length, digest),
                 OpenTouch(touch, step_key, state) if touch else None,
                 stuck_since,
+                wakes_at_score,
                 Control(verb=verb, id=asked, reason=reason) if asked else None,
             )
         await lock_lead(connection, lead_id)

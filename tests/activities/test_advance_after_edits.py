@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+from sqlalchemy import update
+
 from models.journeys import Alert, Enrolment
 from models.messages import Behaviour
 from nurture.journey.decision import Finish, Park
-from nurture.journey.facts import Behaved, Done, Enrolled, Waited, Waiting
+from nurture.journey.facts import Behaved, Done, Enrolled, Graduated, Scored, Waited, Waiting
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import converted
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import track
+from nurture.people.scoring import ScoreLine
 from perennial.journeys.unheard import leave_unheard
 from perennial.leads.behaviours import write_new
+from perennial.leads.scores import write_entries
 from perennial.platform.database import Database
 from tests.activities.room import ADA, advance, advance_activity, advancing, enrolled, woken_again
 from tests.builders import only, rows
@@ -104,3 +109,28 @@ async def test_a_new_exit_rule_reaches_no_behaviour_that_nobody_listened_for(dat
         advance_activity(database, None, ends_on_a_won_deal, now=NOW), woken_again(asked, advanced, news=(won,))
     )
     assert isinstance(later.next, Finish)
+
+
+@track("new-lead", graduates_at=20)
+async def graduates_sooner(lead: Lead) -> Outcome:
+    """The three mails, with a threshold that was moved behind the lead."""
+    for piece in ("welcome", "best-of", "last-call"):
+        await lead.send(piece)
+        await lead.wait(WEEK)
+    return nurtured
+
+
+@pytest.mark.parametrize(("armed_at", "graduates"), [(75, True), (None, True), (20, False)])
+async def test_a_threshold_that_was_moved_behind_the_lead_graduates_it_at_the_next_thing(
+    database: Database, armed_at: int | None, *, graduates: bool
+) -> None:
+    """Though its score has not changed since; a threshold that is as it was does nothing new."""
+    await enrolled(database)
+    async with database.writing() as session:
+        await write_entries(session, [("ada", ScoreLine("decides", 30, "fits", MONDAY, ""))])
+        await session.execute(update(Enrolment).values(wakes_at_score=armed_at))
+    scored = Scored(MONDAY + 2 * WEEK, 30, "consideration")
+    facts = (*LIVED[:-1], scored, LIVED[-1])
+    asked = advancing(*facts, now=NOW, decided=len(facts), rescore=True)
+    advanced = await advance(advance_activity(database, None, graduates_sooner, now=NOW), asked)
+    assert any(isinstance(fact, Graduated) for fact in advanced.all_facts) is graduates
