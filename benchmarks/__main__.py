@@ -111,7 +111,7 @@ async def parked_rows(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     for name, values in wakes.items():
         aim = None if name == "cached" else 100
         events = f"{AGES[name]} events, " if name in AGES else ""
-        note = f"{events}p90 {1000 * percentile(values, 0.9):.0f} ms, {len(values)} journeys, signal to next command"
+        note = f"{events}p90 {1000 * percentile(values, 0.9):.0f} ms, {len(values)} journeys, signal to its end"
         label = "wake, cached" if name == "cached" else f"wake, cold, {name}"
         rows.append(Row(label, 1000 * middle(values), "ms", aim, note=note))
     note = f"server {fresh.server / 1000:.1f}, ours {fresh.ours / 1000:.1f}; {arguments.parked} leads"

@@ -72,11 +72,8 @@ def weigh(runs: list[list[HistoryEvent]]) -> Weight:
     )
 
 
-def signal_to_activity(runs: list[list[HistoryEvent]]) -> list[float]:
-    """Seconds from each signal that led to an activity at once to the start of that activity, by the server's clock.
-
-    At once: no timer fired in between, and no other signal.
-    """
+def signals_that_woke(runs: list[list[HistoryEvent]]) -> list[float]:
+    """When each signal came that ended a wait, in seconds since the epoch, by the server's clock."""
     found: list[float] = []
     for events in runs:
         signalled: float | None = None
@@ -84,10 +81,10 @@ def signal_to_activity(runs: list[list[HistoryEvent]]) -> list[float]:
             match event.event_type:
                 case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                     signalled = seconds(event)
-                case EventType.EVENT_TYPE_TIMER_FIRED | EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+                case EventType.EVENT_TYPE_TIMER_FIRED:
                     signalled = None
-                case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED if signalled is not None:
-                    found.append(seconds(event) - signalled)
+                case EventType.EVENT_TYPE_TIMER_CANCELED if signalled is not None:
+                    found.append(signalled)
                     signalled = None
                 case _:
                     pass

@@ -88,7 +88,10 @@ async def age(stand: Stand, lead_id: str, events: int) -> int:
 
 
 async def wake(stand: Stand, lead_id: str) -> float:
-    """Wake a parked journey; seconds from the server's taking of the signal to the next command, by its clock."""
+    """Wake a parked journey; seconds from the server's taking of the signal to the wake's end, by its clock.
+
+    The wake's mail has left by then: its decision is recorded with the end of the task.
+    """
     handle = handle_of(stand, lead_id)
     before = await settled(handle)
     await behave(stand, handle, "page.viewed", "/pricing")
@@ -99,7 +102,7 @@ async def wake(stand: Stand, lead_id: str) -> float:
         for event in history.events[before:]:
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
                 signalled = signalled or seconds(event)
-            elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED and signalled:
+            elif event.event_type == EventType.EVENT_TYPE_MARKER_RECORDED and signalled:
                 await settled(handle)
                 return seconds(event) - signalled
         await asyncio.sleep(POLL)
