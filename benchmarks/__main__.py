@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 from benchmarks import plan_speed
@@ -14,7 +15,7 @@ from benchmarks.drive import Variant
 from benchmarks.latency import latency_rows
 from benchmarks.parked import AGES, age, disk, park, wake
 from benchmarks.report import Row, as_json, middle, percentile, show
-from benchmarks.stand import FEW, stand
+from benchmarks.stand import FEW, postgres, stand
 
 PARTS = ("journeys", "signalled", "cold", "latency", "parked", "plan")
 VARIANTS: tuple[Variant, ...] = ("ours", "optimised", "tuned")
@@ -38,6 +39,7 @@ def main() -> int:
         default=1.9,
         help="journeys a second that latency takes half of, unless measured too (default 1.9)",
     )
+    parser.add_argument("--postgres", action="store_true", help="journeys on PostgreSQL instead of SQLite")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
@@ -74,8 +76,12 @@ async def compared(arguments: argparse.Namespace, folder: Path, way: str, varian
     """What a journey costs beside those by hand, one way, and how many the machine carries."""
     say(f"the canonical journey at {arguments.speed:g} days a second, {way}")
     cache = {"cache": FEW} if way == COLD else {}
-    async with stand(folder, arguments.speed * 86_400, variants, **cache) as made:
-        return await compare(made, way, variants, arguments.rounds, arguments.seconds, say)
+    with (
+        tempfile.TemporaryDirectory(prefix="pg-") as server,  # a socket's path must be short
+        postgres(Path(server)) if arguments.postgres else nullcontext(),
+    ):
+        async with stand(folder, arguments.speed * 86_400, variants, **cache) as made:
+            return await compare(made, way, variants, arguments.rounds, arguments.seconds, say)
 
 
 async def latency_only_rows(arguments: argparse.Namespace, folder: Path, capacity: float) -> list[Row]:

