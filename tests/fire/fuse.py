@@ -15,6 +15,7 @@ from http.client import HTTPConnection, HTTPResponse
 from itertools import count
 from typing import Any
 
+from aiosmtplib import SMTP
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import client as temporal
@@ -88,6 +89,16 @@ class Fuse:
             return answer
 
         HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
+
+        data = SMTP.data
+
+        async def delivered(client: SMTP, *args: Any, **named: Any) -> Any:
+            fuse.passing("posting")
+            answer = await data(client, *args, **named)
+            fuse.passing("taken")
+            return answer
+
+        SMTP.data = delivered  # type: ignore[method-assign]
 
 
 def _sent(result: Any) -> bool:

@@ -26,8 +26,11 @@ import perennial.app.worker
 from models.messages import StepOrder, StepOutcome
 from nurture.journey.decision import Send
 from perennial.app.worker import step_activities
+from perennial.channels.ports import Provider
 from perennial.integrations.sendgrid.provider import SendGridProvider
+from perennial.integrations.smtp.provider import SmtpProvider, SmtpServer
 from perennial.platform.temporal import connect
+from perennial.platform.tokens import Tokens
 from tests.engine.rig import Rig, rig_on
 from tests.fire.fuse import Fuse, Fused, Reports
 from tests.fire.story import PIECES, TRACKS
@@ -48,11 +51,16 @@ class Life:
     leads: tuple[str, ...] = ()
     url: str | None = None
     """The database, if it is not the file in `data_dir`."""
+    smtp: int = 0
+    """The port of an SMTP server to send through, instead of the mailbox."""
 
     async def live(self, fuse: Fuse) -> None:
         """Work until killed, or until all sends of `leads` have ended."""
         client = await connect(self.address, interceptors=[Reports(fuse)])
-        provider = SendGridProvider("SG.local", self.mailbox, tells_time=True)
+        provider: Provider = SendGridProvider("SG.local", self.mailbox or "http://127.0.0.1", tells_time=True)
+        if self.smtp:
+            server = SmtpServer("127.0.0.1", self.smtp, start_tls=False, timeout=5)
+            provider = SmtpProvider(server, Tokens("a secret of the tests"), "https://perennial.example")
         async with rig_on(client, Path(self.data_dir), None, tag=self.tag, url=self.url) as made:
             rig = made.running(*TRACKS).over(Fused(provider, fuse))
             if self.leads:
