@@ -22,7 +22,7 @@ class AlertActivity:
 
     @activity.defn(name="alert")
     async def alert(self, order: StepOrder) -> StepOutcome:
-        """Put a line on the list of things a person should look at (`starter.py alerts`)."""
+        """Put a line on the list of things a person should look at (the command `alerts`)."""
         step = order.step
         if not isinstance(step, AlertStep):
             raise TypeError(f"alert got a {step.kind}")

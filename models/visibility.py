@@ -23,9 +23,9 @@ HELD = "held"
 STUCK = "stuck"
 """The step of every lead whose track's code is gone or raises: `Step = 'stuck'`."""
 
-HOW_TO_RELEASE = "- mend the track, or `starter.py release LEAD --track TRACK --at STEP`"
+HOW_TO_RELEASE = "- mend the track, or put the lead on its way: `release LEAD --track TRACK --at STEP`"
 
-HOW_TO_MEND = "- mend the track and deploy it: the code is tried again by itself, at once on `starter.py refresh`"
+HOW_TO_MEND = "- mend the track and deploy it: the code is tried again by itself, at once on the command `refresh`"
 
 _KEYWORDS = {key.name: key for key in (STAGE, SCORE_BAND, STEP, OUTCOME)}
 SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[str] | SearchAttributeKey[bool], ...] = (*_KEYWORDS.values(), PAUSED)

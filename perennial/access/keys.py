@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.access import ApiKey
 from nurture.errors import InputError, NotFoundError, RefusedError
+from perennial.platform.program import command
 
 SCOPES = ("browser", "ingest", "marketing", "support", "admin")
 ADMIN = "admin"
@@ -71,7 +72,7 @@ async def revoke_key(session: AsyncSession, name: str, at: datetime) -> ApiKey:
     named = select(ApiKey).where(or_(ApiKey.id == name, ApiKey.name == name))
     key = await session.scalar(named.order_by(ApiKey.revoked_at.is_not(None), ApiKey.created_at.desc()).limit(1))
     if key is None:
-        raise NotFoundError(f"no key {name!r}; `starter.py keys list` shows them")
+        raise NotFoundError(f"no key {name!r}; `{command('keys list')}` shows them")
     key.revoked_at = key.revoked_at or at
     return key
 

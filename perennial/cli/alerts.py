@@ -12,6 +12,7 @@ from perennial.cli.printing import escape, out, print_json
 from perennial.intake.failed import Failures, failures
 from perennial.intake.rejections import sender_rejections
 from perennial.journeys.alerts import AlertLine, latest_alerts
+from perennial.platform.program import command
 
 LATELY = timedelta(days=30)
 """For how long a rejection of our mail calls for attention."""
@@ -40,14 +41,16 @@ def alerts(
     for each in failed:
         console.print(f"{each.oldest:%d %b %Y %H:%M}  [bold]{escape(each.text)}[/]")
     if failed:
-        console.print("Once their cause is mended, pass them on again: `starter.py retell`.")
+        console.print(f"Once their cause is mended, pass them on again: `{command('retell')}`.")
     if rejections:
         console.print("Look after the sender's reputation: SPF, DKIM, DMARC, complaints, the text.")
     if any(line.held for line in found):
-        console.print("Put held leads on their way: `starter.py release --track TRACK --at STEP`, or mend the track.")
+        console.print(
+            f"Put held leads on their way: `{command('release')} --track TRACK --at STEP`, or mend the track."
+        )
     if any(line.stuck for line in found):
         console.print(
-            "Stuck journeys try again by themselves: mend what is named, then `starter.py refresh --track TRACK`."
+            f"Stuck journeys try again by themselves: mend what is named, then `{command('refresh')} --track TRACK`."
         )
     if not found and not rejections and not failed:
         console.print("Nothing calls for attention.")

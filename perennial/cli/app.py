@@ -21,6 +21,7 @@ from nurture.errors import InputError
 from perennial.cli.exit_codes import BUG, INTERRUPTED, explain_error
 from perennial.cli.printing import err, escape_lines
 from perennial.platform.private_files import UMASK
+from perennial.platform.program import command, program
 from perennial.platform.settings import variable
 
 EXIT_CODES = "Exit codes: 0 done · 1 a bug of ours · 2 bad input · 3 refused by a rule · 4 settings or surroundings"
@@ -43,10 +44,8 @@ class Command:
             group = get_group(found)
             group.name, group.rich_help_panel = name, self.panel
             return group
-        has_example = "Example:" in (found.__doc__ or "")
         alone = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
-        epilog = None if has_example else f"Example: `starter.py {self.example}`"
-        alone.command(name, epilog=epilog, rich_help_panel=self.panel)(found)
+        alone.command(name, epilog=f"Example: `{command(self.example)}`", rich_help_panel=self.panel)(found)
         return get_command(alone)
 
 
@@ -143,7 +142,7 @@ def _hoisted(args: list[str]) -> tuple[list[str], bool]:
 app = typer.Typer(
     cls=Commands,
     help="Perennial: durable lead-nurture journeys on Temporal.",
-    epilog=f"Start with: `starter.py dev`, then `starter.py --help` for the rest. {EXIT_CODES}.",
+    epilog=f"Start with: `{command('dev')}`, then `{command('--help')}` for the rest. {EXIT_CODES}.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -165,4 +164,4 @@ def root(
 def main() -> None:
     """Run the command that the arguments name."""
     os.umask(UMASK)
-    app(prog_name="perennial" if Path(sys.argv[0]).stem == "perennial" else "starter.py")
+    app(prog_name=program())

@@ -27,6 +27,7 @@ from perennial.journeys.handles import (
 )
 from perennial.leads.lookup import require_lead
 from perennial.platform.installation import Installation
+from perennial.platform.program import command
 
 Verb = Literal["pause", "resume", "refresh", "exit"]
 Who = Annotated[
@@ -191,5 +192,5 @@ async def _journeys(inst: Installation, known: Registry, lead: str | None, track
         found = await running_journeys(session, lead_id=lead_id, tracks=tracks)
     if not found and lead is not None:
         on = f" on {track}" if track is not None else ""
-        raise RefusedError(f"{lead} has no running journey{on}; `starter.py show {lead}` tells its story")
+        raise RefusedError(f"{lead} has no running journey{on}; `{command('show')} {lead}` tells its story")
     return found

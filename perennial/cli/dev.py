@@ -10,7 +10,9 @@ import typer
 
 from nurture.timing.clock import describe_speed, parse_speed
 from perennial.dev.stack import Stack, embedded_stack
+from perennial.platform.paths import SAMPLE
 from perennial.platform.processes import run_until_stopped
+from perennial.platform.program import program
 from perennial.platform.settings import Settings, load_settings, variable
 from perennial.platform.terminal import shown
 
@@ -71,15 +73,21 @@ def _print_addresses(stack: Stack) -> None:
   clock          {time}
 
 In another terminal:
-  python starter.py{here} import sample/leads.csv --map sample/mapping.toml
-  python starter.py{here} enrol new-lead --where Audience=new
-  python starter.py{here} tracks
+  {program()}{here} import {_near(SAMPLE / "leads.csv")} --map {_near(SAMPLE / "mapping.toml")}
+  {program()}{here} enrol new-lead --where Audience=new
+  {program()}{here} tracks
 {f"Then {first}:" if stack.mailbox_url else "Then see how a journey goes:"}
-  python starter.py{here} show LEAD
+  {program()}{here} show LEAD
 
 Ctrl-C stops everything.
 """
     )
+
+
+def _near(file: Path) -> str:
+    """A file as it is typed here."""
+    here = Path.cwd()
+    return shlex.quote(str(file.relative_to(here) if file.is_relative_to(here) else file))
 
 
 def announce(line: str) -> None:

@@ -14,12 +14,13 @@ from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.previewing import Entry, preview_entries
 from perennial.leads.lookup import require_lead
 from perennial.leads.selection import select_leads
+from perennial.platform.program import command
 
 MOST_NAMED = 20
 
 
 def enrol(
-    track: Annotated[str, typer.Argument(help="The track, as `starter.py tracks` names it.", show_default=False)],
+    track: Annotated[str, typer.Argument(help="The track, as `tracks` names it.", show_default=False)],
     *,
     lead: Annotated[
         str | None, typer.Option(help="One lead, by id, e-mail address, external id, CRM id or user id.")
@@ -47,7 +48,7 @@ def enrol(
         if as_json:
             print_json({"enrolment": enrolment, "enrolled": 1})
         else:
-            out().print(f"Enrolled on [bold]{track}[/]. Follow it with [bold]starter.py show {escape(lead)}[/]")
+            out().print(f"Enrolled on [bold]{track}[/]. Follow it with [bold]{command('show')} {escape(lead)}[/]")
         return
     results = run(_enrol_many(track, where, parse_rate(rate)))
     if as_json:
@@ -58,7 +59,7 @@ def enrol(
     if results["resumed"]:
         console.print(f"  {results['resumed']:>7,}  of them were left over from an earlier run")
     if results["waiting"]:
-        console.print(f"  {results['waiting']:>7,}  enrolled earlier, waiting for a worker (`starter.py worker`)")
+        console.print(f"  {results['waiting']:>7,}  enrolled earlier, waiting for a worker (`{command('worker')}`)")
     print_refusals(console, results)
 
 

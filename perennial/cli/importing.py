@@ -17,6 +17,7 @@ from perennial.journeys.handles import running
 from perennial.leads.importing.importer import ImportReport, import_leads
 from perennial.leads.importing.leads_file import check_file, read_leads, rejects_file, rejects_path
 from perennial.leads.importing.mapping import read_mapping
+from perennial.platform.program import command
 from perennial.platform.secrets import secrets_of
 
 
@@ -69,7 +70,7 @@ def import_(
         were, later = ("told", "") if told else ("asked", f". {LATER}")
         console.print(f"{counted(ended, 'running journey was', 'running journeys were')} {were} to end{later}")
     if report.added and not dry_run:
-        console.print("Next: [bold]starter.py enrol new-lead --all[/]")
+        console.print(f"Next: [bold]{command('enrol')} new-lead --all[/]")
 
 
 async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tuple[ImportReport, int, bool]:

@@ -10,20 +10,18 @@ from perennial.access.keys import SCOPES, create_key, list_keys, revoke_key
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json
 from perennial.cli.printing import err, out, print_json
+from perennial.platform.program import command
 
 keys = typer.Typer(no_args_is_help=True, help="API keys of the web service: made, listed, revoked.")
 
 
-@keys.command("create")
+@keys.command("create", epilog=f"Example: `{command('keys create website --scope ingest')}`")
 def create(
     name: Annotated[str, typer.Argument(help="Who uses the key, such as website.")],
     scope: Annotated[list[str], typer.Option(help=f"What it may do: {', '.join(SCOPES)}. May be repeated.")],
     as_json: Json = False,
 ) -> None:
-    """Make a key and show it, this once: only its hash is kept.
-
-    Example: starter.py keys create website --scope ingest
-    """
+    """Make a key and show it, this once: only its hash is kept."""
 
     async def work() -> None:
         async with opened_database(to_write=True) as inst, inst.database.writing() as session:
@@ -37,12 +35,9 @@ def create(
     run(work())
 
 
-@keys.command("list")
+@keys.command("list", epilog=f"Example: `{command('keys list')}`")
 def list_(as_json: Json = False) -> None:
-    """List every key, revoked ones too; never the keys themselves.
-
-    Example: starter.py keys list
-    """
+    """List every key, revoked ones too; never the keys themselves."""
 
     async def work() -> None:
         async with opened_database() as inst, inst.database.reading() as session:
@@ -52,7 +47,7 @@ def list_(as_json: Json = False) -> None:
             print_json([{name: getattr(key, name) for name in names} for key in found])
             return
         if not found:
-            out().print("No keys yet: starter.py keys create NAME --scope ingest")
+            out().print(f"No keys yet: {command('keys create')} NAME --scope ingest")
             return
         table = Table("id", "name", "scopes", "made", "last used", "revoked", box=None, pad_edge=False)
         for key in found:
@@ -63,12 +58,9 @@ def list_(as_json: Json = False) -> None:
     run(work())
 
 
-@keys.command("revoke")
+@keys.command("revoke", epilog=f"Example: `{command('keys revoke website')}`")
 def revoke(name: Annotated[str, typer.Argument(help="The key's id or name.")], as_json: Json = False) -> None:
-    """Revoke a key; web processes refuse it within five seconds.
-
-    Example: starter.py keys revoke website
-    """
+    """Revoke a key; web processes refuse it within five seconds."""
 
     async def work() -> None:
         async with opened_database(to_write=True) as inst, inst.database.writing() as session:

@@ -14,6 +14,7 @@ from perennial.cli.options import Json
 from perennial.cli.printing import counted, escape, escape_lines, out, print_json
 from perennial.dev.local_mail import list_mail, read_mail
 from perennial.leads.lookup import require_lead
+from perennial.platform.program import command
 
 
 def mail(
@@ -43,7 +44,7 @@ def mail(
     if found:
         console.print(table)
     more = f", the last {len(found)} shown (--last)" if total > len(found) else ""
-    console.print(f"{counted(total, 'message')}{more}. Read one with [bold]starter.py mail --open TOUCH[/]")
+    console.print(f"{counted(total, 'message')}{more}. Read one with [bold]{command('mail')} --open TOUCH[/]")
 
 
 def _read(touch_id: str, html: Path | None, *, as_json: bool) -> None:

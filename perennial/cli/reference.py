@@ -8,10 +8,13 @@ from typer.core import TyperArgument
 from typer.main import get_command
 
 from perennial.cli.app import EXIT_CODES, app
+from perennial.platform.program import IN_A_CHECKOUT
 
 HEAD = f"""# Commands
 
 Made by `python -m perennial.cli.reference > docs/commands.md`; a test compares the two.
+
+Installed, the program is called `perennial`; type it in place of `python starter.py`.
 
 `--data-dir` (else `PERENNIAL_DATA_DIR`) and `--debug` may stand anywhere. With `--json` a command answers with one JSON
 document on standard output and nothing else; progress and complaints go to standard error.
@@ -23,7 +26,7 @@ document on standard output and nothing else; progress and complaints go to stan
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command with its full name, in the order of `--help`; those of a group after one another."""
     root: Any = get_command(app)
-    with root.make_context("starter.py", ["check"]) as context:
+    with root.make_context(IN_A_CHECKOUT, ["check"]) as context:
         for name in root.list_commands(context):
             command = root.get_command(context, name)
             inner = getattr(command, "commands", None)
@@ -41,8 +44,8 @@ def reference() -> str:
 def _section(name: str, command: Any) -> str:
     arguments = [each for each in command.params if isinstance(each, TyperArgument)]
     options = [each for each in command.params if each not in arguments and each.name != "help" and not each.hidden]
-    usage = " ".join(["starter.py", name, *(_shown(each) for each in arguments), *(["[OPTIONS]"] if options else [])])
-    lines = [f"\n## {name}\n", f"    {usage}\n", _unwrapped(command.help or "") + "\n"]
+    words = (IN_A_CHECKOUT, name, *map(_shown, arguments), *(("[OPTIONS]",) if options else ()))
+    lines = [f"\n## {name}\n", f"    {' '.join(words)}\n", _unwrapped(command.help or "") + "\n"]
     lines += [f"- `{_shown(each).strip('[]')}`: {each.help}" for each in arguments]
     lines += [f"- `{', '.join(each.opts)}`: {each.help}{_default(each)}" for each in options]
     if arguments or options:

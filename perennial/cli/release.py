@@ -16,6 +16,7 @@ from perennial.cli.options import Json, Rate, parse_rate
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.held import HeldJourney, held_journeys, release_lead, step_named
 from perennial.leads.lookup import require_lead
+from perennial.platform.program import command
 
 
 def release(
@@ -101,7 +102,7 @@ async def _found(
     on = "" if track is None else f" on {track}"
     if lead is not None:
         if not found:
-            raise RefusedError(f"{lead} is not held{on}; `starter.py show {lead}` says where it stands")
+            raise RefusedError(f"{lead} is not held{on}; `{command('show')} {lead}` says where it stands")
         if len(found) > 1:
             raise InputError(f"{lead} is held on {' and '.join(each.track for each in found)}; say which with --track")
         return found
@@ -109,7 +110,7 @@ async def _found(
         found = [each for each in found if each.place == place]
         on += f" at {place!r}"
     if not found:
-        raise RefusedError(f"no lead is held{on}; `starter.py tracks` counts those that are")
+        raise RefusedError(f"no lead is held{on}; `{command('tracks')}` counts those that are")
     places = Counter(each.place for each in found)
     if len(places) > 1:
         listed = ", ".join(f"{each!r} ({count:,})" for each, count in places.most_common())

@@ -19,6 +19,7 @@ from perennial.cli.options import InUtc, Json, LeadName
 from perennial.cli.printing import err, escape, escape_lines, out, print_json
 from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
 from perennial.leads.lookup import require_lead
+from perennial.platform.program import command
 
 HALTED = {"paused": "[yellow]paused[/], ", "held": "[red]held[/], "}
 
@@ -99,17 +100,17 @@ def _print_standing(
     if standing.status == "held":
         console.print(f"    [red]nothing is sent:[/] {escape('; '.join(standing.because))}")
         console.print(
-            f"    mend the track, or [bold]starter.py release {lead_id} --track {standing.track} --at STEP[/]"
+            f"    mend the track, or [bold]{command('release')} {lead_id} --track {standing.track} --at STEP[/]"
         )
     elif standing.stuck is not None and standing.stuck_since is not None:
         console.print(f"    [red]stuck since {time_in(standing.stuck_since, zone)}:[/] {escape(standing.stuck)}")
         console.print(
-            f"    it tries again by itself; mend it, then [bold]starter.py refresh --lead {lead_id}[/] tries at once"
+            f"    it tries again by itself; mend it, then [bold]{command('refresh')} --lead {lead_id}[/] tries at once"
         )
     elif standing.because:
         console.print(f"    [dim]because {escape('; '.join(standing.because))}[/]")
     if standing.overdue:
-        console.print("    [yellow]overdue: no worker has taken it up; is `starter.py worker` running?[/]")
+        console.print(f"    [yellow]overdue: no worker has taken it up; is `{command('worker')}` running?[/]")
     if coming is not None:
         when = time_in(coming.at, zone)
         console.print(

@@ -19,8 +19,6 @@ def web(
     """Run the web service: webhooks, Segment's API, health. Ctrl-C stops; requests in flight finish first.
 
     Temporal may be away: what comes in is kept, and passed on once it is back.
-
-    Example: starter.py web --port 8000
     """
     settings = load_settings()
     configure_logs(settings.log_format, level=settings.log_level)

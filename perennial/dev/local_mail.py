@@ -16,6 +16,7 @@ from perennial.mailroom.client import MailboxClient
 from perennial.mailroom.serve import running_mailbox
 from perennial.mailroom.store import FILE as MAILBOX_FILE
 from perennial.mailroom.store import Store
+from perennial.platform.program import command
 from perennial.platform.settings import Settings
 
 
@@ -39,7 +40,7 @@ async def read_mail(session: AsyncSession, data_dir: Path, touch_id: str) -> Mes
         return _message(MailboxClient(url).message(touch_id))
     message = await session.get(Message, touch_id)
     if message is None:
-        raise NotFoundError(f"no message {touch_id!r}; `starter.py mail` lists them")
+        raise NotFoundError(f"no message {touch_id!r}; `{command('mail')}` lists them")
     return message
 
 

@@ -17,7 +17,8 @@ from perennial.journeys.alerts import LOST, raise_alert
 from perennial.journeys.unheard import leave_unheard
 from perennial.platform.database import Database
 
-SAID = "should be running, and Temporal does not know it (terminated, restored or emptied): run `starter.py repair`"
+SAID = "should be running, and Temporal does not know it (terminated, restored or emptied): `repair` mends it"
+
 
 _HEAD = select(Enrolment.status, Enrolment.lead_id).where(Enrolment.id == bindparam("enrolment"))
 

@@ -27,6 +27,7 @@ from models.messages import JournalView, Journey, Release, Request
 from nurture.errors import NoAnswerError, RefusedError, SettingsError
 from nurture.journey.track import Registry
 from nurture.people.addresses import hide_addresses
+from perennial.platform.program import command
 
 PATIENCE = timedelta(seconds=15)
 """How long a worker has to answer."""
@@ -142,7 +143,7 @@ async def update_journey(client: Client, enrolment_id: str, name: str, request: 
 def _answered(enrolment_id: str) -> Iterator[None]:
     """Say what it means that a journey does not answer."""
     late = NoAnswerError(
-        f"no worker answered within {PATIENCE.seconds} seconds; start one with `starter.py worker`, or look at its log"
+        f"no worker answered within {PATIENCE.seconds} seconds; start one: `{command('worker')}`; or look at its log"
     )
     try:
         yield
@@ -175,7 +176,7 @@ async def await_closed(client: Client, enrolments: Iterable[str], *, within: tim
     except TimeoutError:
         raise SettingsError(
             f"a journey was told to end and is still running after {within.seconds} seconds; "
-            "start a worker with `starter.py worker`, then do this again"
+            f"start a worker with `{command('worker')}`, then do this again"
         ) from None
 
 

@@ -23,6 +23,7 @@ from perennial.journeys.past_decisions import past_decisions
 from perennial.journeys.story import decisions_of, enrolments_of, journal_of
 from perennial.leads.lookup import require_lead
 from perennial.platform.database import Database
+from perennial.platform.program import command
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ async def retrace_lead(
         decisions, journal, origin = past_decisions(facts, rows), Journal(facts, len(facts)), "the database"
     else:
         raise NotFoundError(
-            f"{name} has no journal on {enrolment.track} yet: it waits for a worker (`starter.py worker`)"
+            f"{name} has no journal on {enrolment.track} yet: it waits for a worker (`{command('worker')}`)"
         )
     return RetracedJourney(
         track=tracks.current(enrolment.track),

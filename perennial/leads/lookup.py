@@ -13,6 +13,7 @@ from models.leads import Identity, LeadRow
 from nurture.errors import NotFoundError
 from nurture.people.addresses import try_normalise
 from perennial.platform.database import Transaction, connection_of, in_parts
+from perennial.platform.program import command
 
 NameKind: TypeAlias = Literal["id", "crm", "external", "address", "user", "anonymous"]
 """What a name can be: our own id, a CRM's id, an import's external id, an address, a product's or a visitor's id."""
@@ -41,7 +42,7 @@ async def require_lead(session: AsyncSession, name: str) -> LeadRow:
     if lead is None:
         raise NotFoundError(
             f"no lead {name!r}; name one by its id, e-mail address, external id, CRM id or user id "
-            "(`starter.py leads` lists them)"
+            f"(`{command('leads')}` lists them)"
         )
     return lead
 

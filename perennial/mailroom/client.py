@@ -88,7 +88,7 @@ class MailboxClient:
         try:
             answer = exchange(method, url, raw, {"Content-Type": "application/json"}, timeout=self._timeout)
         except FAILURES as error:
-            raise SettingsError(f"no mailbox answers at {self._url}: {error}; start one: starter.py mailbox") from None
+            raise SettingsError(f"no mailbox answers at {self._url}: {error}; `mailbox` starts one") from None
         if answer.status >= 400:
             text = answer.body.decode("utf-8", "replace")[:300]
             raise (NotFoundError if answer.status == 404 else InputError)(

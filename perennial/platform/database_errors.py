@@ -10,8 +10,9 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, ExceptionContext
 
 from nurture.errors import SettingsError
+from perennial.platform.program import command
 
-MIGRATE = "run `starter.py migrate`"
+MIGRATE = f"run `{command('migrate')}`"
 
 LOCKED = "the database is locked by another program: close it, or wait until it is done"
 

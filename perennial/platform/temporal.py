@@ -19,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models import visibility
 from nurture.errors import SettingsError
+from perennial.platform.program import command
 
 SEARCH_ATTRIBUTES = {
     key.name: IndexedValueType.ValueType(key.indexed_value_type) for key in visibility.SEARCH_ATTRIBUTES
@@ -67,7 +68,7 @@ async def connect(address: str | None = None, *, interceptors: Sequence[Intercep
             )
     except (RuntimeError, TimeoutError) as error:
         raise SettingsError(
-            f"no Temporal server answers at {target}; start one with `starter.py dev`, or set TEMPORAL_ADDRESS"
+            f"no Temporal server answers at {target}; start one with `{command('dev')}`, or set TEMPORAL_ADDRESS"
         ) from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:

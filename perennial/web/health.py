@@ -48,7 +48,7 @@ class Readiness(BaseModel):
     outbox: int = Field(description="events that the relay has yet to pass on")
     outbox_age_seconds: float = Field(description="how long the oldest of them has waited")
     failed: int = Field(
-        description="events put aside because they could not be passed on; `starter.py retell` lists them"
+        description="events put aside because they could not be passed on; the command `retell` lists them"
     )
 
 

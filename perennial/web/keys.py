@@ -102,7 +102,7 @@ class RequireScope:
                 401,
                 "key_missing",
                 "send an API key as the user name of Basic authentication, or as a Bearer token; "
-                "`starter.py keys create` makes one",
+                "the command `keys create` makes one",
                 challenge=_CHALLENGE,
             )
         key_cache = request.app.state.key_cache

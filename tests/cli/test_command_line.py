@@ -73,7 +73,7 @@ def test_a_database_that_is_not_set_up_is_named_with_the_remedy(tmp_path: Path) 
     """Nothing is made by the way."""
     result = invoke("tracks", "--data-dir", str(tmp_path / "new"), data_dir=tmp_path)
     assert result.exit_code == 4
-    assert "run `starter.py migrate`" in result.stderr
+    assert "run `python starter.py migrate`" in result.stderr
     assert not (tmp_path / "new").exists()
 
 
@@ -88,7 +88,7 @@ def test_without_a_server_the_line_names_the_address_and_the_remedy(tmp_path: Pa
     asyncio.run(upgrade(load_settings(data_dir=tmp_path).database_url))
     result = invoke("enrol", "new-lead", "--all", data_dir=tmp_path, TEMPORAL_ADDRESS=NOBODY)
     assert result.exit_code == 4
-    assert f"no Temporal server answers at {NOBODY}; start one with `starter.py dev`" in result.stderr
+    assert f"no Temporal server answers at {NOBODY}; start one with `python starter.py dev`" in result.stderr
 
 
 def test_a_bad_setting_is_named(tmp_path: Path) -> None:

@@ -270,7 +270,7 @@ async def test_no_server_at_the_address_gives_the_address_and_the_remedy(
         with pytest.raises(SettingsError) as refused:
             await connect(address)
         assert str(refused.value) == (
-            f"no Temporal server answers at {nobody}; start one with `starter.py dev`, or set TEMPORAL_ADDRESS"
+            f"no Temporal server answers at {nobody}; start one with `python starter.py dev`, or set TEMPORAL_ADDRESS"
         )
 
 

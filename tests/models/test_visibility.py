@@ -25,7 +25,7 @@ def test_a_held_lead_says_what_could_not_be_explained_and_what_to_do() -> None:
     place = Park("send:welcome/wait", None, why="held")
     page = details(journal, place, ("`a` is gone",), NOON)
     assert "- nothing is sent: `a` is gone" in page
-    assert "starter.py release" in page
+    assert "`release LEAD" in page
     shown = attributes(journal, place, DEFAULT_MODEL)
     assert (shown["Step"], shown["Stage"]) == ("held", "awareness")
 

@@ -80,8 +80,8 @@ FILL = "CREATE TABLE big AS SELECT randomblob(1000000) AS b"
     [
         (["max_page_count=1"], FILL, "the disk is full: free some space"),
         (["query_only=ON"], FILL, "read-only: make the file and its folder writable"),
-        ([], "SELECT * FROM leads_of_tomorrow", r"behind this version of Perennial: run `starter.py migrate`"),
-        ([], "SELECT colour FROM leads", r"behind this version of Perennial: run `starter.py migrate`"),
+        ([], "SELECT * FROM leads_of_tomorrow", r"behind this version of Perennial: run `python starter.py migrate`"),
+        ([], "SELECT colour FROM leads", r"behind this version of Perennial: run `python starter.py migrate`"),
     ],
 )
 @pytest.mark.parametrize("backend", ["sqlite"])
@@ -123,7 +123,8 @@ async def test_a_database_without_a_file_says_so_and_makes_none(tmp_path: Any) -
         await count(database, LeadRow)
     await database.close()
 
-    assert "cannot be opened: run `starter.py migrate`" in str(explain_database_error(raised.value, database.url))
+    said = str(explain_database_error(raised.value, database.url))
+    assert "cannot be opened: run `python starter.py migrate`" in said
     assert list(tmp_path.iterdir()) == []
 
 

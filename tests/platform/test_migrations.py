@@ -89,7 +89,7 @@ async def test_two_machines_that_migrate_at_once_do_not_collide(database_url: st
 
 async def test_an_empty_database_is_refused_with_the_remedy(database_url: str) -> None:
     """The message says what to run."""
-    with pytest.raises(SettingsError, match=r"not set up: run `starter.py migrate`"):
+    with pytest.raises(SettingsError, match=r"not set up: run `python starter.py migrate`"):
         await migrations.require_current(database_url)
 
 
