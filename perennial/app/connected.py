@@ -36,12 +36,14 @@ class ConnectedInstallation(Installation):
         """Puts leads on tracks."""
         settings = self.settings
         lean = settings.search_attributes == "lean"
-        return Enroller(self.database, self.client, self.tracks, settings.task_queue, self.clock, lean=lean)
+        return Enroller(
+            self.database, self.client, self.tracks, settings.task_queue, self.clock, scoring=self.scoring, lean=lean
+        )
 
     @property
     def listener(self) -> Listener:
         """Takes reports of behaviours."""
-        return Listener(self.database, self.client, self.enroller, self.scoring)
+        return Listener(self.database, self.client, self.enroller, self.scoring, self.settings.history_after)
 
 
 @asynccontextmanager

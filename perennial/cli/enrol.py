@@ -8,7 +8,7 @@ import typer
 from nurture.errors import InputError, RefusedError
 from perennial.app.programme import programme_of
 from perennial.cli.many import for_each, print_refusals, said_of
-from perennial.cli.opening import connected, opened_database, run
+from perennial.cli.opening import connected, opened_database, run, scores_now
 from perennial.cli.options import Json, Rate, Where, parse_rate
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.previewing import Entry, preview_entries
@@ -66,8 +66,12 @@ def enrol(
 async def _preview(track: str, lead: str | None, where: str | None) -> list[Entry]:
     async with opened_database() as inst, inst.database.reading() as session:
         programme = programme_of(inst.settings)
-        ids = [(await require_lead(session, lead)).id] if lead is not None else await select_leads(session, where)
-        return await preview_entries(session, programme.tracks[track], ids, programme.catalogue, inst.now())
+        ids = (
+            [(await require_lead(session, lead)).id]
+            if lead is not None
+            else await select_leads(session, where, scores_now(inst))
+        )
+        return await preview_entries(session, programme.tracks[track], ids, programme.catalogue, scores_now(inst))
 
 
 def _print_preview(track: str, entries: list[Entry], *, as_json: bool) -> None:
@@ -104,7 +108,7 @@ async def _enrol_many(track: str, where: str | None, rate: float | None) -> Coun
         name, names = inst.tracks[track].name, inst.tracks[track].names
         async with inst.database.reading() as session:
             left = [each.lead_id for each in await inst.enroller.unfinished(session) if each.track in names]
-            found = await select_leads(session, where)
+            found = await select_leads(session, where, scores_now(inst))
         before = set(left)
 
         async def one(lead_id: str) -> str:
@@ -155,9 +159,9 @@ async def _renurture(where: str, track: str, *, reason: str, rate: float | None,
     async with connected() as inst:
         name = inst.tracks[track].name
         async with inst.database.reading() as session:
-            found = await select_leads(session, where)
+            found = await select_leads(session, where, scores_now(inst))
             if dry_run:
-                entries = await preview_entries(session, inst.tracks[track], found, inst.catalogue, inst.now())
+                entries = await preview_entries(session, inst.tracks[track], found, inst.catalogue, scores_now(inst))
                 on_it = sum(each.refused.startswith("already on") for each in entries)
                 refused = (each for each in entries if each.refused and not each.refused.startswith("already on"))
                 kept_out = Counter(said_of(f"refused: {each.refused}") for each in refused)

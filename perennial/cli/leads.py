@@ -6,7 +6,8 @@ import typer
 from rich.table import Table
 
 from models.leads import LeadRow
-from perennial.cli.opening import opened_database, run
+from nurture.people.scoring import Score
+from perennial.cli.opening import opened_database, run, scores_now
 from perennial.cli.options import Json, Where
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.handles import tracks_of
@@ -23,7 +24,12 @@ def leads(
     """List leads, the warmest first: all, or those that a filter finds."""
     total, found, on = run(_leads(where, limit))
     if as_json:
-        print_json({"total": total, "leads": [{**_profile(lead), "tracks": on.get(lead.id, [])} for lead in found]})
+        print_json(
+            {
+                "total": total,
+                "leads": [_profile(lead, score) | {"tracks": on.get(lead.id, [])} for lead, score in found],
+            }
+        )
         return
     console = out()
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -31,12 +37,12 @@ def leads(
         (
             lead.id,
             lead.email,
-            str(lead.score),
-            lead.stage,
+            str(score.total),
+            score.stage,
             ", ".join(on.get(lead.id, [])),
             " ".join(f"{name}={value}" for name, value in sorted(lead.traits.items())),
         )
-        for lead in found
+        for lead, score in found
     ]
     fixed = 0
     for number, name in enumerate(("id", "e-mail", "score", "stage", "on", "traits")):
@@ -52,12 +58,14 @@ def leads(
     console.print(f"{counted(total, 'lead')}" + (f", {len(found)} shown (--limit)" if total > len(found) else ""))
 
 
-async def _leads(where: str | None, limit: int) -> tuple[int, list[LeadRow], dict[str, list[str]]]:
+async def _leads(where: str | None, limit: int) -> tuple[int, list[tuple[LeadRow, Score]], dict[str, list[str]]]:
     async with opened_database() as inst, inst.database.reading() as session:
-        total, found = await warmest_leads(session, where, limit)
-        return total, found, await tracks_of(session, [lead.id for lead in found])
+        total, found = await warmest_leads(session, where, limit, scores_now(inst))
+        return total, found, await tracks_of(session, [lead.id for lead, _ in found])
 
 
-def _profile(lead: LeadRow) -> dict[str, object]:
+def _profile(lead: LeadRow, score: Score) -> dict[str, object]:
     hidden = {"email_key", "erased_at"}
-    return {column.key: getattr(lead, column.key) for column in LeadRow.__table__.columns if column.key not in hidden}
+    now = {"score": score.total, "stage": score.stage, "band": score.band}
+    columns = [column.key for column in LeadRow.__table__.columns]
+    return {name: now.get(name, getattr(lead, name)) for name in columns if name not in hidden}

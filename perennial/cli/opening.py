@@ -14,7 +14,9 @@ from perennial.app.connected import ConnectedInstallation, connected_installatio
 from perennial.app.programme import programme_of
 from perennial.cli.printing import err, escape_lines
 from perennial.dev.engine_lock import engine_address
+from perennial.intake.history import History
 from perennial.intake.recording import Recorder
+from perennial.leads.scores_now import ScoresNow
 from perennial.platform.installation import Installation, open_installation
 from perennial.platform.migrations import require_current
 from perennial.platform.settings import Settings, load_settings
@@ -64,14 +66,19 @@ async def tell_if_up(base: Installation, tell: Callable[[ConnectedInstallation],
         return None
 
 
-def recorder_of(settings: Settings) -> Recorder:
+def recorder_of(base: Installation) -> Recorder:
     """What records behaviours. With a broken programme it knows no track that one could start; the relay will."""
-    programme = programme_of(settings)
+    programme = programme_of(base.settings)
     try:
         tracks = programme.tracks
     except TrackError:
         tracks = Registry(())
-    return Recorder(programme.scoring, tracks)
+    return Recorder(programme.scoring, tracks, History(base.settings.history_after, base.clock))
+
+
+def scores_now(base: Installation) -> ScoresNow:
+    """Scores as of now."""
+    return ScoresNow(programme_of(base.settings).scoring, base.now())
 
 
 async def client_if_up(settings: Settings) -> Client | None:

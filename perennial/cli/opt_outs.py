@@ -69,5 +69,5 @@ async def _feed(lines: Sequence[Line]) -> Fed:
     async with opened_database(to_write=True) as inst:
         secrets = secrets_of(inst.settings)
         eraser = Eraser(inst.database, secrets, outside=partial(forget_mail, inst.settings))
-        suppressor = Suppressor(inst.database, recorder_of(inst.settings))
+        suppressor = Suppressor(inst.database, recorder_of(inst))
         return await Feeder(inst.database, secrets, suppressor, eraser).feed(lines, inst.now())

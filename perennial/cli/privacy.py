@@ -129,7 +129,7 @@ async def _suppress(name: str, reason: Reason, source: str) -> tuple[str, tuple[
             async with base.database.writing() as session:
                 new = await suppress_address(session, secrets_of(base.settings), normalise(name), reason, at)
             return f"No lead has this address{'' if new else ', as before'}; none will get it.", ()
-        done = await Suppressor(base.database, recorder_of(base.settings)).suppress(lead.id, reason, at, source=source)
+        done = await Suppressor(base.database, recorder_of(base)).suppress(lead.id, reason, at, source=source)
 
         async def tell(inst: ConnectedInstallation) -> bool:
             await done.tell(inst.listener)
@@ -174,7 +174,7 @@ async def _merge(keep: str, lose: str) -> tuple[Merged, bool]:
     async with opened_database(to_write=True) as base:
         async with base.database.reading() as session:
             kept_id, lost_id = (await require_lead(session, keep)).id, await _own_id(session, lose)
-        recorder = recorder_of(base.settings)
+        recorder = recorder_of(base)
         merged, asked = await merge_leads(
             base.database, kept_id, lost_id, at=base.now(), model=recorder.scoring, tracks=recorder.tracks
         )

@@ -10,7 +10,7 @@ import typer
 from nurture.errors import InputError
 from nurture.people.behaviours import behaviour_kind
 from perennial.app.connected import ConnectedInstallation
-from perennial.cli.opening import LATER, opened_database, recorder_of, run, tell_if_up
+from perennial.cli.opening import LATER, opened_database, recorder_of, run, scores_now, tell_if_up
 from perennial.cli.options import Json, LeadName, parse_pair, parse_time
 from perennial.cli.printing import escape, out, print_json
 from perennial.intake.listener import keep_report
@@ -25,16 +25,21 @@ def signal(
     prop: Annotated[list[str] | None, typer.Option(help="A property, name=value; may be given again.")] = None,
     at: Annotated[str | None, typer.Option(help="When it happened (UTC unless it says); else now.")] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Its id: reported twice, it counts once.")] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="It counts for scores and segments only, and moves no journey.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Report what a lead did: it is recorded, scored, and told to its journeys.
 
+    What happened more than three days ago (PERENNIAL_HISTORY_AFTER), or before a journey began, moves no journey.
     Sales answers the same way: sales.accepted, sales.rejected, deal.lost.
     """
     kind = behaviour_kind(behaviour)
     props = dict(parse_pair(each, "--prop") for each in prop or ())
     when = None if at is None else parse_time(at, "--at")
-    report, before, receipt, told = run(_signal(lead, kind.name, props, when, id_ or f"cli-{token_hex(8)}"))
+    id_ = id_ or f"cli-{token_hex(8)}"
+    report, before, receipt, told = run(_signal(lead, kind.name, props, when, id_, history=history))
     if as_json:
         became = {
             "told": told,
@@ -42,6 +47,7 @@ def signal(
             "score_before": before,
             "score": receipt.score,
             "heard_by": receipt.told,
+            "history": receipt.history,
         }
         print_json({**asdict(report), **became, "heard_later": receipt.waiting, "enters": receipt.entering})
         return
@@ -53,6 +59,9 @@ def signal(
     console.print(f"Recorded: [bold]{escape(says)}[/], {report.at:%a %d %b %Y %H:%M} UTC  [dim]{report.id}[/]")
     change = receipt.score - before
     console.print(f"Score: {before} → [bold]{receipt.score}[/]" if change else f"Score: {before}, unchanged")
+    if receipt.history:
+        console.print("Heard by: no journey; it is history, and counts for scores and segments only")
+        return
     later = f"; {receipt.waiting} not listening for it, told at the next decision" if receipt.waiting else ""
     console.print(f"Heard by: {', '.join(receipt.told) or 'no journey'}{later}")
     if receipt.entering:
@@ -62,7 +71,7 @@ def signal(
 
 
 async def _signal(
-    lead: str, behaviour: str, props: dict[str, str], at: datetime | None, id_: str
+    lead: str, behaviour: str, props: dict[str, str], at: datetime | None, id_: str, *, history: bool
 ) -> tuple[Report, int, Receipt, bool]:
     """Report it, now if no time is given; the report, the score before it, what became of it, and who heard at once."""
     async with opened_database(to_write=True) as base:
@@ -72,11 +81,12 @@ async def _signal(
             raise InputError(f"--at {at:%Y-%m-%d %H:%M} is in the future: it is {now:%Y-%m-%d %H:%M} UTC by the clock")
         async with base.database.reading() as session:
             found = await require_lead(session, lead)
-        report = Report(id=id_, lead_id=found.id, name=behaviour, props=props, at=at)
-        receipt = await keep_report(base.database, recorder_of(base.settings), report, now)
+            before = await scores_now(base).of(session, found)
+        report = Report(id=id_, lead_id=found.id, name=behaviour, props=props, at=at, history=history)
+        receipt = await keep_report(base.database, recorder_of(base), report, now)
 
         async def tell(inst: ConnectedInstallation) -> bool:
             await inst.listener.tell_stored(receipt)
             return True
 
-        return report, found.score, receipt, bool(await tell_if_up(base, tell))
+        return report, before.total, receipt, bool(await tell_if_up(base, tell))

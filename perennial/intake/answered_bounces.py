@@ -25,4 +25,4 @@ async def hear_bounce(  # noqa: PLR0917 - what happened, to whom, and when
         return
     props = {"piece": step.piece} if isinstance(step, Send) else {}
     report = Report(f"bounce-{touch_id}", lead_id, "email.bounced", props, at, touch_id)
-    await accept(connection, [own.event_of(report)])
+    await accept(connection, [own.event_of(report, at)])

@@ -7,24 +7,25 @@ A parked journey has said what it listens for; any other behaviour waits in `unh
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from models.messages import Behaviour, Behaviours
+from models.messages import Behaviour, Behaviours, Request
 from nurture.errors import InputError, RefusedError
 from nurture.people.behaviours import behaviour_kind
 from nurture.people.scoring import ScoringModel
 from perennial.intake import own
+from perennial.intake.history import HISTORY_AFTER, History
 from perennial.intake.lost import keep_for
 from perennial.intake.outbox import CHANNEL, accept
 from perennial.intake.recording import Recorder
 from perennial.intake.refusals import is_not_found
 from perennial.intake.reports import LONGEST_REPORT_ID, Receipt, Report
 from perennial.journeys.enrolling import Enroller
-from perennial.journeys.handles import workflow_of
+from perennial.journeys.handles import signal_journey, workflow_of
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 
@@ -37,6 +38,13 @@ class Listener:
     client: Client
     enroller: Enroller
     scoring: ScoringModel
+    history_after: timedelta = HISTORY_AFTER
+
+    @property
+    def recorder(self) -> Recorder:
+        """What records behaviours, for the tracks of today."""
+        history = History(self.history_after, self.enroller.clock)
+        return Recorder(self.scoring, self.enroller.tracks, history)
 
     async def take(self, report: Report) -> Receipt:
         """Record one behaviour, tell the lead's journeys, and start the tracks it enters.
@@ -45,8 +53,7 @@ class Listener:
         in the outbox, and the relay tells it later.
         Raises InputError for an unknown behaviour, NotFoundError for an unknown lead.
         """
-        recorder = Recorder(self.scoring, self.enroller.tracks)
-        receipt = await keep_report(self.database, recorder, report, LiveClock(self.enroller.clock).now())
+        receipt = await keep_report(self.database, self.recorder, report, LiveClock(self.enroller.clock).now())
         await self.tell_stored(receipt)
         return receipt
 
@@ -59,28 +66,34 @@ class Listener:
     async def record(self, session: AsyncSession, reports: Sequence[Report]) -> list[Receipt]:
         """Record behaviours in the caller's transaction; the receipts say what to `tell` once that is committed."""
         now = LiveClock(self.enroller.clock).now()
-        return await Recorder(self.scoring, self.enroller.tracks).record(session, reports, now)
+        return await self.recorder.record(session, reports, now)
 
     async def tell(self, receipts: Iterable[Receipt]) -> list[str]:
-        """Tell the journeys, each by one signal, in the order given; then start the tracks entered.
+        """Tell the journeys, each by one signal, in the order given; then start the tracks entered, from now on.
 
         The ids of the behaviours that a journey did not hear although it should run: Temporal does not know it. One
         that has ended is no error: the behaviour is recorded. Raises RPCError for all else that Temporal answers.
         """
         bursts: defaultdict[str, list[Behaviour]] = defaultdict(list)
+        looking: dict[str, str] = {}
         entering: list[tuple[str, Report]] = []
         for each in receipts:
             for enrolment_id in each.listening:
                 bursts[enrolment_id].append(_signal_of(each))
+            looking |= dict.fromkeys(each.looking, each.report.id)
             entering += [(track, each.report) for track in each.entering]
         unheard: list[str] = []
         for enrolment_id, burst in bursts.items():
             if not await self._signal(enrolment_id, burst):
                 now = LiveClock(self.enroller.clock).now()
                 unheard += await keep_for(self.database, enrolment_id, [one.id for one in burst], now)
+        for enrolment_id, id_ in looking.items():
+            if enrolment_id not in bursts:
+                await signal_journey(self.client, enrolment_id, "refresh", Request(id=f"score:{id_}"))
         for track, report in entering:
+            started_at = LiveClock(self.enroller.clock).on_time(report.at)
             try:
-                await self.enroller.enrol(track, report.lead_id, report.at, report.name)
+                await self.enroller.enrol(track, report.lead_id, started_at, report.name)
             except RefusedError:
                 continue  # a rule of the track keeps the lead out; the behaviour itself is recorded
         return unheard
@@ -112,7 +125,7 @@ async def keep_report(database: Database, recorder: Recorder, report: Report, no
         raise InputError(f"the id of a behaviour has 1 to {LONGEST_REPORT_ID} characters, not {len(report.id)}")
     async with database.writing() as session:
         (receipt,) = await recorder.record(session, [report], now)
-        await accept(session, [own.event_of(report)])
+        await accept(session, [own.event_of(report, now)])
     database.announce(CHANNEL)
     return receipt
 

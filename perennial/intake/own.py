@@ -1,5 +1,6 @@
 """Our own events: behaviours that the command line, the pages and the demo report."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, update
@@ -17,16 +18,17 @@ MARK_DONE = update(Event).where(Event.source == SOURCE, Event.event_id == bindpa
 """Take one of our events, `event`, off the outbox: its journeys have been told."""
 
 
-def event_of(report: Report) -> Incoming:
-    """The event that stores a report."""
+def event_of(report: Report, received_at: datetime) -> Incoming:
+    """The event that stores a report which we received then."""
     body: dict[str, Any] = {
         "name": report.name,
         "props": report.props,
         "at": report.at.isoformat(),
         "touch_id": report.touch_id,
         "bot": report.bot,
+        "history": report.history,
     }
-    return Incoming(SOURCE, report.id, (report.id,), body, report.at, lead_id=report.lead_id)
+    return Incoming(SOURCE, report.id, (report.id,), body, received_at, lead_id=report.lead_id)
 
 
 async def read_own(_: AsyncSession, event: Event) -> Meaning:
@@ -42,5 +44,6 @@ async def read_own(_: AsyncSession, event: Event) -> Meaning:
         moment_of(body.get("at")) or event.received_at,
         body.get("touch_id"),
         bot=bool(body.get("bot")),
+        history=bool(body.get("history")),
     )
     return Meaning("done", (report,))

@@ -1,7 +1,7 @@
 """Read stored events and record what they mean, many in one transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -42,6 +42,9 @@ async def read_all(
             await _record(session, waiting, listener)
             waiting = []
         meaning = await translator.meaning(session, event)
+        attached = None not in {event.anonymous_id, event.lead_id}
+        reports = [replace(each, received_at=event.received_at, attached=attached) for each in meaning.reports]
+        meaning = replace(meaning, reports=tuple(reports))
         read = Read(event.id, meaning, visitor=event.anonymous_id)
         reads.append(read)
         if meaning.reports:

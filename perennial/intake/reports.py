@@ -14,7 +14,11 @@ LONGEST_REPORT_ID = 64
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A behaviour of a lead. `id` names it for good: reported twice, it counts once."""
+    """A behaviour of a lead. `id` names it for good: reported twice, it counts once.
+
+    It happened `at`, and we heard of it at `received_at`: when it is recorded, if that is not given. It may be
+    `attached` to its lead later, once a visitor says who it is. `history` is told to no journey, however new it is.
+    """
 
     id: str
     lead_id: str
@@ -23,6 +27,9 @@ class Report:
     at: datetime
     touch_id: str | None = None
     bot: bool = False
+    received_at: datetime | None = None
+    attached: bool = False
+    history: bool = False
 
     @property
     def subject(self) -> str:
@@ -38,8 +45,9 @@ class Report:
 class Receipt:
     """What became of a report: whether it was new, the score after it, whose journeys to tell, the tracks it starts.
 
-    `listening` are ids of enrolments. `waiting` counts the journeys that did not listen for it; they read it at their
-    next decision.
+    `listening` are ids of enrolments, `looking` those that only look at the score again: it happened before they began.
+    `waiting` counts the journeys that did not listen for it; they read it at their next decision. Of `history` no
+    journey hears.
     """
 
     report: Report
@@ -48,6 +56,8 @@ class Receipt:
     listening: tuple[str, ...] = ()
     entering: tuple[str, ...] = ()
     waiting: int = 0
+    looking: tuple[str, ...] = ()
+    history: bool = False
 
     @property
     def told(self) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ class Teller:
         """Tell the journeys; what is not told. Raises RPCError if Temporal is away."""
         by_lead: defaultdict[str, list[Receipt]] = defaultdict(list)
         for each in receipts:
-            if each.listening or each.entering:
+            if each.listening or each.looking or each.entering:
                 by_lead[each.report.lead_id].append(each)
         fates, room = Fates(), asyncio.Semaphore(AT_ONCE)
 

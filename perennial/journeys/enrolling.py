@@ -20,9 +20,11 @@ from models.visibility import shown_at_start, typed
 from nurture.errors import NotFoundError, RefusedError
 from nurture.journey.facts import Enrolled
 from nurture.journey.track import Registry, Track
+from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from nurture.timing.clock import Clock
 from perennial.journeys.handles import ENROLMENT, enrolment_of, workflow_of
 from perennial.leads.lock import lock_lead
+from perennial.leads.scores_now import ScoresNow
 from perennial.leads.suppression import suppressions
 from perennial.platform.database import Database
 
@@ -50,6 +52,7 @@ class Enroller:
     tracks: Registry
     task_queue: str
     clock: Clock
+    scoring: ScoringModel = DEFAULT_MODEL
     lean: bool = False
     """Whether only the search attributes of `models.visibility.LEAN` are set."""
 
@@ -120,12 +123,13 @@ class Enroller:
         seen = await session.scalars(
             select(Touch.piece).where(Touch.lead_id == lead_id, Touch.state != "refused").distinct()
         )
+        score = await ScoresNow(self.scoring, at).of(session, lead)
         first = Enrolled(
             at=enrolment.started_at,
             lead=lead_id,
             cause=enrolment.cause,
-            score=lead.score,
-            stage=lead.stage,
+            score=score.total,
+            stage=score.stage,
             traits={name: str(value) for name, value in lead.traits.items()},
             seen=tuple(sorted(seen)),
         )

@@ -20,6 +20,7 @@ from nurture.journey.journal import Journal
 from nurture.journey.track import Track
 from nurture.timing.calendar import next_open
 from perennial.journeys.enrolling import refuse_entry
+from perennial.leads.scores_now import ScoresNow
 
 MOST_TURNS = 20
 
@@ -36,10 +37,11 @@ class Entry:
 
 
 async def preview_entries(
-    session: AsyncSession, track: Track, lead_ids: Sequence[str], catalogue: Catalogue, now: datetime
+    session: AsyncSession, track: Track, lead_ids: Sequence[str], catalogue: Catalogue, scores: ScoresNow
 ) -> list[Entry]:
     """What would become of these leads on the track, in order. Raises TrackError if its code breaks."""
     found: list[Entry] = []
+    now = scores.now
     for lead_id in lead_ids:
         lead = await session.get_one(LeadRow, lead_id)
         name = " ".join(filter(None, (lead.first_name, lead.last_name))) or lead.email
@@ -49,7 +51,10 @@ async def preview_entries(
             found.append(Entry(lead.id, name, refused=str(error)))
             continue
         seen = await session.scalars(select(Touch.piece).where(Touch.lead_id == lead_id, Touch.state != "refused"))
-        piece, at = _first_mail(track, lead, tuple(seen), catalogue, now)
+        score = await scores.of(session, lead)
+        traits = {name_: str(value) for name_, value in lead.traits.items()}
+        first = Enrolled(now, lead.id, "previewed", score.total, score.stage, traits, tuple(seen))
+        piece, at = _first_mail(track, first, catalogue)
         if at is not None:
             at = max(at, lead.mail_paused_until or at)
             at = next_open(at, lead.time_zone, track.quiet_hours, lead.country)
@@ -57,13 +62,9 @@ async def preview_entries(
     return found
 
 
-def _first_mail(
-    track: Track, lead: LeadRow, seen: tuple[str, ...], catalogue: Catalogue, now: datetime
-) -> tuple[str, datetime | None]:
+def _first_mail(track: Track, first: Enrolled, catalogue: Catalogue) -> tuple[str, datetime | None]:
     """The first piece that the track sends a lead that does nothing, and when; none if it sends none."""
-    traits = {name: str(value) for name, value in lead.traits.items()}
-    first = Enrolled(now, lead.id, "previewed", lead.score, lead.stage, traits, seen)
-    life = Life(track, Journal([first]), now=now, catalogue=catalogue)
+    life = Life(track, Journal([first]), now=first.at, catalogue=catalogue)
     for number, turn in enumerate(life.turns()):
         if isinstance(turn.decision.next, Send):
             return turn.decision.next.piece, turn.at

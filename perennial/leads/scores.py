@@ -45,6 +45,17 @@ async def entries_of(transaction: Transaction, lead_id: str) -> list[ScoreLine]:
     return [ScoreLine(rule, int(points), reason, at, behaviour_id) for rule, points, reason, at, behaviour_id in rows]
 
 
+async def entries_of_many(transaction: Transaction, lead_ids: Collection[str]) -> Mapping[str, list[ScoreLine]]:
+    """The ledgers of many leads; empty for one that has no points."""
+    connection = await connection_of(transaction)
+    entries: defaultdict[str, list[ScoreLine]] = defaultdict(list)
+    for part in in_parts(sorted(lead_ids)):
+        found = await connection.execute(_ENTRIES_OF_MANY.where(ScoreEntry.lead_id.in_(part)))
+        for lead_id, rule, points, reason, at, behaviour_id in found:
+            entries[lead_id].append(ScoreLine(rule, int(points), reason, at, behaviour_id))
+    return entries
+
+
 async def write_entries(transaction: Transaction, entries: Iterable[tuple[str, ScoreLine]]) -> None:
     """Write entries, each with its lead's id, of one lead or of many; those that are there already stay as they are."""
     rows: list[dict[str, Any]] = [
@@ -96,11 +107,7 @@ async def rescore_leads(
 ) -> dict[str, Score]:
     """As `rescore`, for many leads, each as of its moment; the scores by lead."""
     connection = await connection_of(transaction)
-    entries: defaultdict[str, list[ScoreLine]] = defaultdict(list)
-    for part in in_parts(sorted(as_of)):
-        found = await connection.execute(_ENTRIES_OF_MANY.where(ScoreEntry.lead_id.in_(part)))
-        for lead_id, rule, points, reason, at, behaviour_id in found:
-            entries[lead_id].append(ScoreLine(rule, int(points), reason, at, behaviour_id))
+    entries = await entries_of_many(connection, as_of)
     scores = {lead_id: model.score(entries[lead_id], moment) for lead_id, moment in as_of.items()}
     await connection.execute(_SET_SCORE, [_written(lead_id, scores[lead_id]) for lead_id in sorted(scores)])
     return scores

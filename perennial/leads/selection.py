@@ -5,6 +5,7 @@ spaces or AND, and all must hold. A name is a column of the leads, one of their 
 `track`, on which a lead is now. A list without quotation marks, `industry=finance,healthcare`, means any of its values.
 """
 
+import json
 import operator
 import re
 from collections.abc import Callable
@@ -12,13 +13,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ARRAY, ColumnElement, String, and_, any_, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from models.journeys import Enrolment
 from models.leads import LeadRow
 from nurture.errors import InputError, close_names
+from nurture.people.scoring import Score
+from perennial.leads.scores_now import ScoresNow
 
 TEXTS: dict[str, InstrumentedAttribute[Any]] = {
     "id": LeadRow.id,
@@ -41,6 +44,8 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+
+_SCORED = frozenset({"score", "stage", "band"})
 
 _QUOTED = r""""[^"]*"|'[^']*'"""
 _JOINED = re.compile(r"\s*(?:AND\b\s*)?", re.IGNORECASE)
@@ -88,11 +93,36 @@ def parse_where(text: str) -> tuple[Condition, ...]:
     return tuple(found)
 
 
-async def where_clause(session: AsyncSession, conditions: tuple[Condition, ...]) -> ColumnElement[bool]:
-    """The conditions as SQL over `LeadRow`, without erased and merged leads. Raises InputError that lists the names."""
-    clauses: list[ColumnElement[bool]] = [LeadRow.erased_at.is_(None), LeadRow.merged_into.is_(None)]
-    clauses += [await _clause(session, condition) for condition in conditions]
-    return and_(true(), *clauses)
+async def where_clause(
+    session: AsyncSession, conditions: tuple[Condition, ...], scores: ScoresNow | None = None
+) -> ColumnElement[bool]:
+    """The conditions as SQL over `LeadRow`, without erased and merged leads. Raises InputError that lists the names.
+
+    Scores, stages and bands are those of now; without `scores`, as they are stored.
+    """
+    of_scores = [each for each in conditions if each.name.lower() in _SCORED]
+    others = [await _clause(session, each) for each in conditions if each not in of_scores]
+    clause = and_(LeadRow.erased_at.is_(None), LeadRow.merged_into.is_(None), *others)
+    stored = [await _clause(session, each) for each in of_scores]
+    if scores is None or not of_scores:
+        return and_(clause, *stored)
+    faded = await scores.faded(session, clause)
+    meant = [lead_id for lead_id, score in faded.items() if all(_holds(each, score) for each in of_scores)]
+    return and_(clause, or_(and_(*stored, ~_among(session, list(faded))), _among(session, meant)))
+
+
+def _holds(condition: Condition, score: Score) -> bool:
+    name = condition.name.lower()
+    if name == "score":
+        return bool(OPERATORS[condition.op](score.total, _number(condition)))
+    return ((score.stage if name == "stage" else score.band) in condition.wanted) == (condition.op == "=")
+
+
+def _among(session: AsyncSession, lead_ids: list[str]) -> ColumnElement[bool]:
+    """Whether a lead is one of these, however many they are."""
+    if session.get_bind().dialect.name == "postgresql":
+        return LeadRow.id == any_(literal(lead_ids, ARRAY(String)))
+    return LeadRow.id.in_(select(func.json_each(json.dumps(lead_ids)).table_valued("value").c.value))
 
 
 async def _clause(session: AsyncSession, condition: Condition) -> ColumnElement[bool]:
@@ -171,15 +201,17 @@ def _quoted(name: str) -> str:
     return name if re.fullmatch(r"[\w-]+", name) else f'"{name}"'
 
 
-async def select_leads(session: AsyncSession, where: str | None) -> list[str]:
+async def select_leads(session: AsyncSession, where: str | None, scores: ScoresNow) -> list[str]:
     """The ids of the leads that a filter finds (None: all but the erased), oldest first. Raises InputError."""
-    clause = await where_clause(session, parse_where(where) if where is not None else ())
+    clause = await where_clause(session, parse_where(where) if where is not None else (), scores)
     return list(await session.scalars(select(LeadRow.id).where(clause).order_by(LeadRow.created_at, LeadRow.id)))
 
 
-async def warmest_leads(session: AsyncSession, where: str | None, limit: int) -> tuple[int, list[LeadRow]]:
-    """How many leads a filter finds, and the `limit` of them with the highest scores. Raises InputError."""
-    clause = await where_clause(session, parse_where(where) if where is not None else ())
+async def warmest_leads(
+    session: AsyncSession, where: str | None, limit: int, scores: ScoresNow
+) -> tuple[int, list[tuple[LeadRow, Score]]]:
+    """How many leads a filter finds, and the `limit` of them with the highest scores of now. Raises InputError."""
+    clause = await where_clause(session, parse_where(where) if where is not None else (), scores)
     total = await session.scalar(select(func.count()).select_from(LeadRow).where(clause)) or 0
-    found = select(LeadRow).where(clause).order_by(LeadRow.score.desc(), LeadRow.id).limit(limit)
-    return total, list(await session.scalars(found))
+    found = await scores.warmest(session, clause, limit)
+    return total, [(await session.get_one(LeadRow, lead_id), score) for lead_id, score in found]

@@ -113,7 +113,7 @@ async def suppress_at_once(session: AsyncSession, told: Sequence[NewSuppression]
     await write_suppressions(session, await not_undone(session, told))
 
 
-async def not_undone(session: AsyncSession, told: Sequence[NewSuppression]) -> list[NewSuppression]:
+async def not_undone(session: Transaction, told: Sequence[NewSuppression]) -> list[NewSuppression]:
     """Those that the lead, or a person, has not undone since they happened: events can be late."""
     undone = await _undone(session, {one.lead_id for one in told})
     return [one for one in told if undone.get((one.lead_id, one.reason), one.at) <= one.at]
@@ -183,7 +183,7 @@ async def _end(session: AsyncSession, lead_id: str, reason: Reason) -> bool:
     return await session.scalar(gone.returning(Suppression.id), execution_options=_NO_SYNC) is not None
 
 
-async def _undone(session: AsyncSession, lead_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
+async def _undone(session: Transaction, lead_ids: Collection[str]) -> dict[tuple[str, str], datetime]:
     """When a suppression of each lead and reason was last undone, by its confirmed return or a person.
 
     A grant from a list or a form undoes nothing, however late it is dated.

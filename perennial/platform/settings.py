@@ -149,6 +149,12 @@ class Settings(BaseSettings):
         gt=timedelta(0),
         description="how old a signed SendGrid call may be, such as PT25H; SendGrid repeats a call for 24 hours",
     )
+    history_after: timedelta = Field(
+        default=timedelta(days=3),
+        ge=timedelta(hours=1),
+        description="how old an event may be, when it is received, to move journeys, such as P3D; an older one counts "
+        "for scores and segments only",
+    )
     rate_limit: float = Field(
         default=100,
         gt=0,

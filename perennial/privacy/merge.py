@@ -134,7 +134,7 @@ async def _stop(session: AsyncSession, merged: Merged, lose: str, at: datetime) 
         for reason, behaviour in TOLD_AS.items()
         if reason in reasons
     ]
-    await accept(session, [own.event_of(report) for report in told])
+    await accept(session, [own.event_of(report, at) for report in told])
     if other := [reason for reason in reasons if reason not in TOLD_AS]:
         return await ask_to_exit(session, left, f"suppressed: {other[0]}", at)
     return await ask_to_exit(session, merged.exiting, merged.reason, at)

@@ -57,7 +57,7 @@ class Suppressor:
                 number = await consent.last_decision(session, lead_id)
                 report = Report(f"{reason}-{lead_id}-{number}"[:64], lead_id, behaviour, {}, at)
                 (receipt,) = await self.recorder.record(session, [report], at)
-                await accept(session, [own.event_of(report)])
+                await accept(session, [own.event_of(report, at)])
                 done = Suppressed(True, receipt)
             else:
                 new = await suppress(session, lead_id, reason, at, source=source)

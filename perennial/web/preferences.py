@@ -115,7 +115,7 @@ class Preferences:
             # Named by the consent that it ends: pressed twice it is one opt-out, after a return another.
             event_id = f"opt-out-{touch_id}-{number}"
             report = Report(event_id, lead.id, "lead.opted_out", {}, at, touch_id)
-            await accept(session, [own.event_of(report)])
+            await accept(session, [own.event_of(report, at)])
         self.database.announce(CHANNEL)
 
     async def _act(self, pages: Pages, touch_id: str, form: FormData) -> Notice:

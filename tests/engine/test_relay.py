@@ -268,3 +268,22 @@ async def test_only_one_relay_works_at_a_time_and_another_takes_over(worked: Rig
         stop.set()
         stop_other.set()
     assert (await relay.backlog()).waiting == 0
+
+
+async def test_points_from_before_the_enrolment_lift_a_lead_over_the_threshold(worked: Rig) -> None:
+    """The journey looks at its score, and hears nothing of what happened before it began."""
+    journey = await worked.journey_of("new-lead", "ada")
+    await parked(journey, "send:welcome/wait")
+    await worked.hears("ada", "demo.requested")
+    await worked.hears("ada", "email.replied", "welcome")
+    await worked.hears("ada", "page.viewed", "/pricing", at=MONDAY - timedelta(hours=2))
+    await worked.hears("ada", "event.attended", "webinar", at=MONDAY - timedelta(hours=2))
+    view = await parked(journey, "graduation/hand_off:sales/wait")
+    assert not {"/pricing", "webinar"} & {fact.subject for fact in view.facts if isinstance(fact, Behaved)}
+
+
+async def test_a_late_form_starts_its_track_now(worked: Rig) -> None:
+    """A wait of its journey is not over before it has begun."""
+    await worked.add_leads("ada")
+    await worked.hears("ada", "content.downloaded", "guide", at=MONDAY - timedelta(days=2))
+    assert (await worked.standing("new-lead", "ada")).started_at >= MONDAY
