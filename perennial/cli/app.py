@@ -59,6 +59,7 @@ COMMANDS = {
     "import": Command(LEADS, "cli.importing.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
     "leads": Command(LEADS, "cli.leads.leads", 'leads --where "industry=retail score>=40"'),
     "enrol": Command(LEADS, "cli.enrol.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
+    "preview": Command(LEADS, "cli.preview.preview", 'preview new-lead --where "industry=retail"'),
     "signal": Command(LEADS, "cli.signal.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
     "renurture": Command(LEADS, "cli.enrol.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
     "tracks": Command(WATCH, "cli.tracks.tracks", "tracks"),

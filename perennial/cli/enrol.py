@@ -5,18 +5,16 @@ from typing import Annotated
 
 import typer
 
-from nurture.errors import InputError, RefusedError
-from perennial.app.programme import programme_of
-from perennial.cli.many import for_each, print_refusals, said_of
-from perennial.cli.opening import connected, opened_database, run, scores_now
+from nurture.errors import RefusedError
+from perennial.cli.many import for_each, print_refusals
+from perennial.cli.opening import connected, run, scores_now
 from perennial.cli.options import Json, Rate, Where, parse_rate
+from perennial.cli.preview import preview_of, print_entries, print_preview, refusals_of, require_one
 from perennial.cli.printing import counted, escape, out, print_json
-from perennial.journeys.previewing import Entry, preview_entries
+from perennial.journeys.previewing import Entry
 from perennial.leads.lookup import require_lead
 from perennial.leads.selection import select_leads
 from perennial.platform.program import command
-
-MOST_NAMED = 20
 
 
 def enrol(
@@ -38,10 +36,9 @@ def enrol(
     Cut short, run the same again: it takes up where it stopped. A lead that a rule keeps out is counted with
     the reason; for a single lead that is exit code 3.
     """
-    if (lead is not None) + (where is not None) + everyone != 1:
-        raise InputError("say who: one of --lead LEAD, --where FILTER or --all")
+    require_one(lead, where, everyone=everyone)
     if dry_run:
-        _print_preview(track, run(_preview(track, lead, where)), as_json=as_json)
+        print_preview(track, run(preview_of(track, lead, where)), as_json=as_json)
         return
     if lead is not None:
         enrolment = run(_enrol_one(track, lead))
@@ -61,36 +58,6 @@ def enrol(
     if results["waiting"]:
         console.print(f"  {results['waiting']:>7,}  enrolled earlier, waiting for a worker (`{command('worker')}`)")
     print_refusals(console, results)
-
-
-async def _preview(track: str, lead: str | None, where: str | None) -> list[Entry]:
-    async with opened_database() as inst, inst.database.reading() as session:
-        programme = programme_of(inst.settings)
-        ids = (
-            [(await require_lead(session, lead)).id]
-            if lead is not None
-            else await select_leads(session, where, scores_now(inst))
-        )
-        return await preview_entries(session, programme.tracks[track], ids, programme.catalogue, scores_now(inst))
-
-
-def _print_preview(track: str, entries: list[Entry], *, as_json: bool) -> None:
-    entering = [each for each in entries if not each.refused]
-    if as_json:
-        print_json({"would_enrol": len(entering), "dry_run": True, "leads": entries})
-        return
-    console = out()
-    console.print(
-        f"[bold]{counted(len(entering), 'lead')} would be enrolled on {track}[/] (dry run: nothing was changed)"
-    )
-    for each in entering[:MOST_NAMED]:
-        first = f"{each.piece} on {each.at:%a %d %b %Y %H:%M} UTC" if each.at else "no mail while it does nothing"
-        console.print(f"  {escape(each.name)}: {escape(first)}")
-    if len(entering) > MOST_NAMED:
-        console.print(f"  and {len(entering) - MOST_NAMED:,} more (--json lists them all)")
-    if entering:
-        console.print("[dim]at the earliest: caps and subjects may put a mail off[/]")
-    print_refusals(console, Counter(said_of(f"refused: {each.refused}") for each in entries if each.refused))
 
 
 async def _enrol_one(track: str, name: str) -> str:
@@ -128,7 +95,9 @@ def renurture(
     where: Annotated[str, typer.Option(help='Which leads, such as "industry=retail band=warm".', show_default=False)],
     track: Annotated[str, typer.Option(help="The track they go to.")] = "lost-deal",
     reason: Annotated[str, typer.Option(help="Why; it is kept with each journey.")] = "marketing's re-nurture",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count them, and change nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say who would start, with which first mail, and change nothing.")
+    ] = False,
     rate: Rate = None,
     as_json: Json = False,
 ) -> None:
@@ -136,18 +105,14 @@ def renurture(
 
     Leads that are on it already decide again at once.
     """
-    results = run(_renurture(where, track, reason=reason, rate=parse_rate(rate), dry_run=dry_run))
+    if dry_run:
+        _print_renurture(track, run(preview_of(track, None, where, left_over=False)), as_json=as_json)
+        return
+    results = run(_renurture(where, track, reason=reason, rate=parse_rate(rate)))
     if as_json:
-        print_json(dict(results) | {"dry_run": dry_run})
+        print_json(dict(results) | {"dry_run": False})
         return
     console = out()
-    if dry_run:
-        console.print(
-            f"[bold]{counted(results['started'], 'lead')} would start on {track}[/]; "
-            f"{counted(results['nudged'], 'lead')} on it already would decide again (dry run: nothing was changed)"
-        )
-        print_refusals(console, results)
-        return
     console.print(
         f"[bold]{counted(results['started'], 'lead')} started on {track}[/]; "
         f"{counted(results['nudged'], 'lead')} on it already will decide again"
@@ -155,18 +120,27 @@ def renurture(
     print_refusals(console, results)
 
 
-async def _renurture(where: str, track: str, *, reason: str, rate: float | None, dry_run: bool) -> Counter[str]:
+def _print_renurture(track: str, entries: list[Entry], *, as_json: bool) -> None:
+    starting, nudged = [each for each in entries if not each.refused], sum(each.on_it for each in entries)
+    refusals = refusals_of([each for each in entries if not each.on_it])
+    if as_json:
+        counts = Counter(found=len(entries), started=len(starting), nudged=nudged) + refusals
+        print_json(dict(counts) | {"dry_run": True, "leads": entries})
+        return
+    console = out()
+    console.print(
+        f"[bold]{counted(len(starting), 'lead')} would start on {track}[/]; "
+        f"{counted(nudged, 'lead')} on it already would decide again (dry run: nothing was changed)"
+    )
+    print_entries(console, starting)
+    print_refusals(console, refusals)
+
+
+async def _renurture(where: str, track: str, *, reason: str, rate: float | None) -> Counter[str]:
     async with connected() as inst:
         name = inst.tracks[track].name
         async with inst.database.reading() as session:
             found = await select_leads(session, where, scores_now(inst))
-            if dry_run:
-                entries = await preview_entries(session, inst.tracks[track], found, inst.catalogue, scores_now(inst))
-                on_it = sum(each.refused.startswith("already on") for each in entries)
-                refused = (each for each in entries if each.refused and not each.refused.startswith("already on"))
-                kept_out = Counter(said_of(f"refused: {each.refused}") for each in refused)
-                started = len(entries) - on_it - kept_out.total()
-                return Counter(found=len(found), started=started, nudged=on_it) + kept_out
 
         async def one(lead_id: str) -> str:
             started = await inst.enroller.renurture(name, lead_id, inst.now(), reason)

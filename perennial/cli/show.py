@@ -6,17 +6,15 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
-from models.leads import LeadRow
-from nurture.bench.what_if import Upcoming, upcoming
 from nurture.errors import TrackError
 from nurture.journey.journal import Journal
-from nurture.journey.track import Registry, Track
+from nurture.journey.track import Registry
 from nurture.people.scoring import DEFAULT_MODEL
-from nurture.timing.calendar import next_open
 from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run, tell_broken
 from perennial.cli.options import InUtc, Json, LeadName
 from perennial.cli.printing import err, escape, escape_lines, out, print_json
+from perennial.journeys.foreseeing import Coming, foresee, prospect_of
 from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
 from perennial.leads.lookup import require_lead
 from perennial.platform.program import command
@@ -83,9 +81,7 @@ def _print_head(console: Console, story: LeadStory, zone: tzinfo) -> None:
         console.print(f"[red]Never mailed again: {', '.join(story.suppressed)}[/]")
 
 
-def _print_standing(
-    console: Console, standing: JourneyLine, coming: Upcoming | None, zone: tzinfo, lead_id: str
-) -> None:
+def _print_standing(console: Console, standing: JourneyLine, coming: Coming | None, zone: tzinfo, lead_id: str) -> None:
     if standing.status == "finished":
         ended = date_in(standing.ended_at, zone) if standing.ended_at else ""
         console.print(f"  {standing.track}: [bold]{escape(standing.outcome or 'finished')}[/] on {ended}")
@@ -112,11 +108,17 @@ def _print_standing(
     if standing.overdue:
         console.print(f"    [yellow]overdue: no worker has taken it up; is `{command('worker')}` running?[/]")
     if coming is not None:
-        when = time_in(coming.at, zone)
-        console.print(
-            f"    next, if the lead does nothing (a guess: caps and subjects may put it off): "
-            f"{escape(coming.what)} on {when}"
-        )
+        _print_coming(console, coming, zone)
+
+
+def _print_coming(console: Console, coming: Coming, zone: tzinfo) -> None:
+    when = f" on {time_in(coming.at, zone)}" if coming.at else ""
+    guess = f" (a guess: {escape('; '.join(coming.guess))})" if coming.guess else ""
+    console.print(f"    next, if the lead does nothing{guess}: {escape(coming.what)}{when}")
+    for reason in coming.put_off:
+        console.print(f"      [yellow]put off: {escape(reason)}[/]")
+    for skipped in coming.skipped:
+        console.print(f"      [yellow]refused before: {escape(skipped)}[/]")
 
 
 def _print_line(console: Console, line: Line, zone: tzinfo, day: str, *, many: bool) -> str:
@@ -130,7 +132,7 @@ def _print_line(console: Console, line: Line, zone: tzinfo, day: str, *, many: b
     return today
 
 
-async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
+async def _story(name: str) -> tuple[LeadStory, dict[str, Coming]]:
     """The story, and for each running journey what comes next if the lead stays quiet."""
     async with opened_database() as inst:
         programme = programme_of(inst.settings)
@@ -139,7 +141,7 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
             lead = await require_lead(session, name)
             now = inst.now()
             story = _with_present_names(await story_of(session, lead, DEFAULT_MODEL, now, inst.clock), registry)
-            coming: dict[str, Upcoming] = {}
+            coming: dict[str, Coming] = {}
             for standing in story.standings:
                 if standing.status != "active" or standing.stuck is not None or standing.track not in registry:
                     continue
@@ -147,21 +149,15 @@ async def _story(name: str) -> tuple[LeadStory, dict[str, Upcoming]]:
                 if facts:
                     journal = Journal(facts, len(facts))
                     the_track = registry[standing.track]
+                    prospect = await prospect_of(session, lead, the_track, now)
+                    as_of = max(now, journal.last_at)
                     try:
-                        steps = upcoming(the_track, journal, max(now, journal.last_at), catalogue, most=1)
+                        step = foresee(the_track, journal, as_of, catalogue, prospect, programme.scoring)
                     except TrackError as error:
                         err().print(f"[yellow]broken track:[/] {escape_lines(error.said)}")
                         continue
-                    coming.update((standing.enrolment_id, when_open(step, the_track, lead)) for step in steps)
+                    coming[standing.enrolment_id] = step
             return story, coming
-
-
-def when_open(step: Upcoming, track: Track, lead: LeadRow) -> Upcoming:
-    """A send at the first moment that the lead's break and the track's window leave open; any other step as it is."""
-    if not step.what.startswith("send "):
-        return step
-    at = max(step.at, lead.mail_paused_until or step.at)
-    return replace(step, at=next_open(at, lead.time_zone, track.quiet_hours, lead.country))
 
 
 def _with_present_names(story: LeadStory, registry: Registry) -> LeadStory:

@@ -84,7 +84,7 @@ class Enroller:
         track = self.tracks[track_name]
         request = Request(reason=reason)
         async with self.database.reading() as session:
-            last = await _last_enrolment(session, track, lead_id)
+            last = await last_enrolment(session, track, lead_id)
         if last is not None and last.status in RUNNING:
             try:
                 await self.client.get_workflow_handle(workflow_of(last.id)).signal("refresh", request)
@@ -179,8 +179,12 @@ class Enroller:
 
     async def unfinished(self, session: AsyncSession) -> Sequence[Enrolment]:
         """Enrolments whose journey was perhaps never started; enrol them again to resume."""
-        found = await session.scalars(select(Enrolment).where(Enrolment.status == "starting"))
-        return found.all()
+        return await unfinished_enrolments(session)
+
+
+async def unfinished_enrolments(session: AsyncSession) -> Sequence[Enrolment]:
+    """Enrolments whose journey was perhaps never started, or that no worker has taken up."""
+    return (await session.scalars(select(Enrolment).where(Enrolment.status == "starting"))).all()
 
 
 async def refuse_entry(session: AsyncSession, track: Track, lead: LeadRow, at: datetime) -> Enrolment | None:
@@ -189,7 +193,7 @@ async def refuse_entry(session: AsyncSession, track: Track, lead: LeadRow, at: d
         raise RefusedError("the lead has been erased")
     if reasons := await suppressions(session, lead.id):
         raise RefusedError(f"the lead is suppressed ({reasons[0]})")
-    last = await _last_enrolment(session, track, lead.id)
+    last = await last_enrolment(session, track, lead.id)
     if last is None or last.status == "starting":
         return last
     if last.status != "finished" or last.ended_at is None:
@@ -200,7 +204,7 @@ async def refuse_entry(session: AsyncSession, track: Track, lead: LeadRow, at: d
     return last
 
 
-async def _last_enrolment(session: AsyncSession, track: Track, lead_id: str) -> Enrolment | None:
+async def last_enrolment(session: AsyncSession, track: Track, lead_id: str) -> Enrolment | None:
     """The lead's latest enrolment on a track, under any of the track's names; a running one before all others."""
     found: Enrolment | None = await session.scalar(
         select(Enrolment)

@@ -9,65 +9,78 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.journeys import RUNNING
 from models.leads import LeadRow
 from models.touches import Touch
-from nurture.bench.life import Life
 from nurture.content.catalogue import Catalogue
 from nurture.errors import RefusedError
-from nurture.journey.decision import Send
 from nurture.journey.facts import Enrolled
 from nurture.journey.journal import Journal
 from nurture.journey.track import Track
-from nurture.timing.calendar import next_open
-from perennial.journeys.enrolling import refuse_entry
+from perennial.journeys.enrolling import last_enrolment, refuse_entry
+from perennial.journeys.foreseeing import foresee, prospect_of
 from perennial.leads.scores_now import ScoresNow
-
-MOST_TURNS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What would become of one lead: `refused` says why it stays out; else its first mail, and when it may go."""
+    """What would become of one lead: `refused` says why it stays out; else its first mail, and when it leaves.
+
+    `on_it` is a lead that is on the track already, `resumed` one whose enrolment an earlier run left over. Without a
+    `piece`, `says` is why no mail is to come. `put_off` is why the gate moves the mail, `skipped` what it refuses
+    before, `guess` what else may change it.
+    """
 
     lead_id: str
     name: str
+    time_zone: str
     refused: str = ""
+    on_it: bool = False
+    resumed: bool = False
     piece: str = ""
     at: datetime | None = None
+    says: str = ""
+    put_off: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    guess: tuple[str, ...] = ()
 
 
 async def preview_entries(
     session: AsyncSession, track: Track, lead_ids: Sequence[str], catalogue: Catalogue, scores: ScoresNow
 ) -> list[Entry]:
     """What would become of these leads on the track, in order. Raises TrackError if its code breaks."""
-    found: list[Entry] = []
+    return [await _entry(session, track, lead_id, catalogue, scores) for lead_id in lead_ids]
+
+
+async def _entry(session: AsyncSession, track: Track, lead_id: str, catalogue: Catalogue, scores: ScoresNow) -> Entry:
     now = scores.now
-    for lead_id in lead_ids:
-        lead = await session.get_one(LeadRow, lead_id)
-        name = " ".join(filter(None, (lead.first_name, lead.last_name))) or lead.email
-        try:
-            await refuse_entry(session, track, lead, now)
-        except RefusedError as error:
-            found.append(Entry(lead.id, name, refused=str(error)))
-            continue
-        seen = await session.scalars(select(Touch.piece).where(Touch.lead_id == lead_id, Touch.state != "refused"))
-        score = await scores.of(session, lead)
-        traits = {name_: str(value) for name_, value in lead.traits.items()}
-        first = Enrolled(now, lead.id, "previewed", score.total, score.stage, traits, tuple(seen))
-        piece, at = _first_mail(track, first, catalogue)
-        if at is not None:
-            at = max(at, lead.mail_paused_until or at)
-            at = next_open(at, lead.time_zone, track.quiet_hours, lead.country)
-        found.append(Entry(lead.id, name, piece=piece, at=at))
-    return found
-
-
-def _first_mail(track: Track, first: Enrolled, catalogue: Catalogue) -> tuple[str, datetime | None]:
-    """The first piece that the track sends a lead that does nothing, and when; none if it sends none."""
-    life = Life(track, Journal([first]), now=first.at, catalogue=catalogue)
-    for number, turn in enumerate(life.turns()):
-        if isinstance(turn.decision.next, Send):
-            return turn.decision.next.piece, turn.at
-        if number > MOST_TURNS:
-            break
-    return "", None
+    lead = await session.get_one(LeadRow, lead_id)
+    name = " ".join(filter(None, (lead.first_name, lead.last_name))) or lead.email
+    try:
+        last = await refuse_entry(session, track, lead, now)
+    except RefusedError as error:
+        on_track = await last_enrolment(session, track, lead.id)
+        running = on_track is not None and on_track.status in RUNNING
+        return Entry(lead.id, name, lead.time_zone, refused=str(error), on_it=running)
+    seen = await session.scalars(
+        select(Touch.piece).where(Touch.lead_id == lead_id, Touch.state != "refused").distinct()
+    )
+    resumed = last is not None and last.status == "starting"
+    begins = last.started_at if last is not None and resumed else now
+    score = await scores.of(session, lead)
+    traits = {trait: str(value) for trait, value in lead.traits.items()}
+    first = Enrolled(begins, lead.id, "previewed", score.total, score.stage, traits, tuple(sorted(seen)))
+    prospect = await prospect_of(session, lead, track, now)
+    mail = foresee(track, Journal([first]), now, catalogue, prospect, scores.model, mail_only=True)
+    return Entry(
+        lead.id,
+        name,
+        lead.time_zone,
+        resumed=resumed,
+        piece=mail.piece,
+        at=mail.at,
+        says="" if mail.piece else mail.what,
+        put_off=mail.put_off,
+        skipped=mail.skipped,
+        guess=mail.guess,
+    )

@@ -123,20 +123,46 @@ async def test_a_behaviour_of_the_future_or_without_its_property_is_refused(stac
     assert "--prop piece=" in said.stderr
 
 
-async def test_a_dry_run_of_enrol_says_who_with_which_mail_and_its_count_is_what_then_happens(stack: Stack) -> None:
-    """Names, the first mail and its day; who stays out, and why."""
-    ready = await stack.lead(traits={"cohort": "previewed"})
-    out = await stack.lead(traits={"cohort": "previewed"})
-    await stack.run("signal", out.id, "lead.opted_out")
-    words = ("enrol", "new-lead", "--where", "cohort=previewed")
-    preview = await stack.json(*words, "--dry-run")
-    assert preview["would_enrol"] == 1
+async def test_a_preview_says_who_with_which_mail_and_when_and_that_is_what_then_happens(stack: Stack) -> None:
+    """Who enters, who stays out, what the gate makes of each first mail: the same afterwards, to the minute."""
+    cohort: dict[str, object] = {"traits": {"cohort": "previewed", "topic": "dashboards"}}
+    ready, asleep = await stack.lead(**cohort), await stack.lead(**cohort, time_zone="Asia/Tokyo", country="JP")
+    away = await stack.lead(**cohort, mail_paused_until=TUESDAY + timedelta(days=20))
+    opted, inside, left = [await stack.lead(**cohort) for _ in range(3)]
+    await stack.run("signal", opted.id, "lead.opted_out")
+    await stack.run("enrol", "new-lead", "--lead", inside.id)
+    await stack.stands(inside, "send:welcome/wait")
+    await store(stack.inst.database, enrolment(lead_id=left.id, at=stack.inst.now(), status="starting"))
+    words = ("new-lead", "--where", "cohort=previewed")
+    preview = await stack.json("preview", *words)
+    assert preview["leads"] == _but_now((await stack.json("enrol", *words, "--dry-run"))["leads"], preview["leads"])
     entries = {each["lead_id"]: each for each in preview["leads"]}
-    assert (entries[ready.id]["piece"], entries[ready.id]["refused"]) == ("welcome", "")
-    assert entries[ready.id]["at"] is not None
-    assert entries[out.id]["refused"] == "the lead is suppressed (opt-out)"
-    assert "welcome on " in (await stack.run(*words, "--dry-run")).stdout
-    assert (await stack.json(*words))["enrolled"] == 1
+    assert entries[opted.id]["refused"] == "the lead is suppressed (opt-out)"
+    assert entries[inside.id]["on_it"]
+    assert entries[away.id]["put_off"] == ["the lead asked for a break"]
+    printed = (await stack.run("preview", *words)).stdout
+    assert f"{preview['would_enrol'] + preview['would_resume']} leads would be enrolled on new-lead" in printed
+    assert "put off: quiet hours: 19:" in printed
+
+    done = await stack.json("enrol", *words)
+    counted = {name: done.get(name, 0) for name in ("enrolled", "resumed")}
+    assert counted == {"enrolled": preview["would_enrol"], "resumed": preview["would_resume"]}
+    assert {name: n for name, n in done.items() if name.startswith("refused")} == preview["refusals"]
+    await stack.stands(ready, "send:welcome/wait")
+    await stack.stands(left, "send:welcome/wait")
+    for lead in (asleep, away):
+        held = await stack.stands(lead, "send:welcome")
+        foreseen = datetime.fromisoformat(entries[lead.id]["at"])
+        assert held.next_at is not None
+        assert abs(held.next_at - foreseen) < timedelta(minutes=1)
+
+
+def _but_now(entries: list[dict[str, object]], others: list[dict[str, object]]) -> list[dict[str, object]]:
+    """These entries, those that leave at once with the moment at which the others do."""
+    return [
+        each | {"at": other["at"]} if not each["put_off"] and each["at"] else each
+        for each, other in zip(entries, others, strict=True)
+    ]
 
 
 async def test_renurture_starts_the_track_and_nudges_who_is_on_it(stack: Stack) -> None:
@@ -148,6 +174,7 @@ async def test_renurture_starts_the_track_and_nudges_who_is_on_it(stack: Stack) 
     words = ("renurture", "--where", "cohort=lost")
     preview = await stack.json(*words, "--dry-run")
     first = await stack.json(*words)
+    assert [bool(each["refused"]) for each in preview.pop("leads")] == [False, False, True]
     assert preview == {"found": 3, "dry_run": True} | {
         name: count for name, count in first.items() if name != "dry_run" and count
     }

@@ -1,0 +1,106 @@
+"""`preview`: who would go on a track, with which first mail and when; also what a dry run of others prints."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nurture.errors import InputError
+from perennial.app.programme import programme_of
+from perennial.cli.many import print_refusals, said_of
+from perennial.cli.opening import opened_database, run, scores_now, tell_broken
+from perennial.cli.options import Json, Where
+from perennial.cli.printing import counted, escape, out, print_json
+from perennial.journeys.enrolling import unfinished_enrolments
+from perennial.journeys.previewing import Entry, preview_entries
+from perennial.leads.lookup import require_lead
+from perennial.leads.selection import select_leads
+
+MOST_NAMED = 20
+
+
+def preview(
+    track: Annotated[str, typer.Argument(help="The track, as `tracks` names it.", show_default=False)],
+    *,
+    lead: Annotated[
+        str | None, typer.Option(help="One lead, by id, e-mail address, external id, CRM id or user id.")
+    ] = None,
+    where: Where = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Every lead.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Say who would go on a track, with which first mail and when, and who stays out and why.
+
+    Nothing is changed: `enrol` with the same filter then does it. The gate is asked as it will be at each send.
+    """
+    require_one(lead, where, everyone=everyone)
+    print_preview(track, run(preview_of(track, lead, where)), as_json=as_json)
+
+
+def require_one(lead: str | None, where: str | None, *, everyone: bool) -> None:
+    """Raise InputError unless one way of naming leads is chosen."""
+    if (lead is not None) + (where is not None) + everyone != 1:
+        raise InputError("say who: one of --lead LEAD, --where FILTER or --all")
+
+
+async def preview_of(track: str, lead: str | None, where: str | None, *, left_over: bool = True) -> list[Entry]:
+    """What would become of a lead, or of those a filter finds; with `left_over` also of earlier runs' enrolments."""
+    async with opened_database() as inst, inst.database.reading() as session:
+        programme = programme_of(inst.settings)
+        the_track = tell_broken(programme.tracks)[track]
+        if lead is not None:
+            ids = [(await require_lead(session, lead)).id]
+        else:
+            unfinished = await unfinished_enrolments(session) if left_over else ()
+            first = [each.lead_id for each in unfinished if each.track in the_track.names]
+            ids = list(dict.fromkeys((*first, *await select_leads(session, where, scores_now(inst)))))
+        return await preview_entries(session, the_track, ids, programme.catalogue, scores_now(inst))
+
+
+def refusals_of(entries: Sequence[Entry]) -> Counter[str]:
+    """Why leads stay out, counted as the command that does it counts them."""
+    return Counter(said_of(f"refused: {each.refused}") for each in entries if each.refused)
+
+
+def print_preview(track: str, entries: Sequence[Entry], *, as_json: bool) -> None:
+    """Print what `enrol` would do."""
+    entering = [each for each in entries if not each.refused]
+    resumed, refusals = sum(each.resumed for each in entering), refusals_of(entries)
+    if as_json:
+        counts = {"would_enrol": len(entering) - resumed, "would_resume": resumed, "refusals": dict(refusals)}
+        print_json(counts | {"dry_run": True, "leads": entries})
+        return
+    console = out()
+    console.print(
+        f"[bold]{counted(len(entering), 'lead')} would be enrolled on {track}[/] (dry run: nothing was changed)"
+    )
+    if resumed:
+        console.print(f"  {resumed:>7,}  of them were left over from an earlier run, or wait for a worker")
+    print_entries(console, entering)
+    print_refusals(console, refusals)
+
+
+def print_entries(console: Console, entering: Sequence[Entry]) -> None:
+    """Print each lead that would enter with its first mail, and on which days the first mails leave."""
+    if not entering:
+        return
+    console.print("First mails, times in UTC:")
+    table = Table.grid(padding=(0, 2))
+    for each in entering[:MOST_NAMED]:
+        when = f"{each.at:%a %d %b %Y %H:%M}" if each.at else ""
+        why = [*(f"put off: {reason}" for reason in each.put_off), *(f"refused: {said}" for said in each.skipped)]
+        table.add_row(f"  {escape(each.name)}", each.piece or each.says, when, escape("; ".join(why)))
+    console.print(table)
+    if len(entering) > MOST_NAMED:
+        console.print(f"  and {len(entering) - MOST_NAMED:,} more (--json lists them all)")
+        days = sorted(Counter(each.at.date() for each in entering if each.at is not None).items())
+        console.print("By day: " + ", ".join(f"{count:,} on {day:%a %d %b}" for day, count in days[:MOST_NAMED]))
+        if none := sum(each.at is None for each in entering):
+            console.print(f"{counted(none, 'lead gets', 'leads get')} none while doing nothing")
+    if guesses := Counter(reason for each in entering for reason in each.guess):
+        console.print("[dim]A guess where:[/]")
+        for reason, count in guesses.most_common(MOST_NAMED):
+            console.print(f"[dim]  {count:>7,}  {escape(reason)}[/]")
