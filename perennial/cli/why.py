@@ -1,9 +1,7 @@
 """`why`: why a lead got a mail, or stands where it stands. Read from the database, so Temporal may be away."""
 
 from dataclasses import replace
-from datetime import UTC, tzinfo
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -12,8 +10,8 @@ from nurture.journey.track import Registry
 from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run, tell_broken
 from perennial.cli.options import InUtc, Json, LeadName
+from perennial.cli.page import Times
 from perennial.cli.printing import escape, out, print_json
-from perennial.cli.show import time_in
 from perennial.journeys.origin import steps_meant
 from perennial.journeys.story import (
     StepDecision,
@@ -50,11 +48,11 @@ def why(
     if as_json:
         print_json(decisions)
         return
+    times = Times.of(zone, utc=utc)
     console = out()
     for decision in decisions:
-        shown = UTC if utc else zone
-        until = f" until {time_in(decision.until, shown)}" if decision.until else ""
-        when = f", {time_in(decision.at, shown)}" if step is not None else ""
+        until = f" until {times.moment(decision.until)}" if decision.until else ""
+        when = f", {times.moment(decision.at)}" if step is not None else ""
         console.print(f"[bold]{escape(decision.what)}[/]{until}{when}  [dim]{decision.track}[/]")
         for reason in decision.because or ("no decision is recorded yet",):
             console.print(f"  because {escape(reason)}")
@@ -66,7 +64,7 @@ def why(
 
 async def _decisions(
     name: str, step: str | None, track: str | None, registry: Registry
-) -> tuple[tzinfo, list[StepDecision]]:
+) -> tuple[str, list[StepDecision]]:
     names = None if track is None else registry[track].names
     async with opened_database() as inst, inst.database.reading() as session:
         lead = await require_lead(session, name)
@@ -74,7 +72,7 @@ async def _decisions(
         enrolments = [enrolment for enrolment in every if names is None or enrolment.track in names]
         if not enrolments:
             raise NotFoundError(f"{name} has never been on {track or 'a track'}")
-        zone = ZoneInfo(lead.time_zone)
+        zone = lead.time_zone
         if step is None:
             running = [enrolment for enrolment in enrolments if enrolment.status != "finished"]
             return zone, [

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.journeys import RUNNING, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from models.touches import Message, Touch
-from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Explained, Scored, Waiting
+from nurture.journey.facts import AnyFact, Behaved, Chosen, Deferred, Done, Enrolled, Explained, Scored, Waiting
 from nurture.journey.keys import WAIT, Key
 from nurture.journey.matchers import say_behaviour
 from nurture.journey.wording import say_fact, say_key
@@ -32,13 +32,18 @@ REAL_TIME = Clock.production()
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that happened. `points`: what it added to the score then; `track`: empty for the lead itself."""
+    """One thing that happened. `points`: what it added to the score then; `track`: empty for the lead itself.
+
+    `until` is how long it was put off, `heard` when we heard of it, if that was late.
+    """
 
     at: datetime
     kind: str
     text: str
     track: str = ""
     points: int | None = None
+    until: datetime | None = None
+    heard: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class JourneyLine:
 
     `edited` says how an edit of the track behind the lead was read. For a held lead, `because` says what could not be
     explained. `stuck` is what the journey is stuck for since `stuck_since`; `overdue` says that its next step is late;
-    `paused_for` is the reason of whoever paused it.
+    `paused_for` is the reason of whoever paused it, `cause` why the lead came to the track.
     """
 
     enrolment_id: str
@@ -64,6 +69,7 @@ class JourneyLine:
     stuck_since: datetime | None = None
     overdue: bool = False
     paused_for: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,7 @@ class Points:
 
 @dataclass(frozen=True, slots=True)
 class LeadStory:
-    """Everything that support wants to know about a lead."""
+    """Everything that support wants to know about a lead. `source` is where we first had a word on consent from."""
 
     lead: dict[str, Any]
     as_of: datetime
@@ -89,6 +95,7 @@ class LeadStory:
     ledger: tuple[Points, ...]
     break_until: datetime | None = None
     unwanted: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,7 @@ async def story_of(
     placed.sort(key=lambda each: each[:3])
     asked_for = await preferences_of(session, lead)
     hidden = {"email_key"}
+    first = select(Consent.source).where(Consent.lead_id == lead.id).order_by(Consent.id).limit(1)
     return LeadStory(
         lead={
             column.key: getattr(lead, column.key) for column in LeadRow.__table__.columns if column.key not in hidden
@@ -141,6 +149,7 @@ async def story_of(
         ledger=tuple(Points(reason, points, at) for reason, points, at in model.explain(entries, now) if points),
         break_until=asked_for.break_until if asked_for.break_until and asked_for.break_until > now else None,
         unwanted=asked_for.unwanted,
+        source=await session.scalar(first) or "",
     )
 
 
@@ -261,6 +270,7 @@ def _journey_line(
         outcome=enrolment.outcome,
         started_at=enrolment.started_at,
         ended_at=enrolment.ended_at,
+        cause=enrolment.cause,
         edited=edited,
         stuck=enrolment.stuck,
         stuck_since=enrolment.stuck_since,
@@ -288,8 +298,8 @@ async def _own_lines(session: AsyncSession, lead_id: str, clock: Clock) -> list[
         earns = round(points[row.id]) if row.id in points else None
         machine = " (by a machine: it counts for nothing)" if row.bot else ""
         late = clock.real_duration(row.received_at - row.at) > LATE
-        heard = f" (heard of late, on {row.received_at:%d %b %Y})" if late else ""
-        lines.append(Line(row.at, "behaviour", say_behaviour(row.name, row.subject) + machine + heard, points=earns))
+        text = say_behaviour(row.name, row.subject) + machine
+        lines.append(Line(row.at, "behaviour", text, points=earns, heard=row.received_at if late else None))
     return lines
 
 
@@ -326,7 +336,8 @@ async def _fact_lines(session: AsyncSession, lead_id: str, enrolments: Sequence[
                 (enrolment.id, getattr(fact, "key", ""))
             )
             detail = f": {about}" if about and isinstance(fact, Done) and fact.result != "refused" else ""
-            lines.append(Line(fact.at, _kind_of(fact), say_fact(fact) + detail, enrolment.track))
+            until = fact.until if isinstance(fact, Deferred) else None
+            lines.append(Line(fact.at, _kind_of(fact), say_fact(fact) + detail, enrolment.track, until=until))
         open_touches = select(Touch).where(Touch.enrolment_id == enrolment.id, Touch.state == "sending")
         lines += [
             Line(touch.at, "sending", f"{touch.piece} is being sent", enrolment.track)

@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     )
     content_dir: Folder = Field(default=CONTENT, description="the folder of content pieces, such as ./content")
     task_queue: Text = Field(default="nurture", description="the name of the workers' task queue, such as nurture")
+    temporal_ui_url: HttpUrl | None = Field(
+        default=None,
+        description="the address of the Temporal UI, such as https://temporal.your-company.com; `show` links to it",
+    )
     public_url: HttpUrl = Field(
         default="http://localhost:8000",
         description="the address that leads reach the web server at, such as https://nurture.your-company.com",

@@ -49,6 +49,11 @@ _ATTRIBUTE_PATIENCE = timedelta(seconds=60)
 _POLL = 0.05
 
 
+def configured_namespace() -> str:
+    """The namespace that Temporal's own settings name."""
+    return _configured().get("namespace", "default")
+
+
 async def connect(address: str | None = None, *, interceptors: Sequence[Interceptor] = ()) -> Client:
     """A client that speaks pydantic, connected and checked.
 

@@ -252,6 +252,9 @@ async def test_a_leads_story_is_told_in_its_own_zone(stack: Stack) -> None:
     started = story["standings"][0]["started_at"]
     here = f"{datetime.fromisoformat(started).astimezone(ZoneInfo('Asia/Kolkata')):%H:%M}  enrolled"
     assert here in shown
+    assert shown.count("Asia/Kolkata") == 1
+    assert f"/workflows/new-lead%2F{lead.id}" in shown
+    assert "UTC" not in shown
     assert here not in (await stack.run("show", lead.email, "--utc")).stdout
 
 

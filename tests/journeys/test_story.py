@@ -71,8 +71,8 @@ async def test_a_story_tells_the_break_the_subjects_the_pause_and_what_was_heard
     assert story.break_until == LATER + timedelta(days=30)
     assert story.unwanted == ("dashboards",)
     assert story.standings[0].paused_for == "on holiday"
-    (viewed,) = (line.text for line in story.lines if line.kind == "behaviour")
-    assert viewed.endswith("(heard of late, on 04 Mar 2026)")
+    (viewed,) = (line for line in story.lines if line.kind == "behaviour")
+    assert viewed.heard == START + timedelta(days=2)
 
 
 @pytest.mark.parametrize("said", ["t1", "welcome, ada", "2026-03-02"])
