@@ -12,12 +12,11 @@ from models.journeys import RUNNING, AskedRow, DecisionRow, Enrolment, FactRow, 
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from models.touches import Message, Touch
 from nurture.journey.facts import AnyFact, Behaved, Chosen, Deferred, Done, Enrolled, Explained, Scored, Waiting
-from nurture.journey.keys import WAIT, Key
+from nurture.journey.keys import Key
 from nurture.journey.matchers import say_behaviour
 from nurture.journey.wording import say_fact, say_key
 from nurture.people.scoring import Score, ScoringModel
 from nurture.timing.clock import Clock
-from perennial.journeys.origin import origin_of
 from perennial.journeys.read_model import FACT
 from perennial.leads.consent import current
 from perennial.leads.preferences import preferences_of
@@ -98,20 +97,6 @@ class LeadStory:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StepDecision:
-    """A decision about a step: what became of the step, when and why, and how an edit had been read by then."""
-
-    track: str
-    step: str
-    what: str
-    at: datetime
-    because: tuple[str, ...]
-    until: datetime | None = None
-    edited: tuple[str, ...] = ()
-    origin: tuple[str, ...] = ()
-
-
 async def story_of(
     session: AsyncSession, lead: LeadRow, model: ScoringModel, now: datetime, clock: Clock = REAL_TIME
 ) -> LeadStory:
@@ -138,7 +123,7 @@ async def story_of(
         standings=tuple(
             [
                 replace(
-                    _journey_line(enrolment, now, await reading_of(session, enrolment.id), clock),
+                    journey_line(enrolment, now, await reading_of(session, enrolment.id), clock),
                     paused_for=await _paused_for(session, enrolment),
                 )
                 for enrolment in enrolments
@@ -185,37 +170,6 @@ async def decisions_of(session: AsyncSession, enrolment_id: str) -> Sequence[Dec
     return rows.all()
 
 
-async def decisions_about(session: AsyncSession, enrolments: Sequence[Enrolment], step: str) -> list[StepDecision]:
-    """The decisions that led to a step, by its key (`send:welcome`) or its subject (`welcome`), the latest first."""
-    found: list[StepDecision] = []
-    for enrolment in enrolments:
-        decisions = await decisions_of(session, enrolment.id)
-        origin = await origin_of(session, enrolment)
-        edited: tuple[str, ...] = ()
-        for seq, fact in enumerate(await journal_of(session, enrolment.id)):
-            if isinstance(fact, Explained):
-                edited = fact.said
-            key = getattr(fact, "key", "")
-            if not key or step not in _names_of(key):
-                continue
-            taken = next((each for each in reversed(decisions) if each.seq <= seq), None)
-            because = tuple(map(str, taken.because)) if taken else ()
-            found.append(
-                StepDecision(
-                    enrolment.track, say_key(key), say_fact(fact), fact.at, because, edited=edited, origin=origin
-                )
-            )
-    return found
-
-
-async def steps_of(session: AsyncSession, enrolments: Sequence[Enrolment]) -> list[str]:
-    """The keys of every step the lead has come to."""
-    wanted = select(FactRow.key).where(
-        FactRow.enrolment_id.in_([enrolment.id for enrolment in enrolments]), FactRow.key != ""
-    )
-    return sorted(set(await session.scalars(wanted)))
-
-
 async def reading_of(session: AsyncSession, enrolment_id: str) -> tuple[str, ...]:
     """How the track was last read over a journal, each difference in words.
 
@@ -232,25 +186,8 @@ async def reading_of(session: AsyncSession, enrolment_id: str) -> tuple[str, ...
     return fact.said if isinstance(fact, Explained) else ()
 
 
-async def present_decision(session: AsyncSession, enrolment: Enrolment, now: datetime) -> StepDecision:
-    """The present decision of a journey, from its head."""
-    line = _journey_line(enrolment, now, await reading_of(session, enrolment.id))
-    what = line.outcome if enrolment.status == "finished" else line.step
-    at = enrolment.ended_at or enrolment.started_at
-    origin = await origin_of(session, enrolment)
-    what = what or line.status
-    return StepDecision(enrolment.track, line.step, what, at, line.because, line.until, line.edited, origin)
-
-
-def _names_of(key: str) -> set[str]:
-    parsed = Key.parse(key)
-    counted = parsed.subject if parsed.count == 1 else f"{parsed.subject}~{parsed.count}"
-    return {key, str(replace(parsed, scope="")), WAIT if parsed.is_wait else counted, say_key(key)}
-
-
-def _journey_line(
-    enrolment: Enrolment, now: datetime, edited: tuple[str, ...], clock: Clock = REAL_TIME
-) -> JourneyLine:
+def journey_line(enrolment: Enrolment, now: datetime, edited: tuple[str, ...], clock: Clock = REAL_TIME) -> JourneyLine:
+    """Where the lead stands on a track as of `now`, from the head of its enrolment."""
     running = enrolment.status in RUNNING
     waits = Key.parse(enrolment.step).is_wait
     until = (

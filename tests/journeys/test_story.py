@@ -8,8 +8,7 @@ from models.journeys import AskedRow, Enrolment, FactRow
 from models.leads import BehaviourRow, Consent, LeadRow, Preference
 from models.touches import Message, Touch
 from nurture.people.scoring import DEFAULT_MODEL
-from perennial.journeys.origin import steps_meant
-from perennial.journeys.story import decisions_about, enrolments_of, story_of
+from perennial.journeys.story import story_of
 from perennial.platform.database import Database
 from tests.builders import ada, store
 
@@ -73,22 +72,3 @@ async def test_a_story_tells_the_break_the_subjects_the_pause_and_what_was_heard
     assert story.standings[0].paused_for == "on holiday"
     (viewed,) = (line for line in story.lines if line.kind == "behaviour")
     assert viewed.heard == START + timedelta(days=2)
-
-
-@pytest.mark.parametrize("said", ["t1", "welcome, ada", "2026-03-02"])
-async def test_a_mail_is_found_by_what_people_have_of_it(told: Database, said: str) -> None:
-    """A touch's id, a subject line, a day."""
-    async with told.reading() as session:
-        enrolments = await enrolments_of(session, ada().id)
-        assert await steps_meant(session, enrolments, said) == ["send:welcome"]
-        assert await steps_meant(session, enrolments, "2026-03-03") == []
-
-
-async def test_the_reasons_of_a_mail_go_back_to_how_the_lead_came_and_its_consent(told: Database) -> None:
-    """The chain does not end at the wait before it."""
-    async with told.reading() as session:
-        (decision,) = await decisions_about(session, await enrolments_of(session, ada().id), "send:welcome")
-    assert decision.origin == (
-        "on new-lead since 02 Mar 2026: downloaded checklist",
-        "consent granted (consent, form on /trial)",
-    )
