@@ -41,8 +41,10 @@ def mail(
     for each in found:
         table.add_row(each.touch_id, f"{each.at:%d %b %Y %H:%M}", escape(each.to), escape(each.subject))
     console = out()
-    if found:
-        console.print(table)
+    if not found:
+        console.print("No mail yet.")
+        return
+    console.print(table)
     more = f", the last {len(found)} shown (--last)" if total > len(found) else ""
     console.print(f"{counted(total, 'message')}{more}. Read one with [bold]{command('mail')} --open TOUCH[/]")
 

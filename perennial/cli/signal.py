@@ -12,7 +12,7 @@ from nurture.people.behaviours import behaviour_kind
 from perennial.app.connected import ConnectedInstallation
 from perennial.cli.opening import LATER, opened_database, recorder_of, run, scores_now, tell_if_up
 from perennial.cli.options import Json, LeadName, parse_pair, parse_time
-from perennial.cli.printing import escape, out, print_json
+from perennial.cli.printing import counted, escape, out, print_json
 from perennial.intake.listener import keep_report
 from perennial.intake.reports import Receipt, Report
 from perennial.leads.lookup import require_lead
@@ -60,12 +60,16 @@ def signal(
     change = receipt.score - before
     console.print(f"Score: {before} → [bold]{receipt.score}[/]" if change else f"Score: {before}, unchanged")
     if receipt.history:
-        console.print("Heard by: no journey; it is history, and counts for scores and segments only")
+        console.print("It is history: it counts for scores and segments, and moves no journey")
         return
-    later = f"; {receipt.waiting} not listening for it, told at the next decision" if receipt.waiting else ""
-    console.print(f"Heard by: {', '.join(receipt.told) or 'no journey'}{later}")
+    if receipt.told:
+        console.print(f"Wakes: {', '.join(receipt.told)}")
+    if receipt.waiting:
+        console.print(f"{counted(receipt.waiting, 'journey', 'journeys')} will take it in at the next step")
     if receipt.entering:
         console.print(f"Enters: {', '.join(receipt.entering)}")
+    if not (receipt.told or receipt.waiting or receipt.entering):
+        console.print("The lead is on no track that it moves")
     if not told:
         console.print(LATER)
 

@@ -59,7 +59,7 @@ class Demo:
         folder = self.settings.data_dir
         takes = self.length.total_seconds() / self.speed
         self.console.print(
-            f"a fresh demo in {folder} (the last one is replaced): "
+            f"A fresh demo in {folder} (the last one is replaced):\n"
             f"{describe_speed(self.speed)}, {takes:,.0f} seconds in all"
         )
         fresh_folder(folder)
@@ -68,7 +68,7 @@ class Demo:
         ) as stack:
             report = await stack.run(import_leads(stack.inst.database, self._rows(), at=stack.inst.now()))
             self.console.print(
-                f"imported {report.added:,} leads, {report.rejected:,} rows rejected; Temporal UI {stack.engine.ui_url}"
+                f"{report.added:,} leads, {report.rejected:,} bad rows left out. Watch them: {stack.engine.ui_url}"
             )
             await stack.run(stack.worker.ready())
             world, counts, until = await self._live(stack)

@@ -1,8 +1,8 @@
 """How a demo ends: what was sent and what was not, the funnel, where everyone stands, one lead's story, the audit."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import quote
 
 from rich.console import Console
@@ -14,11 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.journeys import Enrolment, HandOffRow
 from models.leads import LeadRow
 from models.touches import Touch
-from nurture.journey.facts import AnyFact, Chosen, Enrolled, Graduated, Scored, Waited, Waiting
-from nurture.journey.wording import say_fact
+from nurture.journey.facts import AnyFact, Chosen, Deferred, Enrolled, Graduated, Scored, Waited, Waiting
+from nurture.journey.wording import say_fact, say_key
 from nurture.timing.clock import Clock
+from perennial.cli.page import Times
 from perennial.cli.printing import counted
-from perennial.demo.view import BAR, bars
+from perennial.demo.view import BAR, bars, print_narrow
 from perennial.journeys.enrolling import workflow_id
 from perennial.journeys.story import journal_of
 from perennial.reports.audit import Audit
@@ -26,6 +27,20 @@ from perennial.reports.funnel import Funnel
 from perennial.reports.punctuality import share_within
 
 _REASONS = 8
+_PLAIN = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"closed day", "a weekend where the lead lives"),
+        (r"quiet hours", "out of office hours where the lead lives"),
+        (r"public holiday", "a public holiday where the lead lives"),
+        (r"cap: 1 touch in (.*)", r"the lead had had a mail within \1"),
+        (r"cap: (\d+) touches in (.*)", r"the lead had had \1 mails within \2"),
+        (r"priority: (.*) goes first", r"a mail of \1 was more important"),
+        (r"sending pace", "so much mail was due at once that it was spread"),
+        (r"suppressed: (.*)", r"never to be mailed again: \1"),
+        (r"the lead is suppressed \((.*)\)", r"never to be mailed again: \1"),
+    )
+)
 _KEPT_UP = 2.0  # seconds
 
 
@@ -39,40 +54,49 @@ class SampleLead:
 
 
 def print_counts(console: Console, counts: Funnel, not_enrolled: Mapping[str, int]) -> None:
-    """Sent, deferred, refused, the funnel, and where everyone stands."""
-    console.print(f"\n[bold]{counted(counts.sent, 'message')} sent[/] to {counted(counts.touched, 'lead')}")
-    _print_reasons(console, "put off by the gate, sent later", counts.deferred)
-    _print_reasons(console, "refused by the gate, never sent", counts.refused)
-    _print_reasons(console, "not enrolled", not_enrolled)
+    """Sent, held back, kept out, the funnel, and where everyone stands."""
+    console.print(f"\n[bold]{counted(counts.sent, 'mail')} sent[/] to {counted(counts.touched, 'lead')}")
+    held, kept, out = (sum(reasons.values()) for reasons in (counts.deferred, counts.refused, not_enrolled))
+    _print_reasons(console, f"{counted(held, 'time')} a mail was held back, and sent later", counts.deferred)
+    _print_reasons(console, f"{counted(kept, 'mail')} stopped for good", counts.refused)
+    _print_reasons(console, f"{counted(out, 'time')} a lead was kept off a track", not_enrolled)
     left = counts.left
     console.print(
-        f"{left.get('opt-out', 0)} opted out, {left.get('complaint', 0)} complained, "
-        f"{left.get('hard-bounce', 0)} bounced"
+        f"{counted(left.get('opt-out', 0), 'lead')} opted out, {left.get('complaint', 0)} called a mail spam, "
+        f"{left.get('hard-bounce', 0)} had a dead address"
     )
     console.print("\n[bold]From lead to deal[/]")
-    console.print(_funnel(counts))
+    print_narrow(console, _funnel(counts))
     console.print("\n[bold]Where everyone stands[/]")
-    console.print(bars(counts.standing))
-    running = counted(counts.running, "journey is", "journeys are")
-    console.print(f"{running} still under way and will stay so")
+    print_narrow(console, bars(counts.standing))
+    running = counted(counts.running, "journey was", "journeys were")
+    console.print(f"{running} still under way when the demo ended")
 
 
 def _print_reasons(console: Console, title: str, reasons: Mapping[str, int]) -> None:
-    console.print(f"{sum(reasons.values()):,} {title}")
+    console.print(title)
     shown = sorted(reasons.items(), key=lambda item: -item[1])
     for reason, count in shown[:_REASONS]:
-        console.print(Text(f"  {count:>6,}  {reason}", style="bright_black"))
+        print_narrow(console, Text(f"  {count:>6,}  {in_plain_words(reason)}", style="bright_black"))
     if len(shown) > _REASONS:
         console.print(f"  {sum(count for _, count in shown[_REASONS:]):>6,}  for {len(shown) - _REASONS} other reasons")
+
+
+def in_plain_words(reason: str) -> str:
+    """A reason of the gate for somebody who does not know the gate."""
+    for pattern, words in _PLAIN:
+        if (found := pattern.fullmatch(reason)) is not None:
+            return found.expand(words)
+    return reason
 
 
 def _funnel(counts: Funnel) -> Table:
     answers = counts.answers
     rows = (
-        ("enrolled", counts.enrolled, "cyan"),
-        ("got a message", counts.touched, "cyan"),
+        ("journeys begun", counts.enrolled, "cyan"),
+        ("leads that got a mail", counts.touched, "cyan"),
         ("clicked, visited, replied", counts.engaged, "cyan"),
-        ("marketing-qualified (75)", counts.mqls, "green"),
+        ("reached a score of 75", counts.mqls, "green"),
         ("offered to sales", counts.offered, "green"),
         ("accepted by sales", answers.get("sales.accepted", 0), "green"),
         ("deal opened", answers.get("deal.opened", 0), "green"),
@@ -109,30 +133,40 @@ async def pick_story(session: AsyncSession) -> SampleLead | None:
 
 
 def print_story(console: Console, story: SampleLead) -> None:
-    """A line a fact; times are UTC, as in the Temporal UI."""
-    lead = story.lead
-    about = ", ".join(part for part in (lead.company, lead.country, lead.time_zone) if part)
-    console.print(
-        Text.assemble(("\nOne lead's story  ", "bold"), f"{lead.first_name or lead.email} ({about}), {story.track}")
-    )
+    """A line a fact, in order, in the lead's own time zone."""
+    lead, times = story.lead, Times.of(story.lead.time_zone, utc=False)
+    about = ", ".join(part for part in (lead.company, lead.country) if part)
+    name = f"{lead.first_name or lead.email} ({about})" if about else lead.first_name or lead.email
+    print_narrow(console, Text.assemble(("\nOne lead's story  ", "bold"), f"{name}, on {story.track}"))
+    traits = ", ".join(f"{name} {value}" for name, value in lead.traits.items())
+    print_narrow(console, Text(f"times in {times.name}" + (f"; {traits}" if traits else ""), "bright_black"))
     table = Table.grid(padding=(0, 2))
-    last: datetime | None = None
+    last = ""
     for fact in sorted(story.facts, key=lambda fact: fact.at):
-        if isinstance(fact, Waiting) or (isinstance(fact, Waited) and fact.by == "behaviour"):
-            continue  # the line before tells it
-        day = "" if last is not None and fact.at.date() == last.date() else f"{fact.at:%a %d %b}"
-        last = fact.at
+        if isinstance(fact, Waiting | Chosen) or (isinstance(fact, Waited) and fact.by == "behaviour"):
+            continue  # the line before or after tells it
+        local = fact.at.astimezone(times.zone)
+        day = f"{local:%a %d %b %Y}"
         table.add_row(
-            Text(day, "bright_black"), Text(f"{fact.at:%H:%M}", "bright_black"), Text(_words(fact), _style(fact))
+            Text("" if day == last else day, "bright_black"),
+            Text(f"{local:%H:%M}", "bright_black"),
+            Text(times.text(_words(fact)), _style(fact)),
         )
-    console.print(table)
+        last = day
+    print_narrow(console, table)
 
 
 def _words(fact: AnyFact) -> str:
-    if isinstance(fact, Enrolled):
-        traits = ", ".join(f"{name} {value}" for name, value in fact.traits.items())
-        return f"{say_fact(fact)}, score {fact.score}" + (f" ({traits})" if traits else "")
-    return say_fact(fact)
+    match fact:
+        case Enrolled():
+            return f"{say_fact(fact)}, score {fact.score}"
+        case Scored():
+            return f"score {fact.score}, stage {fact.stage}"
+        case Deferred():
+            until, reason = f"{fact.until:%Y-%m-%d %H:%M} UTC", in_plain_words(fact.reason.partition(": ")[0])
+            return f"{say_key(fact.key)} held back until {until}: {reason}"
+        case _:
+            return say_fact(fact)
 
 
 def _style(fact: AnyFact) -> str:
@@ -151,30 +185,29 @@ def print_audit(console: Console, audit: Audit, late: Sequence[float], clock: Cl
     """How punctual the engine was, and whether every rule held."""
     within, median = share_within(late, 0.99), share_within(late, 0.5)
     hours = within * clock.speed / 3600
-    verdict = "the engine kept up"
+    verdict = "The machine kept up"
     if median > _KEPT_UP:
-        verdict = "[yellow]too fast for this machine, try a lower --speed[/]"
+        verdict = "[yellow]Too fast for this machine, try a lower --speed[/]"
     elif within > _KEPT_UP:
-        verdict = "the engine kept up, but for bursts (windows open for many leads at once)"
-    console.print(
-        f"\n{verdict}: 99% of wakes within {within * 1000:,.0f} ms, half within {median * 1000:,.0f} ms "
-        f"(at this speed {hours:,.1f} hours of the journeys' time; {len(late):,} wakes read)"
-    )
+        verdict = "The machine kept up, but for moments when many leads were due at once"
+    console.print(f"\n{verdict}: 99 of 100 steps were")
+    console.print(f"taken within {within:,.1f} s of when they were due ({hours:,.1f} hours of the leads' time).")
     if audit.violations:
         for violation in audit.violations[:20]:
-            console.print(Text(f"violated: {violation}", "red"))
+            print_narrow(console, Text(f"violated: {violation}", "red"))
         violated, touches = counted(len(audit.violations), "violation"), counted(audit.touches, "touch", "touches")
         console.print(f"[red bold]{violated} in {touches}[/]")
         return
     console.print(
-        f"[green]checked:[/] {audit.touches:,} touches, none over a lead's caps (24 hours, 7 and 30 days), none "
-        "outside its local window, on a weekend or a holiday, none after an opt-out; the messages agree with the ledger"
+        f"[green]Checked {counted(audit.touches, 'mail')} against the rules:[/] no lead got more than it may in a day,"
     )
+    console.print("a week or a month; none left at night, on a weekend or a holiday of the lead's;")
+    console.print("none followed an opt-out; and what was sent is what the records say.")
 
 
 def print_links(console: Console, ui_url: str, story: SampleLead | None) -> None:
     """Where to look further."""
-    console.print(f"\nTemporal UI  {ui_url}/namespaces/default/workflows")
+    console.print(f"\nAll journeys  {ui_url}/namespaces/default/workflows")
     if story is not None:
         path = quote(workflow_id(story.track, story.lead.id), safe="")
-        console.print(f"this story   {ui_url}/namespaces/default/workflows/{path}", soft_wrap=True)
+        console.print(f"This story    {ui_url}/namespaces/default/workflows/{path}", soft_wrap=True)

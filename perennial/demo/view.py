@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from perennial.reports.funnel import NURTURE, SALES, Funnel
 
-BAR = 48
+WIDTH = 80
+BAR = 40
 _GOOD = ("handed to sales", "reconsidered", "revived")
 _COLOURS = {NURTURE: "cyan", SALES: "yellow"}
 _LINE_EACH = timedelta(days=15)
@@ -68,21 +69,22 @@ class View:
 def counts_in_a_line(counts: Funnel) -> Text:
     """The counts in one line."""
     parts = (
-        (counts.sent, "sent", "bold"),
-        (sum(counts.deferred.values()), "put off", "yellow"),
-        (sum(counts.refused.values()), "refused", "red"),
-        (counts.mqls, "MQLs", "green"),
+        (counts.sent, "mails", "bold"),
         (counts.offered, "offered to sales", "green"),
-        (counts.answers.get("sales.accepted", 0), "accepted", "green"),
         (counts.left.get("opt-out", 0), "opted out", "red"),
         (counts.running, "under way", "cyan"),
     )
     line = Text()
     for number, name, style in parts:
         line.append(f"{number:,} ", style=style)
-        line.append(f"{name}   ")
+        line.append(f"{name}  ")
     line.rstrip()
     return line
+
+
+def print_narrow(console: Console, shown: RenderableType) -> None:
+    """Print within 80 columns, whatever the terminal is."""
+    console.print(shown, soft_wrap=False, width=min(WIDTH, console.width))
 
 
 def bars(standing: Mapping[str, Mapping[str, int]]) -> Table:

@@ -221,7 +221,9 @@ def journey_line(enrolment: Enrolment, now: datetime, edited: tuple[str, ...], c
 async def _own_lines(session: AsyncSession, lead_id: str, clock: Clock) -> list[Line]:
     """What is about the lead and not about one of its journeys."""
     consents = await session.scalars(select(Consent).where(Consent.lead_id == lead_id).order_by(Consent.id))
-    lines = [Line(each.at, "consent", f"consent {each.action} ({each.basis}, {each.source})") for each in consents]
+    lines = [
+        Line(each.at, "consent", f"consent {each.action}: basis {each.basis}, from {each.source}") for each in consents
+    ]
     gone = await session.scalars(select(Suppression).where(Suppression.lead_id == lead_id))
     lines += [Line(each.at, "suppression", f"never to be mailed again: {each.reason} ({each.source})") for each in gone]
     points: dict[str, float] = {}
