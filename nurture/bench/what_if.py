@@ -1,4 +1,4 @@
-"""What if: a journal cut at a moment or changed, and what is to come of it while the lead stays quiet."""
+"""What if: a journal cut at a moment or changed, and what is to come of it while the lead does nothing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from nurture.people.scoring import STAGES, stage_of
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """A step that is to come if the lead stays quiet."""
+    """A step that is to come if the lead does nothing."""
 
     at: datetime
     what: str

@@ -48,7 +48,7 @@ async def _relay(inst: ConnectedInstallation, stop: asyncio.Event) -> None:
 
 
 async def _prune_daily(inst: ConnectedInstallation, stop: asyncio.Event) -> None:
-    """Remove what is kept no longer, soon after the start and then once a day."""
+    """Remove what is past its time, soon after the start and then once a day."""
     wait = FIRST_PRUNE_SECONDS
     while not stop.is_set():
         with suppress(TimeoutError):

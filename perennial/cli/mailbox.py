@@ -26,7 +26,7 @@ def mailbox(
         list[str] | None,
         typer.Option(
             help="What goes wrong: rate_limited, error_before, error_after, drop_before, drop_after, slow, refuse, "
-            "unauthorised, forbidden, quota; with times=3, chance=0.05 seed=7, seconds=2. May stand several times."
+            "unauthorised, forbidden, quota; with times=3, chance=0.05 seed=7, seconds=2. May be given several times."
         ),
     ] = None,
     clear: Annotated[bool, typer.Option("--clear", help="End all faults of the mailbox that runs.")] = False,

@@ -16,7 +16,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Remove what is kept no longer, as the settings PERENNIAL_KEEP_* say; reports stay as they were.
+    """Remove what is older than the settings PERENNIAL_KEEP_* allow; reports stay as they were.
 
     Events by their age; journals, touches and messages once their journey ended that long ago. The relay does the same
     each day.
@@ -26,7 +26,7 @@ def prune(
         print_json(gone)
         return
     console = out()
-    console.print(f"[bold]{'Would be removed' if dry_run else 'Removed'}[/]")
+    console.print(f"[bold]{'Would remove' if dry_run else 'Removed'}[/]")
     for number, one, many in (
         (gone.events, "event", ""),
         (gone.journals, "journal of a journey", "journals of journeys"),

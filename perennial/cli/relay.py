@@ -37,7 +37,7 @@ def retell(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list them.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Pass on again the events that were put aside because they could not be: once their cause is mended.
+    """Pass on again the events that were put aside, once their cause is mended.
 
     The relay tries them as if they had just come in; what fails again is put aside again.
     """

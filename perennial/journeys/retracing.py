@@ -39,7 +39,7 @@ class RetracedJourney:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What comes next as of a time, and what is to come after if the lead stays quiet.
+    """What comes next as of a time, and what is to come after if the lead does nothing.
 
     `read` says how today's code is read over the journal, where the two differ.
     """

@@ -19,7 +19,7 @@ FILE = "secret"
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The secret that signs, and those of earlier, which still verify."""
+    """The secret that signs, and earlier ones, which still verify."""
 
     newest: str
     earlier: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Secrets:
 def secrets_of(settings: Settings) -> Secrets:
     """The secrets of the settings; without one, the data folder's own, made at first use, for its owner only.
 
-    Once the settings name a secret, the folder's is one of earlier. Raises SettingsError if there is none and the
+    Once the settings name a secret, the folder's is an earlier one. Raises SettingsError if there is none and the
     folder cannot keep one. Several machines need it in the settings.
     """
     path = settings.data_dir / FILE

@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     earlier_secrets: OwnSecrets = Field(
         default=(),
         repr=False,
-        description="the secrets of earlier, separated by spaces, or as a JSON array if one holds a space",
+        description="earlier secrets, separated by spaces, or as a JSON array if one holds a space",
     )
     double_opt_in: Literal["browser", "never"] = Field(
         default="browser",

@@ -1,4 +1,4 @@
-"""Remove what is kept no longer: events, and the journals, touches and messages of journeys that ended long ago.
+"""Remove what is past its time: events, and the journals, touches and messages of journeys that ended long ago.
 
 What reports count of a row is added to `models.past` in the transaction that deletes it, so no figure changes. A lead
 keeps its profile, score, consent and the record that it was on a track; `erase` is for those.

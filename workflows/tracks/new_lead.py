@@ -53,7 +53,7 @@ async def new_lead(lead: Lead) -> Outcome:
 
 
 async def next_piece(lead: Lead) -> str | None:
-    """Proof for a lead that has engaged of late; else a lesson; and the guides once the lessons run out."""
+    """Proof for a lead that has engaged lately; else a lesson; and the guides once the lessons run out."""
     if lead.has(ENGAGED, within=days(30)) and (proof := await lead.next_piece("consideration", ("case-study",))):
         return proof
     return await lead.next_piece("awareness", ("education",)) or await lead.next_piece("decision", ("guide",))
