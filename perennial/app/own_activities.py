@@ -1,4 +1,4 @@
-"""A company's own activities: what they return is bounded, and a name that none of them has is answered for.
+"""A company's own activities: what they return is bounded, and an unknown name is answered for.
 
 Without that a mistyped name fails where nobody looks, and the journey waits in silence.
 """

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from nurture.errors import InputError
 from perennial.app.programme import programme_of
-from perennial.cli.many import print_refusals, said_of
+from perennial.cli.many import print_refusals, progress, said_of
 from perennial.cli.opening import opened_database, run, scores_now, tell_broken
 from perennial.cli.options import Json, Where
 from perennial.cli.printing import counted, escape, out, print_json
@@ -49,15 +49,20 @@ def require_one(lead: str | None, where: str | None, *, everyone: bool) -> None:
 async def preview_of(track: str, lead: str | None, where: str | None, *, left_over: bool = True) -> list[Entry]:
     """What would become of a lead, or of those a filter finds; with `left_over` also of earlier runs' enrolments."""
     async with opened_database() as inst, inst.database.reading() as session:
-        programme = programme_of(inst.settings)
+        programme, scores = programme_of(inst.settings), scores_now(inst)
         the_track = tell_broken(programme.tracks)[track]
         if lead is not None:
             ids = [(await require_lead(session, lead)).id]
         else:
             unfinished = await unfinished_enrolments(session) if left_over else ()
             first = [each.lead_id for each in unfinished if each.track in the_track.names]
-            ids = list(dict.fromkeys((*first, *await select_leads(session, where, scores_now(inst)))))
-        return await preview_entries(session, the_track, ids, programme.catalogue, scores_now(inst))
+            ids = list(dict.fromkeys((*first, *await select_leads(session, where, scores))))
+        entries: list[Entry] = []
+        with progress("asking the gate", len(ids)) as advance:
+            for lead_id in ids:
+                entries += await preview_entries(session, the_track, [lead_id], programme.catalogue, scores)
+                advance(1)
+        return entries
 
 
 def refusals_of(entries: Sequence[Entry]) -> Counter[str]:

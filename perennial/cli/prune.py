@@ -1,4 +1,4 @@
-"""`prune`: remove what is kept no longer."""
+"""`prune`: remove what is past its time."""
 
 from typing import Annotated
 

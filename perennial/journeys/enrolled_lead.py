@@ -1,4 +1,4 @@
-"""The lead that an enrolment is of now: after a merge not the one it began with."""
+"""An enrolment's present lead: after a merge, the one that goes on."""
 
 from sqlalchemy import bindparam, select
 

@@ -1,4 +1,4 @@
-"""Scores as of now. What is stored on a lead is of when something last happened to it, and has faded since.
+"""Scores as of now. A stored score dates from what last happened to the lead, and has faded since.
 
 Points of behaviours only fade, so no lead is warmer than what is stored, and one without such points is as is stored.
 """

@@ -1,4 +1,4 @@
-"""Connecting to Temporal, and the search attributes that the UI lists journeys by."""
+"""Connect to Temporal, and make the search attributes that the UI lists journeys by."""
 
 import asyncio
 import time

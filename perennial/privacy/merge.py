@@ -1,4 +1,4 @@
-"""Making two leads one, mid-journey.
+"""Make two leads one, mid-journey.
 
 | of the lead that goes (`lose`) | what becomes of it for the lead that goes on (`keep`) |
 | --- | --- |

@@ -1,4 +1,4 @@
-"""A lost deal is kept in touch with for half a year, in case the decision is made again."""
+"""Keeps in touch with a lost deal for half a year, in case the decision is taken again."""
 
 from nurture import (
     Lead,
@@ -32,7 +32,7 @@ SECOND_THOUGHTS = page_viewed("/pricing*") | demo_requested | replied()
     priority=20,
 )
 async def lost_deal(lead: Lead) -> Outcome:
-    """A lost deal is kept in touch with for half a year, in case the decision is made again.
+    """Keeps in touch with a lost deal for half a year, in case the decision is taken again.
 
     A thank-you, then each month a report on the lead's industry, a product update or a check-in, whichever is due.
     Second thoughts (pricing, a demo request, a reply) go straight to sales. After six months one open question:
