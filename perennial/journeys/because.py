@@ -13,7 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.journeys import Enrolment, FactRow
 from models.leads import Consent, LeadRow
-from nurture.journey.facts import AnyFact, Deferred, Done, Explained, Waited, Waiting
+from nurture.journey.facts import (
+    AnyFact,
+    Behaved,
+    Deferred,
+    Done,
+    Explained,
+    Renamed,
+    Scored,
+    Waited,
+    Waiting,
+)
 from nurture.journey.keys import WAIT, Key
 from nurture.journey.matchers import say_pattern
 from nurture.journey.wording import say_fact, say_key, say_span, say_waited
@@ -21,7 +31,10 @@ from perennial.journeys.story import decisions_of, journal_of, journey_line, rea
 from perennial.leads.consent import DECIDES
 
 Wanted = Callable[[Enrolment, str, datetime], bool]
-"""Whether a step is asked about: by its enrolment, its key and when it was done."""
+"""Whether a step is asked about: by its enrolment, its key and when it was done. An exit or a pause has no key."""
+
+_TOLD_OTHERWISE = Behaved | Scored | Explained | Renamed
+"""Facts without a key that decide nothing of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +73,16 @@ async def decisions_about(
             if isinstance(fact, Explained):
                 edited = fact.said
             key = getattr(fact, "key", "")
-            if not key or _is_settled_later(fact, facts[seq + 1 :]) or not wanted(enrolment, key, fact.at):
+            if isinstance(fact, _TOLD_OTHERWISE) or _is_settled_later(fact, facts[seq + 1 :]):
+                continue
+            if not wanted(enrolment, key, fact.at):
                 continue
             taken = next((each for each in reversed(decisions) if each.seq <= seq), None)
             because = tuple(map(str, taken.because)) if taken else ()
             chain = _chain(lead, enrolment, consents, facts[: seq + 1], key, fact.at)
+            step = say_key(key) if key else ""
             found.append(
-                StepDecision(
-                    enrolment.track, say_key(key), say_fact(fact), fact.at, because, edited=edited, chain=chain
-                )
+                StepDecision(enrolment.track, step, say_fact(fact), fact.at, because, edited=edited, chain=chain)
             )
     return found
 

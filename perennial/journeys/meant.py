@@ -22,7 +22,7 @@ _LEAST_OF_ITS_OWN = 4  # letters that a subject line must have besides what is f
 
 def named(said: str) -> Wanted:
     """The steps of a name."""
-    return lambda _, key, at: said in names_of(key)  # noqa: ARG005 - the protocol's
+    return lambda _, key, at: bool(key) and said in names_of(key)  # noqa: ARG005 - the protocol's
 
 
 async def mailed(session: AsyncSession, enrolments: Sequence[Enrolment], said: str, catalogue: Catalogue) -> Wanted:

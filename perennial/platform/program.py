@@ -1,6 +1,8 @@
 """The program's name as it was called, for messages that say what to type next."""
 
+import shlex
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from perennial.platform.paths import IMPORTED_FROM
@@ -16,5 +18,17 @@ def program() -> str:
 
 
 def command(words: str) -> str:
-    """A command as it is to be typed: `show LEAD` is "perennial show LEAD" if that is how we were called."""
-    return f"{program()} {words}"
+    """A command as it is to be typed: `show LEAD` is "perennial show LEAD" if that is how we were called.
+
+    A data folder that was named by `--data-dir` is named again.
+    """
+    return " ".join((program(), *_data_dir(), words))
+
+
+def _data_dir() -> list[str]:
+    for given, value in pairwise((*sys.argv[1:], "")):
+        if given == "--data-dir" and value:
+            return [given, shlex.quote(value)]
+        if given.startswith("--data-dir="):
+            return [shlex.quote(given)]
+    return []

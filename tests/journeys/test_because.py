@@ -10,7 +10,7 @@ from models.journeys import DecisionRow, FactRow
 from models.leads import Consent, LeadRow
 from models.touches import Message
 from nurture.content.folder import load_catalogue
-from nurture.journey.facts import AnyFact, Deferred, Done, Enrolled, Waited, Waiting
+from nurture.journey.facts import AnyFact, Deferred, Done, Enrolled, Exited, Waited, Waiting
 from perennial.journeys.because import StepDecision, decision_on_day, decisions_about
 from perennial.journeys.meant import day_of, end_of, mailed, named, on_day
 from perennial.journeys.read_model import FACT
@@ -30,6 +30,7 @@ FACTS: list[AnyFact] = [
     Deferred(MONDAY + timedelta(days=7), "send:proof", MONDAY + timedelta(days=7, hours=3), "cap: 1 touch in 24 hours"),
     Deferred(MONDAY + timedelta(days=7, hours=3), "send:proof", LATE, "quiet hours: 13:00 in Europe/Berlin"),
     Done(LATE, "send:proof", "sent"),
+    Exited(LATE + timedelta(days=1), "opted out"),
 ]
 
 
@@ -89,6 +90,8 @@ async def asked(database: Database, said: str) -> list[StepDecision]:
         ("Re: hello, ada", ["welcome was sent"]),
         ("2026-03-10", ["welcome was sent", "proof was sent"]),
         ("Tue 10 Mar 2026", ["welcome was sent", "proof was sent"]),
+        ("2026-03-02", ["enrolled (downloaded checklist)", "welcome was sent"]),
+        ("2026-03-11", ["left the track: opted out"]),
         ("2026-03-05", []),
     ],
 )

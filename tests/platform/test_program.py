@@ -28,6 +28,13 @@ def test_a_command_is_told_as_it_is_to_be_typed(called: str, said: str, monkeypa
     assert command("show LEAD") == said
 
 
+@pytest.mark.parametrize("words", [["--data-dir", "my data", "show"], ["show", "x", "--data-dir=my data"]])
+def test_a_command_names_the_data_folder_that_was_named(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would look into another one."""
+    monkeypatch.setattr(sys, "argv", ["perennial", *words])
+    assert command("leads") in {"perennial --data-dir 'my data' leads", "perennial '--data-dir=my data' leads"}
+
+
 def test_the_programs_name_stands_in_one_place() -> None:
     """No other text of ours, except a docstring, spells it out."""
     spelled = [
