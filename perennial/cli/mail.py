@@ -12,9 +12,10 @@ from nurture.errors import InputError
 from perennial.cli.opening import opened_database, run
 from perennial.cli.options import Json
 from perennial.cli.printing import counted, escape, escape_lines, out, print_json
-from perennial.dev.local_mail import list_mail, read_mail
+from perennial.dev.local_mail import inbox_is_closed, list_mail, read_mail
 from perennial.leads.lookup import require_lead
 from perennial.platform.program import command
+from perennial.platform.settings import load_settings
 
 
 def mail(
@@ -42,7 +43,8 @@ def mail(
         table.add_row(each.touch_id, f"{each.at:%d %b %Y %H:%M}", escape(each.to), escape(each.subject))
     console = out()
     if not found:
-        console.print("No mail yet.")
+        closed = inbox_is_closed(load_settings().data_dir)
+        console.print(f"The inbox is closed; open it with `{command('mailbox')}`." if closed else "No mail yet.")
         return
     console.print(table)
     more = f", the last {len(found)} shown (--last)" if total > len(found) else ""

@@ -44,6 +44,11 @@ async def read_mail(session: AsyncSession, data_dir: Path, touch_id: str) -> Mes
     return message
 
 
+def inbox_is_closed(data_dir: Path) -> bool:
+    """Whether mail lies in the folder's inbox, and no inbox runs to show it."""
+    return (data_dir / MAILBOX_FILE).exists() and running_mailbox(data_dir) is None
+
+
 async def forget_mail(settings: Settings, addresses: Sequence[str], touches: Sequence[str]) -> None:
     """Delete mail to these addresses and of these touches from the local inbox: the one that runs, or its file.
 

@@ -91,6 +91,22 @@ def test_without_a_server_the_line_names_the_address_and_the_remedy(tmp_path: Pa
     assert f"no Temporal server answers at {NOBODY}; start one with `python starter.py dev`" in result.stderr
 
 
+def test_without_mail_it_says_whether_the_inbox_is_closed(tmp_path: Path) -> None:
+    """The inbox's mail is shown while it runs; it is not lost."""
+    asyncio.run(upgrade(load_settings(data_dir=tmp_path).database_url))
+    assert invoke("mail", data_dir=tmp_path).stdout == "No mail yet.\n"
+    (tmp_path / "mailbox.db").touch()
+    assert "The inbox is closed; open it with `python starter.py mailbox`" in invoke("mail", data_dir=tmp_path).stdout
+
+
+def test_a_preview_needs_no_server(tmp_path: Path) -> None:
+    """Nothing starts, so Temporal may be away."""
+    asyncio.run(upgrade(load_settings(data_dir=tmp_path).database_url))
+    for words in (("preview", "new-lead", "--all"), ("renurture", "--where", "score>=0", "--dry-run")):
+        result = invoke(*words, data_dir=tmp_path, TEMPORAL_ADDRESS=NOBODY)
+        assert (result.exit_code, "0 leads would" in result.stdout) == (0, True)
+
+
 def test_a_bad_setting_is_named(tmp_path: Path) -> None:
     """A misspelt variable would otherwise be ignored."""
     result = invoke("tracks", data_dir=tmp_path, PERENNIAL_PROVDIER="x")
