@@ -16,6 +16,7 @@ from perennial.cli.options import Json, Where
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.enrolling import unfinished_enrolments
 from perennial.journeys.previewing import Entry, preview_entries
+from perennial.journeys.reasons import in_short
 from perennial.leads.lookup import require_lead
 from perennial.leads.selection import select_leads
 
@@ -96,7 +97,7 @@ def print_entries(console: Console, entering: Sequence[Entry]) -> None:
     table = Table.grid(padding=(0, 2))
     for each in entering[:MOST_NAMED]:
         when = f"{each.at:%a %d %b %Y %H:%M}" if each.at else ""
-        why = [*(f"put off: {reason}" for reason in each.put_off), *(f"refused: {said}" for said in each.skipped)]
+        why = [*(f"put off: {reason}" for reason in each.put_off), *say_skipped(each.skipped)]
         table.add_row(f"  {escape(each.name)}", each.piece or each.says, when, escape("; ".join(why)))
     console.print(table)
     if len(entering) > MOST_NAMED:
@@ -105,7 +106,30 @@ def print_entries(console: Console, entering: Sequence[Entry]) -> None:
         console.print("By day: " + ", ".join(f"{count:,} on {day:%a %d %b}" for day, count in days[:MOST_NAMED]))
         if none := sum(each.at is None for each in entering):
             console.print(f"{counted(none, 'lead gets', 'leads get')} none while doing nothing")
+    for title, reasons in (
+        ("Held back at first:", [in_short(reason) for each in entering for reason in each.put_off]),
+        ("Pieces that the gate will refuse:", [_reason_of(said) for each in entering for said in each.skipped]),
+    ):
+        if reasons:
+            console.print(title)
+        for reason, count in Counter(reasons).most_common(MOST_NAMED):
+            console.print(f"  {count:>7,}  [yellow]{escape(reason)}[/]")
     if guesses := Counter(reason for each in entering for reason in each.guess):
         console.print("[dim]A guess where:[/]")
         for reason, count in guesses.most_common(MOST_NAMED):
             console.print(f"[dim]  {count:>7,}  {escape(reason)}[/]")
+
+
+def say_skipped(skipped: Sequence[str]) -> list[str]:
+    """Refused pieces, those of one reason together: "refused: no consent on record (welcome and 11 more)"."""
+    pieces: dict[str, list[str]] = {}
+    for said in skipped:
+        pieces.setdefault(_reason_of(said), []).append(said.partition(": ")[0])
+    return [
+        f"refused: {reason} ({named[0]}" + (f" and {len(named) - 1} more)" if named[1:] else ")")
+        for reason, named in pieces.items()
+    ]
+
+
+def _reason_of(skipped: str) -> str:
+    return skipped.partition(": ")[2]

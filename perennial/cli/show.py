@@ -11,6 +11,7 @@ from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run, tell_broken
 from perennial.cli.options import InUtc, Json, LeadName
 from perennial.cli.page import Times, journey_link
+from perennial.cli.preview import say_skipped
 from perennial.cli.printing import err, escape, escape_lines, out, print_json
 from perennial.journeys.foreseeing import Coming, foresee, prospect_of
 from perennial.journeys.story import JourneyLine, LeadStory, Line, journal_of, story_of
@@ -136,8 +137,8 @@ def _print_coming(console: Console, coming: Coming, times: Times) -> None:
     console.print(f"    next, if the lead does nothing{guess}: {escape(coming.what)}{when}")
     for reason in coming.put_off:
         console.print(f"      [yellow]put off: {escape(times.text(reason))}[/]")
-    for skipped in coming.skipped:
-        console.print(f"      [yellow]refused before: {escape(skipped)}[/]")
+    for skipped in say_skipped(coming.skipped):
+        console.print(f"      [yellow]before it, {escape(skipped)}[/]")
 
 
 def _print_line(console: Console, line: Line, times: Times, day: str, *, many: bool) -> str:

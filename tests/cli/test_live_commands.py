@@ -8,10 +8,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import delete, select
 
-from models.leads import LeadRow
+from models.leads import Consent, LeadRow
 from models.messages import Journey
-from models.touches import Message
+from models.touches import Message, Touch
 from nurture.journey.facts import Enrolled
 from perennial.journeys.enrolling import workflow_id
 from tests.builders import enrolment, store
@@ -128,7 +129,9 @@ async def test_a_preview_says_who_with_which_mail_and_when_and_that_is_what_then
     cohort: dict[str, object] = {"traits": {"cohort": "previewed", "topic": "dashboards"}}
     ready, asleep = await stack.lead(**cohort), await stack.lead(**cohort, time_zone="Asia/Tokyo", country="JP")
     away = await stack.lead(**cohort, mail_paused_until=TUESDAY + timedelta(days=20))
-    opted, inside, left = [await stack.lead(**cohort) for _ in range(3)]
+    opted, inside, left, mute = [await stack.lead(**cohort) for _ in range(4)]
+    async with stack.inst.database.writing() as session:
+        await session.execute(delete(Consent).where(Consent.lead_id == mute.id))
     await stack.run("signal", opted.id, "lead.opted_out")
     await stack.run("enrol", "new-lead", "--lead", inside.id)
     await stack.stands(inside, "send:welcome/wait")
@@ -143,6 +146,7 @@ async def test_a_preview_says_who_with_which_mail_and_when_and_that_is_what_then
     printed = (await stack.run("preview", *words)).stdout
     assert f"{preview['would_enrol'] + preview['would_resume']} leads would be enrolled on new-lead" in printed
     assert "put off: quiet hours: 19:" in printed
+    assert "refused: no consent on record (welcome and " in printed
 
     done = await stack.json("enrol", *words)
     counted = {name: done.get(name, 0) for name in ("enrolled", "resumed")}
@@ -150,11 +154,18 @@ async def test_a_preview_says_who_with_which_mail_and_when_and_that_is_what_then
     assert {name: n for name, n in done.items() if name.startswith("refused")} == preview["refusals"]
     await stack.stands(ready, "send:welcome/wait")
     await stack.stands(left, "send:welcome/wait")
+    await eventually(lambda: _refused(stack, mute))
     for lead in (asleep, away):
         held = await stack.stands(lead, "send:welcome")
         foreseen = datetime.fromisoformat(entries[lead.id]["at"])
         assert held.next_at is not None
         assert abs(held.next_at - foreseen) < timedelta(minutes=1)
+
+
+async def _refused(stack: Stack, lead: LeadRow) -> bool:
+    async with stack.inst.database.reading() as session:
+        said = await session.scalars(select(Touch.reason).where(Touch.lead_id == lead.id, Touch.state == "refused"))
+        return "no consent on record" in said.all()
 
 
 def _but_now(entries: list[dict[str, object]], others: list[dict[str, object]]) -> list[dict[str, object]]:
