@@ -9,7 +9,7 @@ from nurture.errors import RefusedError
 from perennial.cli.many import for_each, print_refusals
 from perennial.cli.opening import connected, run, scores_now
 from perennial.cli.options import Json, Rate, Where, parse_rate
-from perennial.cli.preview import preview_of, print_entries, print_preview, refusals_of, require_one
+from perennial.cli.preview import preview_of, print_entries, print_kept_out, print_preview, refusals_of, require_one
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.previewing import Entry
 from perennial.leads.lookup import require_lead
@@ -133,7 +133,7 @@ def _print_renurture(track: str, entries: list[Entry], *, as_json: bool) -> None
         f"{counted(nudged, 'lead')} on it already would decide again (dry run: nothing was changed)"
     )
     print_entries(console, starting)
-    print_refusals(console, refusals)
+    print_kept_out(console, refusals)
 
 
 async def _renurture(where: str, track: str, *, reason: str, rate: float | None) -> Counter[str]:

@@ -86,7 +86,7 @@ def print_preview(track: str, entries: Sequence[Entry], *, as_json: bool) -> Non
     if resumed:
         console.print(f"  {resumed:>7,}  of them were left over from an earlier run, or wait for a worker")
     print_entries(console, entering)
-    print_refusals(console, refusals)
+    print_kept_out(console, refusals)
 
 
 def print_entries(console: Console, entering: Sequence[Entry]) -> None:
@@ -118,6 +118,13 @@ def print_entries(console: Console, entering: Sequence[Entry]) -> None:
         console.print("[dim]A guess where:[/]")
         for reason, count in guesses.most_common(MOST_NAMED):
             console.print(f"[dim]  {count:>7,}  {escape(reason)}[/]")
+
+
+def print_kept_out(console: Console, refusals: Counter[str]) -> None:
+    """Print why leads stay out."""
+    if refusals:
+        console.print("Kept out:")
+    print_refusals(console, refusals)
 
 
 def say_skipped(skipped: Sequence[str]) -> list[str]:

@@ -45,3 +45,11 @@ def test_the_programs_name_stands_in_one_place() -> None:
         if '"""' not in ast.get_source_segment(file.read_text(encoding="utf-8"), node)[:3]  # type: ignore[index]
     ]
     assert {line.split(":")[0] for line in spelled} <= {"perennial/platform/program.py", "perennial/cli/reference.py"}
+
+
+def test_no_page_spells_it_out() -> None:
+    """The inbox's pages stand apart, and name the command alone."""
+    pages = [
+        file for file in (ROOT / "perennial").rglob("templates/*") if "starter.py" in file.read_text(encoding="utf-8")
+    ]
+    assert pages == []
