@@ -34,12 +34,13 @@ def alerts(
         print_json([*(asdict(line) for line in found), *ours])
         return
     console = out()
-    for line in found:
-        console.print(f"{line.at:%d %b %Y %H:%M}  [bold]{escape(line.text)}[/]  {_whose(line)}")
-    for at, note in rejections:
-        console.print(f"{at:%d %b %Y %H:%M}  [bold red]{escape(note)}[/]")
-    for each in failed:
-        console.print(f"{each.oldest:%d %b %Y %H:%M}  [bold]{escape(each.text)}[/]")
+    lines = [(line.at, f"[bold]{escape(line.text)}[/]  {_whose(line)}") for line in found]
+    lines += [(at, f"[bold red]{escape(note)}[/]") for at, note in rejections]
+    lines += [(each.oldest, f"[bold]{escape(each.text)}[/]") for each in failed]
+    if lines:
+        console.print("[dim]times in UTC[/]")
+    for at, text in sorted(lines):
+        console.print(f"{at:%d %b %Y %H:%M}  {text}")
     if failed:
         console.print(f"Once their cause is mended, pass them on again: `{command('retell')}`.")
     if rejections:
@@ -52,7 +53,7 @@ def alerts(
         console.print(
             f"Stuck journeys try again by themselves: mend what is named, then `{command('refresh')} --track TRACK`."
         )
-    if not found and not rejections and not failed:
+    if not lines:
         console.print("Nothing calls for attention.")
 
 

@@ -65,6 +65,15 @@ def test_rejections_of_our_mail_are_listed_beside_what_journeys_ask(data_dir: Pa
     assert [each["lead_id"] for each in answers] == ["l1", None]
 
 
+def test_alerts_of_every_kind_are_in_order_and_say_in_which_zone(data_dir: Path) -> None:
+    """The latest stands last, whoever raised it."""
+    now = datetime.now(UTC)
+    alert = Alert(enrolment_id="new-lead/l1/1", lead_id="l1", step_key="alert:call", text="call Ada", at=now)
+    stored(data_dir, alert, rejected(1, now - timedelta(hours=2)))
+    zone, first, second, *_ = invoke("alerts", data_dir=data_dir).stdout.splitlines()
+    assert (zone, "reputation" in first, "call Ada" in second) == ("times in UTC", True, True)
+
+
 def test_when_nothing_is_wrong_that_is_said(data_dir: Path) -> None:
     """And no reputation is called into question."""
     assert invoke("alerts", data_dir=data_dir).stdout.strip() == "Nothing calls for attention."
