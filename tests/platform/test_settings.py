@@ -102,7 +102,7 @@ def test_settings_do_not_change_under_a_running_worker() -> None:
         ("PERENNIAL_PUBLIC_URL", "nurture.acme.com", "https://"),
         ("PERENNIAL_MAX_CACHED_WORKFLOWS", "0", "keeps in memory"),
         ("PERENNIAL_MAX_CONCURRENT_ACTIVITIES", "many", "1 or more"),
-        ("PERENNIAL_EARLIER_SECRETS", "s3cret", "the secrets of earlier"),
+        ("PERENNIAL_EARLIER_SECRETS", "s3cret", "earlier secrets"),
         ("PERENNIAL_EARLIER_SECRETS", '["s3cret', "a JSON array"),
         ("PERENNIAL_SENDGRID_WEBHOOK_KEY", "s3cret", "the verification key"),
         ("PERENNIAL_CRM_WEBHOOK_SECRET", "whsec_s3cret", "a Standard Webhooks secret"),
