@@ -69,7 +69,7 @@ async def leads(database: Database) -> Database:
         database,
         lead(1, score=80, band="mql", country="DE", traits={"industry": "retail"}, segment={"Lead Origin": "API"}),
         lead(2, score=40, band="warm", country="FR", traits={"industry": "finance"}),
-        lead(3, score=10, traits={}, segment={"Lead Origin": "Landing Page"}),
+        lead(3, score=10, company="Ünal", traits={}, segment={"Lead Origin": "Landing Page"}),
         lead(4, score=80, traits={"industry": "retail"}, erased_at=ada().created_at),
     )
     await store(database, journey("l1", "active"), journey("l2", "finished"))
@@ -91,6 +91,8 @@ async def leads(database: Database) -> Database:
         ("industry!=retail,finance", {"l3"}),
         ("country=de,fr score<50", {"l2"}),
         ('industry="retail,finance"', set()),
+        ("company=Ünal", {"l3"}),
+        ("company=ÜNAL", {"l3"}),
         ("track=new-lead", {"l1"}),
         ("track=new-lead,lost-deal", {"l1"}),
         ("track!=new-lead", {"l2", "l3"}),
