@@ -123,6 +123,7 @@ def relay_process(url: str, address: str, folder: Path) -> Iterator[subprocess.P
         "PERENNIAL_DATABASE_URL": url,
         "PERENNIAL_DATA_DIR": str(folder),
         "TEMPORAL_ADDRESS": address,
+        "PERENNIAL_HISTORY_AFTER": "P3650D",  # the clicks are of the installation's time, which stands still
     }
     command = [sys.executable, "starter.py", "relay"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
