@@ -8,9 +8,10 @@ import typer
 from nurture.errors import RefusedError
 from perennial.cli.many import for_each, print_refusals
 from perennial.cli.opening import connected, run, scores_now
-from perennial.cli.options import Json, Rate, Where, parse_rate
+from perennial.cli.options import Everyone, Json, OneLead, Rate, TrackName, Where, parse_rate
 from perennial.cli.preview import preview_of, print_entries, print_kept_out, print_preview, refusals_of, require_one
 from perennial.cli.printing import counted, escape, out, print_json
+from perennial.journeys.enrolling import unfinished_enrolments
 from perennial.journeys.previewing import Entry
 from perennial.leads.lookup import require_lead
 from perennial.leads.selection import select_leads
@@ -18,13 +19,11 @@ from perennial.platform.program import command
 
 
 def enrol(
-    track: Annotated[str, typer.Argument(help="The track, as `tracks` names it.", show_default=False)],
+    track: TrackName,
     *,
-    lead: Annotated[
-        str | None, typer.Option(help="One lead, by id, e-mail address, external id, CRM id or user id.")
-    ] = None,
+    lead: OneLead = None,
     where: Where = None,
-    everyone: Annotated[bool, typer.Option("--all", help="Every lead.")] = False,
+    everyone: Everyone = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say who would enter, with which first mail and when, and change nothing.")
     ] = False,
@@ -74,7 +73,7 @@ async def _enrol_many(track: str, where: str | None, rate: float | None) -> Coun
     async with connected() as inst:
         name, names = inst.tracks[track].name, inst.tracks[track].names
         async with inst.database.reading() as session:
-            left = [each.lead_id for each in await inst.enroller.unfinished(session) if each.track in names]
+            left = [each.lead_id for each in await unfinished_enrolments(session) if each.track in names]
             found = await select_leads(session, where, scores_now(inst))
         before = set(left)
 

@@ -12,6 +12,9 @@ Json = Annotated[bool, typer.Option("--json", help="Answer with one JSON documen
 LeadName = Annotated[
     str, typer.Argument(help="Id, e-mail address, external id, CRM id or user id.", show_default=False)
 ]
+TrackName = Annotated[str, typer.Argument(help="The track, as `tracks` names it.", show_default=False)]
+OneLead = Annotated[str | None, typer.Option(help="One lead, by id, e-mail address, external id, CRM id or user id.")]
+Everyone = Annotated[bool, typer.Option("--all", help="Every lead.")]
 Rate = Annotated[str | None, typer.Option(help="At most this many a second or minute, such as 50/s or 600/m.")]
 InUtc = Annotated[bool, typer.Option("--utc", help="Times in UTC, not in the lead's own zone.")]
 Where = Annotated[

@@ -2,9 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -12,10 +10,10 @@ from nurture.errors import InputError
 from perennial.app.programme import programme_of
 from perennial.cli.many import print_refusals, progress, said_of
 from perennial.cli.opening import opened_database, run, scores_now, tell_broken
-from perennial.cli.options import Json, Where
+from perennial.cli.options import Everyone, Json, OneLead, TrackName, Where
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.enrolling import unfinished_enrolments
-from perennial.journeys.previewing import Entry, preview_entries
+from perennial.journeys.previewing import Entry, preview_entry
 from perennial.journeys.reasons import in_short
 from perennial.leads.lookup import require_lead
 from perennial.leads.selection import select_leads
@@ -24,13 +22,11 @@ MOST_NAMED = 20
 
 
 def preview(
-    track: Annotated[str, typer.Argument(help="The track, as `tracks` names it.", show_default=False)],
+    track: TrackName,
     *,
-    lead: Annotated[
-        str | None, typer.Option(help="One lead, by id, e-mail address, external id, CRM id or user id.")
-    ] = None,
+    lead: OneLead = None,
     where: Where = None,
-    everyone: Annotated[bool, typer.Option("--all", help="Every lead.")] = False,
+    everyone: Everyone = False,
     as_json: Json = False,
 ) -> None:
     """Say who would go on a track, with which first mail and when, and who stays out and why.
@@ -61,7 +57,7 @@ async def preview_of(track: str, lead: str | None, where: str | None, *, left_ov
         entries: list[Entry] = []
         with progress("asking the gate", len(ids)) as advance:
             for lead_id in ids:
-                entries += await preview_entries(session, the_track, [lead_id], programme.catalogue, scores)
+                entries.append(await preview_entry(session, the_track, lead_id, programme.catalogue, scores))
                 advance(1)
         return entries
 

@@ -120,19 +120,7 @@ class Enroller:
                 started_at=at,
             )
             session.add(enrolment)
-        seen = await session.scalars(
-            select(Touch.piece).where(Touch.lead_id == lead_id, Touch.state != "refused").distinct()
-        )
-        score = await ScoresNow(self.scoring, at).of(session, lead)
-        first = Enrolled(
-            at=enrolment.started_at,
-            lead=lead_id,
-            cause=enrolment.cause,
-            score=score.total,
-            stage=score.stage,
-            traits={name: str(value) for name, value in lead.traits.items()},
-            seen=tuple(sorted(seen)),
-        )
+        first = await first_fact(session, lead, enrolment.started_at, enrolment.cause, ScoresNow(self.scoring, at))
         return enrolment, first
 
     async def start(self, track: str, journey: Journey, nudge: Request | None = None) -> bool:
@@ -177,14 +165,29 @@ class Enroller:
             await handle.result()
         return True
 
-    async def unfinished(self, session: AsyncSession) -> Sequence[Enrolment]:
-        """Enrolments whose journey was perhaps never started; enrol them again to resume."""
-        return await unfinished_enrolments(session)
-
 
 async def unfinished_enrolments(session: AsyncSession) -> Sequence[Enrolment]:
-    """Enrolments whose journey was perhaps never started, or that no worker has taken up."""
+    """Enrolments whose journey was perhaps never started, or that no worker took up; enrol them again to resume."""
     return (await session.scalars(select(Enrolment).where(Enrolment.status == "starting"))).all()
+
+
+async def first_fact(
+    session: AsyncSession, lead: LeadRow, started_at: datetime, cause: str, scores: ScoresNow
+) -> Enrolled:
+    """What a journey of this lead begins with."""
+    seen = await session.scalars(
+        select(Touch.piece).where(Touch.lead_id == lead.id, Touch.state != "refused").distinct()
+    )
+    score = await scores.of(session, lead)
+    return Enrolled(
+        at=started_at,
+        lead=lead.id,
+        cause=cause,
+        score=score.total,
+        stage=score.stage,
+        traits={name: str(value) for name, value in lead.traits.items()},
+        seen=tuple(sorted(seen)),
+    )
 
 
 async def refuse_entry(session: AsyncSession, track: Track, lead: LeadRow, at: datetime) -> Enrolment | None:

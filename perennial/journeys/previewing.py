@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.journeys import RUNNING
 from models.leads import LeadRow
-from models.touches import Touch
 from nurture.content.catalogue import Catalogue
 from nurture.errors import RefusedError
-from nurture.journey.facts import Enrolled
 from nurture.journey.journal import Journal
 from nurture.journey.track import Track
-from perennial.journeys.enrolling import last_enrolment, refuse_entry
+from perennial.journeys.enrolling import first_fact, last_enrolment, refuse_entry
 from perennial.journeys.foreseeing import foresee, prospect_of
 from perennial.leads.scores_now import ScoresNow
 
@@ -45,14 +41,10 @@ class Entry:
     guess: tuple[str, ...] = ()
 
 
-async def preview_entries(
-    session: AsyncSession, track: Track, lead_ids: Sequence[str], catalogue: Catalogue, scores: ScoresNow
-) -> list[Entry]:
-    """What would become of these leads on the track, in order. Raises TrackError if its code breaks."""
-    return [await _entry(session, track, lead_id, catalogue, scores) for lead_id in lead_ids]
-
-
-async def _entry(session: AsyncSession, track: Track, lead_id: str, catalogue: Catalogue, scores: ScoresNow) -> Entry:
+async def preview_entry(
+    session: AsyncSession, track: Track, lead_id: str, catalogue: Catalogue, scores: ScoresNow
+) -> Entry:
+    """What would become of a lead on the track. Raises TrackError if the track's code breaks."""
     now = scores.now
     lead = await session.get_one(LeadRow, lead_id)
     name = " ".join(filter(None, (lead.first_name, lead.last_name))) or lead.email
@@ -62,14 +54,9 @@ async def _entry(session: AsyncSession, track: Track, lead_id: str, catalogue: C
         on_track = await last_enrolment(session, track, lead.id)
         running = on_track is not None and on_track.status in RUNNING
         return Entry(lead.id, name, lead.time_zone, refused=str(error), on_it=running)
-    seen = await session.scalars(
-        select(Touch.piece).where(Touch.lead_id == lead_id, Touch.state != "refused").distinct()
-    )
     resumed = last is not None and last.status == "starting"
     begins = last.started_at if last is not None and resumed else now
-    score = await scores.of(session, lead)
-    traits = {trait: str(value) for trait, value in lead.traits.items()}
-    first = Enrolled(begins, lead.id, "previewed", score.total, score.stage, traits, tuple(sorted(seen)))
+    first = await first_fact(session, lead, begins, "previewed", scores)
     prospect = await prospect_of(session, lead, track, now)
     mail = foresee(track, Journal([first]), now, catalogue, prospect, scores.model, mail_only=True)
     return Entry(
