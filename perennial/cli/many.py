@@ -7,18 +7,22 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from temporalio.service import RPCError
 
-from nurture.errors import NoAnswerError, RefusedError
+from nurture.errors import NoAnswerError, PerennialError, RefusedError
 from perennial.cli.printing import err, escape
+from perennial.platform.database_errors import is_outage
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
 """How many leads are enrolled or signalled at the same time."""
 
-NOT_DONE = ("refused: ", "no answer: ")
+NOT_DONE = ("refused: ", "no answer: ", "failed: ")
 """What the results of those begin with for whom it was not done."""
 
 
@@ -32,9 +36,9 @@ async def for_each(
 ) -> Counter[str]:
     """Do `work` for each item, a few at once and at most `rate` a second; count what it returns.
 
-    A refusal counts too, under its reason without the dates. So does a journey that does not answer: it stops none of
-    the others. If none of the first few answers, most likely no worker runs: raises NoAnswerError. Progress is shown on
-    a terminal only.
+    A refusal counts too, under its reason without the dates. So does a journey that does not answer, and one that fails
+    by itself: they stop none of the others. If none of the first few answers, most likely no worker runs: raises
+    NoAnswerError. Progress is shown on a terminal only.
     """
     results: Counter[str] = Counter()
     numbered = enumerate(items)
@@ -54,6 +58,11 @@ async def for_each(
                     silent = sum(count for result, count in results.items() if result.startswith("no answer: "))
                     if silent == results.total() >= min(AT_ONCE, len(items)):
                         raise
+                except Exception as error:
+                    if isinstance(error, PerennialError | RPCError) or is_outage(error):
+                        raise
+                    log.exception("one failed by itself", item=str(item))
+                    results[f"failed: {type(error).__name__}; the log says more"] += 1
                 advance(1)
 
         lanes = [asyncio.create_task(lane()) for _ in range(min(AT_ONCE, len(items)))]

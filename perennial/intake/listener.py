@@ -22,12 +22,12 @@ from perennial.intake.history import HISTORY_AFTER, History
 from perennial.intake.lost import keep_for
 from perennial.intake.outbox import CHANNEL, accept
 from perennial.intake.recording import Recorder
-from perennial.intake.refusals import is_not_found
 from perennial.intake.reports import LONGEST_REPORT_ID, Receipt, Report
 from perennial.journeys.enrolling import Enroller
 from perennial.journeys.handles import signal_journey, workflow_of
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
+from perennial.platform.temporal import is_not_found
 
 
 @dataclass(frozen=True)

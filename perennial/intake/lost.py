@@ -2,7 +2,7 @@
 
 | the database says | what happened | the behaviours |
 | --- | --- | --- |
-| finished | it ended meanwhile | are recorded; that is all |
+| finished, or nothing | it ended meanwhile; it was removed since | are recorded; that is all |
 | starting | it is not started yet | wait for its first decision |
 | anything else | Temporal lost it, or somebody terminated it | wait for its next decision; a person is alerted |
 """
@@ -26,11 +26,11 @@ _HEAD = select(Enrolment.status, Enrolment.lead_id).where(Enrolment.id == bindpa
 async def keep_for(database: Database, enrolment_id: str, behaviours: Sequence[str], now: datetime) -> list[str]:
     """Keep behaviours for a journey that does not run; those of them that are lost on it until it is mended."""
     async with database.transaction() as connection:
-        status, lead_id = (await connection.execute(_HEAD, {"enrolment": enrolment_id})).one()
-        if status == "finished":
+        found = (await connection.execute(_HEAD, {"enrolment": enrolment_id})).one_or_none()
+        if found is None or found.status == "finished":
             return []
         await leave_unheard(connection, [(each, enrolment_id) for each in behaviours])
-        if status == "starting":
+        if found.status == "starting":
             return []
-        await raise_alert(connection, enrolment_id, lead_id, LOST, SAID, now)
+        await raise_alert(connection, enrolment_id, found.lead_id, LOST, SAID, now)
     return list(behaviours)

@@ -35,7 +35,8 @@ class Reader(Protocol):
     async def __call__(self, session: AsyncSession, event: Event, /) -> Meaning:
         """What an event means; what it tells of touches and identities is written in the caller's transaction.
 
-        Raises InputError, NotFoundError, KeyError, TypeError or ValueError if the event makes no sense.
+        Raises InputError if the event makes no sense: it is ignored. Whatever else a reader raises is a fault of ours:
+        the event is put aside, and told again once that is mended.
         """
         ...
 

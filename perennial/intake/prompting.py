@@ -15,8 +15,10 @@ from temporalio.service import RPCError
 
 from models.journeys import AskedRow, Enrolment
 from models.messages import Request
+from perennial.intake.lost import keep_for
 from perennial.intake.refusals import Answer, answer_of
 from perennial.journeys.handles import signal_journey
+from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 
 log = structlog.get_logger(__name__)
@@ -36,6 +38,7 @@ class Prompter:
 
     database: Database
     client: Client
+    time: LiveClock
     now: Callable[[], float] = monotonic
     _next_look: float = 0.0
     _after: str = ""
@@ -70,7 +73,8 @@ class Prompter:
 
     async def _tell(self, enrolment_id: str, verb: str, request: Request) -> None:
         try:
-            await signal_journey(self.client, enrolment_id, verb, request)
+            if not await signal_journey(self.client, enrolment_id, verb, request):
+                await keep_for(self.database, enrolment_id, [], self.time.now())
         except RPCError as error:
             if answer_of(error) is Answer.AWAY:
                 raise

@@ -6,7 +6,6 @@ tomorrow, and an event that was given up would be lost by then.
 
 from enum import Enum
 
-from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.service import RPCError, RPCStatusCode
 
 AWAY = frozenset(
@@ -43,11 +42,3 @@ def answer_of(error: RPCError) -> Answer:
     if error.status in AWAY or error.status is RPCStatusCode.NOT_FOUND:  # of a workflow it never gets here
         return Answer.AWAY
     return Answer.LATER
-
-
-def is_not_found(error: RPCError) -> bool:
-    """Whether the server is well and has no such journey running; a namespace that is missing is an outage."""
-    if error.status is not RPCStatusCode.NOT_FOUND:
-        return False
-    status = error.grpc_status
-    return not any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in (status.details if status else ()))

@@ -4,7 +4,8 @@ It reads the outbox (`models.intake.Event` in state `new`) in the order of arriv
 the journeys, and only then marks the events. Killed anywhere, it starts again with the same events: the database and
 the journeys each take an id once. Several relays share the leads out (`perennial.intake.shares`).
 
-An event that cannot be recorded is put aside as `failed`, and so is one that its journey refuses; the others go on.
+An event that cannot be recorded or told is put aside as `failed`, and so is one that its journey refuses; the others
+go on.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.service import RPCError
 
 from models.intake import Event
-from nurture.errors import InputError, NotFoundError
+from nurture.errors import InputError
 from perennial.intake.doorbell import Doorbell, doorbell
 from perennial.intake.listener import Listener
 from perennial.intake.meaning import Meaning, Translator
@@ -31,6 +32,7 @@ from perennial.intake.refusals import Answer, answer_of
 from perennial.intake.shares import RENEW, Shares
 from perennial.intake.telling import Teller
 from perennial.intake.visitors import lock_visitors, reattach
+from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 from perennial.platform.database_errors import is_outage
 
@@ -43,9 +45,6 @@ AWAY = timedelta(seconds=2)
 TRIES = 3
 """How often an event is tried that fails by itself, before it is put aside."""
 MOST_HELD_BACK = 1_000
-
-SENSELESS = (InputError, NotFoundError, KeyError, TypeError, ValueError)
-"""What a reader raises for an event that makes no sense."""
 
 
 @dataclass
@@ -63,7 +62,7 @@ class Relay:
     def __post_init__(self) -> None:
         self.shares = Shares(self.database)
         self.teller = Teller(self.listener)
-        self.prompter = Prompter(self.database, self.listener.client)
+        self.prompter = Prompter(self.database, self.listener.client, LiveClock(self.listener.enroller.clock))
 
     async def run(self, stop: asyncio.Event) -> None:
         """Drain until told to stop. Wait, and say so, while Temporal or the database is away; no error ends it."""
@@ -159,7 +158,7 @@ class Relay:
                     half = len(numbers) // 2
                     return [*await self._recorded(numbers[:half]), *await self._recorded(numbers[half:])]
                 kind = type(error).__name__
-                if isinstance(error, SENSELESS):
+                if isinstance(error, InputError):
                     log.warning("an event makes no sense", number=numbers[0], kind=kind)
                     return [Read(numbers[0], Meaning("ignored", note=kind))]
         log.error("an event cannot be recorded, and is put aside", number=numbers[0], kind=kind)

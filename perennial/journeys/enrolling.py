@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from models.journeys import RUNNING, Enrolment
 from models.leads import LeadRow
@@ -27,6 +27,7 @@ from perennial.leads.lock import lock_lead
 from perennial.leads.scores_now import ScoresNow
 from perennial.leads.suppression import suppressions
 from perennial.platform.database import Database
+from perennial.platform.temporal import is_not_found
 
 
 def workflow_id(track: str, lead_id: str) -> str:
@@ -89,7 +90,7 @@ class Enroller:
             try:
                 await self.client.get_workflow_handle(workflow_of(last.id)).signal("refresh", request)
             except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
+                if not is_not_found(error):
                     raise
                 # It has ended since; the re-entry rule says whether it may start again.
             else:

@@ -28,6 +28,7 @@ from nurture.errors import NoAnswerError, RefusedError, SettingsError
 from nurture.journey.track import Registry
 from nurture.people.addresses import hide_addresses
 from perennial.platform.program import command
+from perennial.platform.temporal import is_not_found
 
 PATIENCE = timedelta(seconds=15)
 """How long a worker has to answer."""
@@ -108,11 +109,11 @@ def without_addresses(request: Request | Release) -> Request | Release:
 
 
 async def signal_journey(client: Client, enrolment_id: str, name: str, request: Request) -> bool:
-    """Signal a journey; False if it has ended already."""
+    """Signal a journey; False if Temporal knows no such journey running. Raises RPCError for all else it answers."""
     try:
         await client.get_workflow_handle(workflow_of(enrolment_id)).signal(name, without_addresses(request))
     except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
+        if not is_not_found(error):
             raise
         return False
     return True
@@ -154,7 +155,7 @@ def _answered(enrolment_id: str) -> Iterator[None]:
         raise late from None
     except RPCError as error:
         match error.status:
-            case RPCStatusCode.NOT_FOUND:
+            case RPCStatusCode.NOT_FOUND if is_not_found(error):
                 raise RefusedError(f"the journey on {enrolment_id.partition('/')[0]} has ended") from None
             case RPCStatusCode.FAILED_PRECONDITION:
                 raise NoAnswerError(
@@ -186,5 +187,5 @@ async def _closed(handle: WorkflowHandle[object, object]) -> None:
     except WorkflowFailureError:
         pass  # it failed, and so it has ended
     except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
+        if not is_not_found(error):
             raise

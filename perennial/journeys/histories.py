@@ -16,7 +16,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 from temporalio.worker import (
     ExecuteWorkflowInput,
     Interceptor,
@@ -33,6 +33,7 @@ from nurture.journey.decision import AnyStep, Decision, Park
 from nurture.journey.facts import AnyFact
 from nurture.journey.journal import Journal
 from nurture.journey.wording import say_next
+from perennial.platform.temporal import is_not_found
 from workflows.journey import JourneyWorkflow
 
 MOST_RUNS = 200
@@ -153,7 +154,7 @@ async def fetch_histories(client: Client, workflow_id: str) -> list[WorkflowHist
         try:
             history = await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
+            if not is_not_found(error):
                 raise
             break
         runs.append(history)

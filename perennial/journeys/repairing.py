@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from sqlalchemy import bindparam, func, select
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from models.journeys import RUNNING, Enrolment, FactRow
 from models.leads import LeadRow
@@ -25,7 +25,9 @@ from perennial.journeys.adopting import lock_head
 from perennial.journeys.alerts import LOST, drop_alert
 from perennial.journeys.enrolling import Enroller
 from perennial.journeys.handles import ENROLMENT, enrolment_of, view_journey, workflow_of
+from perennial.journeys.ledger import LedgerEntry, change
 from perennial.journeys.read_model import Position, facts_from, write_facts, write_head
+from perennial.platform.temporal import is_not_found
 
 Fault = Literal["never started", "ended in Temporal", "lost in Temporal", "lost in the database"]
 
@@ -38,6 +40,7 @@ REMEDIES: Mapping[Fault, str] = {
 """What mends each fault."""
 
 EXITED = "exited: "
+CUT_OFF = "its journey was ended in Temporal while it was sent; whether it was sent is not known"
 _CLOSED = {
     WorkflowExecutionStatus.TERMINATED: "terminated in Temporal",
     WorkflowExecutionStatus.FAILED: "failed in Temporal",
@@ -94,6 +97,11 @@ class Repair:
                 return await self._write_again(difference.enrolment_id)
             case "ended in Temporal":
                 return await self._end(difference.enrolment_id, difference.outcome, now)
+            case "never started":
+                try:
+                    return await self._start_again(difference.enrolment_id)
+                except RefusedError as error:  # what keeps the lead off the track now has come since
+                    return await self._end(difference.enrolment_id, f"{EXITED}never started, as {error}", now)
             case _:
                 return await self._start_again(difference.enrolment_id)
 
@@ -108,21 +116,30 @@ class Repair:
         client = self.enroller.client
         handle = client.get_workflow_handle(workflow_of(enrolment_id))
         found = await _status(handle)
-        if found is not None and await enrolment_of(client, handle) != enrolment_id:
-            found = None  # the workflow is of another stay on the track
+        if found is not None and (there := await enrolment_of(client, handle)) != enrolment_id:
+            if there is not None and _number(there) > _number(enrolment_id):
+                return Difference(enrolment_id, "ended in Temporal", await self._end_of_earlier(enrolment_id))
+            found = None  # it is of an earlier stay on the track
         async with self.enroller.database.reading() as session:
             enrolment = await session.get_one(Enrolment, enrolment_id)
             if found is WorkflowExecutionStatus.RUNNING or enrolment.status == "finished":
                 return None
         if found is None:
             return Difference(enrolment_id, "never started" if status == "starting" else "lost in Temporal")
-        ended = str(await handle.result()) if found is WorkflowExecutionStatus.COMPLETED else EXITED + _CLOSED[found]
-        return Difference(enrolment_id, "ended in Temporal", ended)
+        return Difference(enrolment_id, "ended in Temporal", await _end_of(handle, found))
+
+    async def _end_of_earlier(self, enrolment_id: str) -> str:
+        """How a stay ended that another has followed under the same workflow id; Temporal may have forgotten it."""
+        client, closed = self.enroller.client, "ExecutionStatus NOT IN ('Running', 'ContinuedAsNew')"
+        async for run in client.list_workflows(f"WorkflowId = '{workflow_of(enrolment_id)}' AND {closed}"):
+            if await run.memo_value(ENROLMENT, "") == enrolment_id and run.status is not None:
+                return await _end_of(client.get_workflow_handle(run.id, run_id=run.run_id), run.status)
+        return f"{EXITED}ended in Temporal, before it entered again"
 
     async def _end(self, enrolment_id: str, outcome: str, now: datetime) -> bool:
         """Record the end that the database has not heard of."""
         async with self.enroller.database.transaction() as connection:
-            await lock_head(connection, enrolment_id)
+            head = await lock_head(connection, enrolment_id)
             status, length = (await connection.execute(_STANDING, {"enrolment": enrolment_id})).one()
             if status == "finished":
                 return False
@@ -132,6 +149,8 @@ class Repair:
             end = Exited(at, outcome.removeprefix(EXITED)) if exited else Finished(at, outcome)
             await write_facts(connection, enrolment_id, length, [end])
             await write_head(connection, enrolment_id, at, Finish(outcome_of(end)), [say_reason(end)])
+            if head.open_touch is not None and head.open_touch.state == "sending":
+                await change(connection, LedgerEntry(head.open_touch.id, "unknown", CUT_OFF, at))
         return True
 
     async def _start_again(self, enrolment_id: str) -> bool:
@@ -175,7 +194,7 @@ class Repair:
                     id=enrolment_id,
                     lead_id=view.lead_id,
                     track=view.track,
-                    number=int(enrolment_id.rpartition("/")[2]),
+                    number=_number(enrolment_id),
                     status="active",
                     cause=began.cause,
                     priority=tracks[view.track].priority if view.track in tracks else 0,
@@ -187,11 +206,20 @@ class Repair:
         return True
 
 
+def _number(enrolment_id: str) -> int:
+    return int(enrolment_id.rpartition("/")[2])
+
+
+async def _end_of(handle: WorkflowHandle[Any, Any], status: WorkflowExecutionStatus) -> str:
+    """The outcome of a closed run."""
+    return str(await handle.result()) if status is WorkflowExecutionStatus.COMPLETED else EXITED + _CLOSED[status]
+
+
 async def _status(handle: WorkflowHandle[Any, Any]) -> WorkflowExecutionStatus | None:
     """How the latest run of a workflow stands; None if Temporal has none of that id."""
     try:
         return (await handle.describe()).status
     except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
+        if is_not_found(error):
             return None
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -236,6 +237,7 @@ def sqlite_engine(
     engine = create_async_engine(
         url,
         hide_parameters=True,
+        json_serializer=_to_json,
         async_creator=lambda: connect(address, settings, BUSY_SECONDS),
         **({"pool_size": connections, "max_overflow": 0} if pooled else {"poolclass": NullPool}),
     )
@@ -256,6 +258,7 @@ def postgres_engine(url: URL, limits: Mapping[str, float] | None = None, **pool:
     engine = create_async_engine(
         url,
         hide_parameters=True,
+        json_serializer=_to_json,
         connect_args={
             "timeout": CONNECT_SECONDS,
             # jit costs more than our short queries; asyncpg's type look-ups trip over it in particular
@@ -267,6 +270,14 @@ def postgres_engine(url: URL, limits: Mapping[str, float] | None = None, **pool:
     event.listen(engine.sync_engine, "checkin", _note_use)
     event.listen(engine.sync_engine, "checkout", partial(_refuse_dead, engine.sync_engine))
     return engine
+
+
+def _to_json(value: Any) -> str:
+    """JSON with the letters of every script as they are, so that a search finds them in either case.
+
+    Half a surrogate pair, which neither database can hold, becomes a question mark.
+    """
+    return json.dumps(value, ensure_ascii=False).encode(errors="replace").decode()
 
 
 def _note_use(_: Any, record: ConnectionPoolEntry) -> None:

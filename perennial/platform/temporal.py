@@ -9,6 +9,7 @@ from functools import cache
 from typing import cast
 
 from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, Interceptor
@@ -85,6 +86,14 @@ async def connect(address: str | None = None, *, interceptors: Sequence[Intercep
             "check TEMPORAL_NAMESPACE and TEMPORAL_API_KEY"
         ) from error
     return client
+
+
+def is_not_found(error: RPCError) -> bool:
+    """Whether the server is well and knows no such workflow; a namespace that is missing is an outage."""
+    if error.status is not RPCStatusCode.NOT_FOUND:
+        return False
+    status = error.grpc_status
+    return not any(detail.Is(NamespaceNotFoundFailure.DESCRIPTOR) for detail in (status.details if status else ()))
 
 
 async def ensure_search_attributes(client: Client) -> None:

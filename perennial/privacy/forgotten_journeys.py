@@ -8,6 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from perennial.journeys.handles import workflow_of
+from perennial.platform.temporal import is_not_found
 
 _NOT_OURS_TO_DELETE = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
 
@@ -31,6 +32,6 @@ async def forget_journeys(client: Client, enrolments: Iterable[str]) -> bool:
             except RPCError as error:
                 if error.status in _NOT_OURS_TO_DELETE:
                     return False
-                if error.status is not RPCStatusCode.NOT_FOUND:
+                if not is_not_found(error):
                     raise
     return True

@@ -16,13 +16,16 @@ async def test_who_refuses_or_cannot_answer_stops_nobody_else() -> None:
                 raise NoAnswerError("its last task failed")
             case "ben" | "cy":
                 raise RefusedError(f"already on it since 2026-03-0{len(lead)}")
+            case "eve":
+                raise KeyError("a bug of ours")
             case _:
                 return "enrolled"
 
-    assert await for_each(["broken", "ada", "ben", "cy", "dan"], work, label="enrolling") == {
+    assert await for_each(["broken", "ada", "ben", "eve", "cy", "dan"], work, label="enrolling") == {
         "enrolled": 2,
         "refused: already on it": 2,
         "no answer: its last task failed": 1,
+        "failed: KeyError; the log says more": 1,
     }
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import time, timedelta
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 
 from models.journeys import Alert, DecisionRow, Enrolment, FactRow
+from models.leads import Suppression
 from models.messages import Request
 from models.touches import Message, Touch
 from nurture.errors import RefusedError
@@ -19,7 +20,7 @@ from nurture.journey.outcomes import Outcome, ReEntry, nurtured
 from nurture.journey.track import track
 from nurture.timing.calendar import SendWindow
 from perennial.intake.lost import keep_for
-from perennial.journeys.repairing import Difference, Repair
+from perennial.journeys.repairing import CUT_OFF, Difference, Repair
 from tests.builders import rows
 from tests.engine.rig import Rig, eventually, finished, kinds, parked, view_of
 
@@ -166,3 +167,72 @@ async def test_a_journey_that_was_never_started_is_started(still_rig: Rig) -> No
         assert found == [Difference(f"pair/{lead}/1", "never started")]
         await mended(rig, found)
         await parked(rig.journey("pair", "ada"), "send:welcome/wait")
+
+
+async def test_a_stay_that_the_database_has_running_and_another_has_followed_ends_as_it_ended(still_rig: Rig) -> None:
+    """A backup from within the first stay is restored while the lead is on the track again."""
+    rig = still_rig.running(pair)
+    async with rig.working():
+        handle = await rig.journey_of("pair", "ada")
+        await parked(handle, "send:welcome/wait")
+        await handle.signal("exit", Request(id="e1", reason="enough"))
+        await finished(handle)
+        await parked(await rig.enrol("pair", "ada", rig.inst.now() + timedelta(minutes=1)), "send:welcome/wait")
+        first, second = (f"pair/{rig.id('ada')}/{number}" for number in (1, 2))
+        async with rig.database.writing() as session:
+            for table in (Touch, FactRow, DecisionRow):
+                await session.execute(delete(table).where(table.enrolment_id == second))
+            await session.execute(delete(Enrolment).where(Enrolment.id == second))
+            earlier = await session.get_one(Enrolment, first)
+            earlier.status, earlier.outcome, earlier.ended_at = "active", None, None
+            exits = (FactRow.enrolment_id == first) & (FactRow.kind == "exited")
+            await session.execute(delete(FactRow).where(exits))
+
+        async def both() -> bool:
+            return len(await differences(rig)) == 2
+
+        await eventually(both)
+        found = await differences(rig)
+        assert found == [
+            Difference(first, "ended in Temporal", "exited: enough"),
+            Difference(second, "lost in the database"),
+        ]
+        await mended(rig, found)
+        assert await differences(rig) == []
+        assert (await rig.standing("pair", "ada")).outcome == "exited: enough"
+
+
+async def test_a_journey_that_was_never_started_ends_if_its_lead_is_suppressed_since(still_rig: Rig) -> None:
+    """It must not be started any more, and must not be found again for ever."""
+    rig = still_rig.running(pair)
+    await rig.add_leads("ada")
+    lead = rig.id("ada")
+    async with rig.database.writing() as session:
+        session.add(
+            Enrolment(
+                id=f"pair/{lead}/1", lead_id=lead, track="pair", number=1, status="starting", started_at=rig.inst.now()
+            )
+        )
+        session.add(Suppression(lead_id=lead, reason="opt-out", source="s1", at=rig.inst.now()))
+    async with rig.working():
+        (found,) = await until_different(rig)
+        assert found.fault == "never started"
+        await mended(rig, [found])
+        assert await differences(rig) == []
+    assert "never started, as the lead is suppressed" in str((await rig.standing("pair", "ada")).outcome)
+
+
+async def test_a_journey_terminated_while_it_sends_leaves_no_send_under_way(still_rig: Rig) -> None:
+    """Whether its mail left is not known, and says so; the webhook may still tell."""
+    rig = still_rig.running(pair)
+    async with rig.working():
+        handle = await rig.journey_of("pair", "ada")
+        await parked(handle, "send:welcome/wait")
+        async with rig.database.writing() as session:
+            (touch,) = (await session.scalars(select(Touch))).all()
+            touch.state = "sending"
+            (await session.get_one(Enrolment, touch.enrolment_id)).open_touch = touch.id
+        await handle.terminate("by hand")
+        await mended(rig, await until_different(rig))
+    (touch,) = await rows(rig.database, Touch)
+    assert (touch.state, touch.reason) == ("unknown", CUT_OFF)

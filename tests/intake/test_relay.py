@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from temporalio.api.common.v1 import GrpcStatus
 from temporalio.api.errordetails.v1 import NamespaceNotFoundFailure
 from temporalio.client import Client
@@ -33,10 +33,11 @@ from perennial.intake.outbox import Incoming, store
 from perennial.intake.prompting import AGAIN, GRACE, Prompter
 from perennial.intake.relay import Relay
 from perennial.intake.shares import LEASE, PARTS, RENEW, Shares
-from perennial.intake.telling import Teller
+from perennial.intake.telling import LONGEST_PAUSE, TRIES, Fates, Teller
 from perennial.journeys.asked import ask_to_exit
 from perennial.journeys.enrolling import Enroller
 from perennial.journeys.handles import running
+from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 from tests.builders import NOON, SECRETS, enrolment, person, touch
 from tests.builders import store as keep
@@ -48,7 +49,7 @@ LEADS = ("l1", "l2", "l3")
 class Journeys:
     """A Temporal that keeps what each journey is told, and answers as it is set to: by workflow, else `everybody`."""
 
-    answers: dict[str, RPCError] = field(default_factory=dict)
+    answers: dict[str, Exception] = field(default_factory=dict)
     everybody: RPCError | None = None
     told: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
@@ -147,13 +148,16 @@ async def test_what_a_lead_did_is_told_in_order_and_counts_once(stand: Stand) ->
     assert set((await stand.states()).values()) == {"done"}
 
 
-async def test_an_event_that_cannot_be_recorded_is_put_aside_alone_and_told_again_once_mended(stand: Stand) -> None:
+@pytest.mark.parametrize("fault", [OverflowError, KeyError, TypeError, ValueError, AttributeError])
+async def test_an_event_that_cannot_be_recorded_is_put_aside_alone_and_told_again_once_mended(
+    stand: Stand, fault: type[Exception]
+) -> None:
     """Its reader fails as a bug would; those before and after it, of its own lead too, are told."""
     broken = True
 
     async def read(session: Any, event: Event) -> Meaning:
         if broken and event.event_id == "e2":
-            raise OverflowError("date value out of range")
+            raise fault("a bug of ours")
         return await own.read_own(session, event)
 
     stand.relay.translator = translator(SECRETS, DEFAULT_MODEL)
@@ -164,7 +168,7 @@ async def test_an_event_that_cannot_be_recorded_is_put_aside_alone_and_told_agai
     async with stand.database.reading() as session:
         assert await count_failed(session) == 1
         (why,) = await failures(session)
-    assert why.text == "1 of own's events could not be passed on: cannot be recorded: OverflowError"
+    assert why.text == f"1 of own's events could not be passed on: cannot be recorded: {fault.__name__}"
     broken = False
     async with stand.database.writing() as session:
         await pass_on_again(session, "crm")
@@ -174,6 +178,45 @@ async def test_an_event_that_cannot_be_recorded_is_put_aside_alone_and_told_agai
     await stand.drained()
     assert (await stand.states())["e2"] == "done"
     assert stand.journeys.told["new-lead/l1"] == ["e1", "e3", "e2"]
+
+
+async def test_an_event_that_makes_no_sense_is_ignored_and_nobody_waits_for_it(stand: Stand) -> None:
+    """It says so itself, as an InputError: no fault of ours, nothing to tell again."""
+    await store(stand.database, [Incoming("elsewhere", "x1", ("x1",), {}, NOON), click(2, "l2")])
+    await stand.drained()
+    assert await stand.states() == {"x1": "ignored", "e2": "done"}
+
+
+async def test_a_fault_of_ours_in_telling_one_lead_stops_nobody_else(stand: Stand) -> None:
+    """It is tried a few times, put aside with its kind, and told again by command once it is mended."""
+    stand.journeys.answers["new-lead/l1"] = KeyError("a bug of ours")
+    await stand.clicks("l1", "l2", "l1")
+    for told_again in range(1, TRIES):
+        await stand.drained()
+        assert await stand.states() == {"e1": "new", "e2": "done", "e3": "new"}, told_again
+        stand.seconds += LONGEST_PAUSE
+    await stand.drained()
+    assert await stand.states() == {"e1": "failed", "e2": "done", "e3": "failed"}
+    async with stand.database.reading() as session:
+        (why,) = await failures(session)
+    assert why.text == "2 of own's events could not be passed on: cannot be told: KeyError"
+    del stand.journeys.answers["new-lead/l1"]
+    async with stand.database.writing() as session:
+        await pass_on_again(session)
+    await stand.drained()
+    assert stand.journeys.told == {"new-lead/l1": ["e1", "e3"], "new-lead/l2": ["e2"]}
+
+
+async def test_behaviours_of_an_enrolment_that_was_removed_hold_back_nobody(stand: Stand) -> None:
+    """Its retention ended between the recording and the telling."""
+    stand.journeys.answers["new-lead/l1"] = refusal(RPCStatusCode.NOT_FOUND, "workflow not found")
+    await stand.clicks("l1", "l2")
+    numbers = await stand.relay._waiting()
+    reads = await stand.relay._recorded(numbers)
+    async with stand.database.writing() as session:
+        await session.execute(delete(Enrolment).where(Enrolment.id == "new-lead/l1/1"))
+    fates = await stand.relay.teller.tell([receipt for read in reads for receipt in read.receipts])
+    assert fates == Fates()
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
@@ -291,7 +334,7 @@ async def test_a_journey_is_told_what_is_asked_of_it_until_it_has_heard(stand: S
             return Hearing(self, workflow)
 
     journeys = Hearers(everybody=refusal(RPCStatusCode.UNAVAILABLE))
-    prompter = Prompter(stand.database, cast("Client", journeys), now=lambda: seconds)
+    prompter = Prompter(stand.database, cast("Client", journeys), LiveClock(Clock.production()), now=lambda: seconds)
     async with stand.database.writing() as session:
         left = await running(session, LEADS[:2])
         await ask_to_exit(session, left, "asked by phone", NOON)
@@ -311,6 +354,16 @@ async def test_a_journey_is_told_what_is_asked_of_it_until_it_has_heard(stand: S
     assert len(told) == 2
     async with stand.database.reading() as session:
         assert list(await session.scalars(select(AskedRow.enrolment_id))) == ["new-lead/l1/1"]
+        assert list(await session.scalars(select(Alert.text))) == []
+    journeys.everybody = refusal(RPCStatusCode.NOT_FOUND, "no such namespace", NamespaceNotFoundFailure())
+    seconds += AGAIN + 1
+    with pytest.raises(RPCError):
+        await prompter.prompt()
+    journeys.everybody = refusal(RPCStatusCode.NOT_FOUND, "workflow not found")
+    seconds += AGAIN + 1
+    await prompter.prompt()
+    async with stand.database.reading() as session:
+        assert list(await session.scalars(select(Alert.step_key))) == ["lost"], "it should run, and does not"
 
 
 async def test_whoever_stores_an_event_rings(database: Database) -> None:

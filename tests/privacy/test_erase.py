@@ -257,6 +257,16 @@ async def test_consent_is_withdrawn_and_shown_to_have_been_given(zeb: Database) 
     assert await consent_of(zeb, "zeb") == "withdrawn"
 
 
+@pytest.mark.parametrize("spelled", ["ÅSE@BÜCHER.EXAMPLE", "Åse@bücher.example"])
+async def test_an_address_is_found_in_any_case_of_any_script(database: Database, spelled: str) -> None:
+    """In an event of nobody's, which is stored as it came."""
+    await settle(database, person("ase", email="Åse@Bücher.example", email_key="åse@bücher.example"))
+    await store(database, Event(source="sendgrid", fingerprint="f1", body={"email": spelled}, received_at=NOON))
+    await erased(database, "ase")
+    (event,) = await rows(database, Event)
+    assert event.body == {}
+
+
 async def test_erasing_again_changes_nothing(zeb: Database) -> None:
     """Not even the time of the erasure, nor another hash for what the columns say now."""
     await erased(zeb)
