@@ -4,11 +4,14 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 """
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from nurture.errors import InputError
+from nurture.measures.money import read_money
 from perennial.intake.outbox import Incoming, event_id_of
 from perennial.leads.lookup import find_lead
 from perennial.web.bodies import inflate, parse_json, read_body, require_json
@@ -19,6 +22,8 @@ MOST_BYTES = 64 * 1024
 SOURCE = "crm"
 AHEAD = timedelta(minutes=5)
 """How far the CRM's clock may be ahead of ours."""
+
+_KEPT = {"lead", "reason", "at", "deal", "amount", "currency"}
 
 router = APIRouter(tags=["webhooks"])
 
@@ -35,6 +40,18 @@ class CrmData(BaseModel):
     at: AwareDatetime | None = Field(
         default=None, description="when it happened, with a time zone; else when it is received"
     )
+    deal: str | None = Field(default=None, max_length=128, description="the deal's id, for a lead with several")
+    amount: Decimal | None = Field(default=None, description="what the deal is worth, 1200.50; with `currency`")
+    currency: str | None = Field(default=None, max_length=3, description="its ISO 4217 code, such as EUR")
+
+    @model_validator(mode="after")
+    def _is_money(self) -> Self:
+        if self.amount is not None or self.currency is not None:
+            try:
+                read_money(self.amount, self.currency)
+            except InputError as error:
+                raise ValueError(error) from None
+        return self
 
 
 class CrmEvent(BaseModel):
@@ -43,7 +60,10 @@ class CrmEvent(BaseModel):
     model_config = ConfigDict(
         extra="allow",
         json_schema_extra={
-            "example": {"type": "deal.lost", "data": {"lead": "ada@example.com", "reason": "budget"}},
+            "example": {
+                "type": "deal.won",
+                "data": {"lead": "ada@example.com", "deal": "D-7", "amount": "1200.50", "currency": "EUR"},
+            },
         },
     )
 
@@ -112,6 +132,6 @@ async def crm(request: Request, edge: Annotated[Edge, Depends(edge_of)]) -> Even
             404, "unknown_lead", "data.lead: no lead has this id, CRM id, external id, e-mail address or user id"
         )
     name = event_id_of(request.headers["webhook-id"])
-    known = {"type": given.type, "data": given.data.model_dump(mode="json", include={"lead", "reason", "at"})}
+    known = {"type": given.type, "data": given.data.model_dump(mode="json", include=_KEPT)}
     new = await edge.store(SOURCE, [Incoming(SOURCE, name, (name,), known, now, lead_id=lead.id)])
     return EventReceipt(new=new == 1)

@@ -64,6 +64,8 @@ def test_a_message_counts_once_by_its_webhook_id(service: Service, store: Store)
         ({"type": "deal.won", "data": {}}, {}, (400, "input")),
         ({"type": "deal.won", "data": {"lead": "l1", "at": "2026-03-01T12:00:00"}}, {}, (400, "input")),
         ({"type": "deal.won", "data": {"lead": "l1", "at": "2999-03-01T12:00:00Z"}}, {}, (400, "input")),
+        ({"type": "deal.won", "data": {"lead": "l1", "amount": 12}}, {}, (400, "input")),
+        ({"type": "deal.won", "data": {"lead": "l1", "amount": -1, "currency": "EUR"}}, {}, (400, "input")),
         ({"type": "deal.won", "data": {"lead": "nobody@example.com"}}, {}, (404, "unknown_lead")),
         ({"type": "deal.won", "data": {"lead": "@"}}, {}, (404, "unknown_lead")),
         (b" " * 70_000, {}, (413, "too_large")),
@@ -110,6 +112,17 @@ def test_when_it_happened_is_kept(service: Service, store: Store) -> None:
     service.crm({"type": "deal.won", "data": {"lead": "l1", "at": at}})
 
     assert datetime.fromisoformat(store.events()[0].body["data"]["at"]) == datetime.fromisoformat(at)
+
+
+def test_a_deals_amount_is_kept(service: Service, store: Store) -> None:
+    """As a decimal number, with its currency and the deal's id."""
+    service.crm({"type": "deal.won", "data": {"lead": "l1", "deal": "D-7", "amount": 1200.5, "currency": "EUR"}})
+    (event,) = store.events()
+    assert {key: event.body["data"][key] for key in ("deal", "amount", "currency")} == {
+        "deal": "D-7",
+        "amount": "1200.5",
+        "currency": "EUR",
+    }
 
 
 def test_without_a_secret_nothing_is_taken_unsigned(migrated_url: str) -> None:

@@ -1,0 +1,97 @@
+"""Deals from a CSV file: each row becomes a behaviour of its lead, as an event of the CRM does."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2s
+from pathlib import Path
+
+from nurture.errors import ImportFileError, InputError
+from nurture.measures.money import read_money
+from nurture.people.behaviours import BEHAVIOURS
+from perennial.intake.reports import LONGEST_SUBJECT, Report
+from perennial.leads.importing.csv_rows import csv_rows
+from perennial.leads.importing.formulas import as_given
+
+DEAL_PROPS = ("deal", "amount", "currency")
+"""The properties of a deal's behaviours, beside its reason: `deal` is its id, `amount` a decimal number as text."""
+
+EVENTS = ("deal.opened", "deal.won", "deal.lost")
+COLUMNS = ("lead", "event", "at")
+MORE_COLUMNS = (*DEAL_PROPS, "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class DealRow:
+    """One good row: `lead` names the lead in any way, `props` are the behaviour's."""
+
+    row: int
+    lead: str
+    event: str
+    at: datetime
+    props: dict[str, str]
+
+    def report(self, lead_id: str) -> Report:
+        """The behaviour. Its id is the same whenever the row is read, so that it counts once."""
+        told = f"{self.event}\n{self.props.get('deal') or f'{lead_id} {self.at.isoformat()}'}"
+        id_ = f"deal-{blake2s(told.encode(), digest_size=16).hexdigest()}"
+        return Report(id_, lead_id, self.event, self.props, self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class BadDeal:
+    """A row that is left out, and why."""
+
+    row: int
+    reason: str
+
+
+def read_deals(path: Path, now: datetime) -> Iterator[DealRow | BadDeal]:
+    """The rows of a file whose first row names its columns: lead, event, at; deal, amount, currency, reason if wanted.
+
+    Raises ImportFileError for a file that is no such CSV.
+    """
+    rows = csv_rows(path, ",")
+    columns = [column.strip().lower() for column in next(rows, [])]
+    if missing := [column for column in COLUMNS if column not in columns]:
+        raise ImportFileError(f"{path}: no column {missing[0]!r}; name {', '.join(COLUMNS)}, and {_more()} if wanted")
+    if unknown := [column for column in columns if column not in (*COLUMNS, *MORE_COLUMNS)]:
+        raise ImportFileError(f"{path}: unknown column {unknown[0]!r}; known: {', '.join((*COLUMNS, *MORE_COLUMNS))}")
+    for row, values in enumerate(rows, start=2):
+        if not values:
+            continue
+        if len(values) != len(columns):
+            yield BadDeal(row, f"has {len(values)} fields, the header has {len(columns)}")
+            continue
+        try:
+            yield _deal(row, dict(zip(columns, map(as_given, map(str.strip, values)), strict=True)), now)
+        except InputError as error:
+            yield BadDeal(row, str(error))
+
+
+def _more() -> str:
+    return ", ".join(MORE_COLUMNS)
+
+
+def _deal(row: int, given: dict[str, str], now: datetime) -> DealRow:
+    event = given["event"] if given["event"] in EVENTS else f"deal.{given['event'].lower()}"
+    if event not in EVENTS:
+        raise InputError(f"event {given['event']!r} is none of opened, won, lost")
+    at = _moment(given["at"])
+    if at > now:
+        raise InputError(f"at {given['at']!r} is in the future")
+    props = {key: text[:LONGEST_SUBJECT] for key in DEAL_PROPS if (text := given.get(key, ""))}
+    if "amount" in props or "currency" in props:
+        money = read_money(props.get("amount", ""), props.get("currency"))
+        props |= {"amount": str(money.amount), "currency": money.currency}
+    if subject := BEHAVIOURS[event].subject:
+        props[subject] = given.get("reason", "")
+    return DealRow(row, given["lead"], event, at, props)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError(f"at {text!r} is no time; write 2026-03-31 or 2026-03-31T09:30+02:00") from None
