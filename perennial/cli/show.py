@@ -142,7 +142,8 @@ def _print_coming(console: Console, coming: Coming, times: Times) -> None:
 
 
 def _print_line(console: Console, line: Line, times: Times, day: str, *, many: bool) -> str:
-    today = f"{line.at.astimezone(times.zone):%a %d %b %Y}"
+    today = f"{line.day or line.at.astimezone(times.zone):%a %d %b %Y}"
+    clock = f"{line.at.astimezone(times.zone):%H:%M}" if line.day is None else " " * 5
     shown = today if today != day else " " * len(today)
     style = STYLES.get(line.kind, "")
     said = escape(times.text(line.text))
@@ -150,7 +151,7 @@ def _print_line(console: Console, line: Line, times: Times, day: str, *, many: b
     late = f"  [yellow]late: heard on {times.moment(line.heard)}[/]" if line.heard is not None else ""
     points = f"  [dim]{line.points:+d}[/]" if line.points else ""
     track = f"  [dim]{line.track}[/]" if many and line.track else ""
-    console.print(f"  {shown}  {line.at.astimezone(times.zone):%H:%M}  {text}{points}{late}{track}")
+    console.print(f"  {shown}  {clock}  {text}{points}{late}{track}")
     return today
 
 

@@ -1,7 +1,7 @@
 """`signal`: report what a lead did."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from secrets import token_hex
 from typing import Annotated
 
@@ -9,12 +9,14 @@ import typer
 
 from nurture.errors import InputError
 from nurture.people.behaviours import behaviour_kind
+from nurture.timing.days import day_in
 from perennial.app.connected import ConnectedInstallation
 from perennial.cli.opening import LATER, opened_database, recorder_of, run, scores_now, tell_if_up
 from perennial.cli.options import Json, LeadName, parse_pair, parse_time
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.intake.listener import keep_report
 from perennial.intake.reports import Receipt, Report
+from perennial.leads.behaviours import day_of, on_day
 from perennial.leads.lookup import require_lead
 
 
@@ -23,7 +25,9 @@ def signal(
     behaviour: Annotated[str, typer.Argument(help="What it did, such as email.clicked.", show_default=False)],
     *,
     prop: Annotated[list[str] | None, typer.Option(help="A property, name=value; may be given again.")] = None,
-    at: Annotated[str | None, typer.Option(help="When it happened (UTC unless it says); else now.")] = None,
+    at: Annotated[
+        str | None, typer.Option(help="When it happened (UTC unless it says), or on which day of the lead's; else now.")
+    ] = None,
     id_: Annotated[str | None, typer.Option("--id", help="Its id: reported twice, it counts once.")] = None,
     history: Annotated[
         bool, typer.Option("--history", help="It counts for scores and segments only, and moves no journey.")
@@ -37,7 +41,7 @@ def signal(
     """
     kind = behaviour_kind(behaviour)
     props = dict(parse_pair(each, "--prop") for each in prop or ())
-    when = None if at is None else parse_time(at, "--at")
+    when = None if at is None else day_in(at) or parse_time(at, "--at")
     id_ = id_ or f"cli-{token_hex(8)}"
     report, before, receipt, told = run(_signal(lead, kind.name, props, when, id_, history=history))
     if as_json:
@@ -55,8 +59,10 @@ def signal(
     if not receipt.new:
         console.print(f"Heard before: [bold]{escape(report.id)}[/] counts once.")
         return
+    day = day_of(report.props)
+    happened = f"{report.at:%a %d %b %Y %H:%M} UTC" if day is None else f"{day:%a %d %b %Y}"
     says = f"{kind.says} {report.subject}".strip()
-    console.print(f"Recorded: [bold]{escape(says)}[/], {report.at:%a %d %b %Y %H:%M} UTC  [dim]{report.id}[/]")
+    console.print(f"Recorded: [bold]{escape(says)}[/], {happened}  [dim]{report.id}[/]")
     change = receipt.score - before
     console.print(f"Score: {before} → [bold]{receipt.score}[/]" if change else f"Score: {before}, unchanged")
     if receipt.history:
@@ -75,18 +81,16 @@ def signal(
 
 
 async def _signal(
-    lead: str, behaviour: str, props: dict[str, str], at: datetime | None, id_: str, *, history: bool
+    lead: str, behaviour: str, props: dict[str, str], at: datetime | date | None, id_: str, *, history: bool
 ) -> tuple[Report, int, Receipt, bool]:
     """Report it, now if no time is given; the report, the score before it, what became of it, and who heard at once."""
     async with opened_database(to_write=True) as base:
         now = base.now()
-        at = now if at is None else at
-        if at > now + timedelta(minutes=1):
-            raise InputError(f"--at {at:%Y-%m-%d %H:%M} is in the future: it is {now:%Y-%m-%d %H:%M} UTC by the clock")
         async with base.database.reading() as session:
             found = await require_lead(session, lead)
+            happened, dated = _moment(at, found.time_zone, now)
             before = await scores_now(base).of(session, found)
-        report = Report(id=id_, lead_id=found.id, name=behaviour, props=props, at=at, history=history)
+        report = Report(id=id_, lead_id=found.id, name=behaviour, props=props | dated, at=happened, history=history)
         receipt = await keep_report(base.database, recorder_of(base), report, now)
 
         async def tell(inst: ConnectedInstallation) -> bool:
@@ -94,3 +98,17 @@ async def _signal(
             return True
 
         return report, before.total, receipt, bool(await tell_if_up(base, tell))
+
+
+def _moment(at: datetime | date | None, time_zone: str, now: datetime) -> tuple[datetime, dict[str, str]]:
+    """When it happened, and the properties that say so; raises InputError for what has not happened yet."""
+    if at is None:
+        return now, {}
+    if isinstance(at, datetime):
+        if at > now + timedelta(minutes=1):
+            raise InputError(f"--at {at:%Y-%m-%d %H:%M} is in the future: it is {now:%Y-%m-%d %H:%M} UTC by the clock")
+        return at, {}
+    happened, dated = on_day(at, time_zone, now)
+    if not dated:
+        raise InputError(f"--at {at} is in the future: it is {now:%Y-%m-%d %H:%M} UTC by the clock")
+    return happened, dated

@@ -25,6 +25,7 @@ from perennial.intake.recording import Recorder
 from perennial.intake.reports import LONGEST_REPORT_ID, Receipt, Report
 from perennial.journeys.enrolling import Enroller
 from perennial.journeys.handles import signal_journey, workflow_of
+from perennial.leads.behaviours import DAY
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 from perennial.platform.temporal import is_not_found
@@ -119,7 +120,7 @@ async def keep_report(database: Database, recorder: Recorder, report: Report, no
     Raises InputError for an unknown behaviour, NotFoundError for an unknown lead.
     """
     kind = behaviour_kind(report.name)
-    if kind.subject is not None and report.props and kind.subject not in report.props:
+    if kind.subject is not None and report.props.keys() - {DAY} and kind.subject not in report.props:
         raise InputError(f"{report.name} is about a {kind.subject}; give --prop {kind.subject}=...")
     if not 0 < len(report.id) <= LONGEST_REPORT_ID:
         raise InputError(f"the id of a behaviour has 1 to {LONGEST_REPORT_ID} characters, not {len(report.id)}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -18,6 +18,7 @@ from nurture.journey.wording import say_fact, say_key
 from nurture.people.scoring import Score, ScoringModel
 from nurture.timing.clock import Clock
 from perennial.journeys.read_model import FACT
+from perennial.leads.behaviours import day_of
 from perennial.leads.consent import current
 from perennial.leads.preferences import preferences_of
 from perennial.leads.scores import entries_of
@@ -33,7 +34,8 @@ REAL_TIME = Clock.production()
 class Line:
     """One thing that happened. `points`: what it added to the score then; `track`: empty for the lead itself.
 
-    `until` is how long it was put off, `heard` when we heard of it, if that was late.
+    `until` is how long it was put off, `heard` when we heard of it, if that was late. `day` says that no more is known
+    than the day, in the lead's own calendar.
     """
 
     at: datetime
@@ -43,6 +45,7 @@ class Line:
     points: int | None = None
     until: datetime | None = None
     heard: datetime | None = None
+    day: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,9 +239,11 @@ async def _own_lines(session: AsyncSession, lead_id: str, clock: Clock) -> list[
     for row in await session.scalars(behaved):
         earns = round(points[row.id]) if row.id in points else None
         machine = " (by a machine: it counts for nothing)" if row.bot else ""
-        late = clock.real_duration(row.received_at - row.at) > LATE
+        day = day_of(row.props)
+        told = row.at if day is None else row.at + timedelta(days=1)
+        late = clock.real_duration(row.received_at - told) > LATE
         text = say_behaviour(row.name, row.subject) + machine
-        lines.append(Line(row.at, "behaviour", text, points=earns, heard=row.received_at if late else None))
+        lines.append(Line(row.at, "behaviour", text, points=earns, heard=row.received_at if late else None, day=day))
     return lines
 
 

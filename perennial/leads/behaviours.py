@@ -1,16 +1,38 @@
 """The behaviours of leads as they are stored: each once, by its id."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import BehaviourRow
+from nurture.timing.calendar import zone
+from nurture.timing.days import day_in, middle_of
 from perennial.platform.database import Transaction, connection_of, upsert_ignore
+
+DAY = "day"
+"""The property of a behaviour that tells only the day on which it happened, in the lead's own calendar."""
 
 _INSERT = upsert_ignore(BehaviourRow)
 _INSERT_NEW = _INSERT.returning(BehaviourRow.__table__.c.id)
+
+
+def on_day(day: date, time_zone: str, now: datetime) -> tuple[datetime, dict[str, str]]:
+    """When a behaviour that happened on this day of the lead's counts as done, `now` at the latest; and its properties.
+
+    A day that has not come for the lead is not told as one: it counts as done now.
+    """
+    at = middle_of(day, time_zone)
+    if at > now and day > now.astimezone(zone(time_zone)).date():
+        return now, {}
+    return min(at, now), {DAY: day.isoformat()}
+
+
+def day_of(props: Mapping[str, Any]) -> date | None:
+    """The day on which a behaviour happened, if no time of day was told; else None."""
+    return day_in(str(props.get(DAY, "")))
 
 
 async def write_new(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -1,6 +1,7 @@
 """What stops mail is done at the controls while Temporal is away: committed first, and told by the relay later."""
 
 import asyncio
+import re
 import socket
 from pathlib import Path
 
@@ -67,6 +68,13 @@ def left(folder: Path) -> tuple[list[str], list[str], list[tuple[str, str]]]:
             await database.close()
 
     return asyncio.run(once())
+
+
+def test_a_day_is_told_as_a_day_and_never_with_a_time(away: Path) -> None:
+    """Support reads "2 May", whatever the clock of the database says."""
+    said = command(away, "signal", "ada", "deal.lost", "--at", "2026-03-02", "--id", "lost")
+    assert "Mon 02 Mar 2026 lost" in said
+    assert re.search(r"Mon 02 Mar 2026 [a-z ]*lost", command(away, "show", "ada"))
 
 
 def test_an_opt_out_by_signal_is_committed_and_waits_in_the_outbox(away: Path) -> None:

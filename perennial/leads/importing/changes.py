@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
 from nurture.people.scoring import ScoreLine, ScoringModel
-from perennial.leads.behaviours import write_behaviours
+from perennial.leads.behaviours import on_day, write_behaviours
 from perennial.leads.consent import LONGEST_SOURCE, NewConsent, write_lines
 from perennial.leads.identity import new_lead_id
 from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, NeverMail, Reject
@@ -24,7 +24,9 @@ _Row: TypeAlias = dict[str, Any]
 
 def behaviour_id(lead_id: str, one: ImportedBehaviour) -> str:
     """An id that is the same in every import of the same behaviour; one without a time of its own happened once."""
+    # As days were written when they were taken for midnights in UTC: a file imported before counts once.
     at = one.at.isoformat() if one.at else ""
+    at = f"{at}T00:00:00+00:00" if one.at and not isinstance(one.at, datetime) else at
     told = f"{lead_id}\n{one.name}\n{one.subject}\n{at}"
     return f"import-{blake2s(told.encode(), digest_size=16).hexdigest()}"
 
@@ -212,7 +214,7 @@ class Changes:
         lead_id = new_lead_id()
         self.rows[lead_id] = record.row
         entries = self.model.fit_entries(record.traits, self.at)
-        entries += self._behaviours(lead_id, record.behaviours, frozenset())
+        entries += self._behaviours(lead_id, record, frozenset(), record.time_zone or record.default_time_zone)
         self.added.append(
             {
                 "id": lead_id,
@@ -248,7 +250,7 @@ class Changes:
         }
         differs = {name: value for name, value in given.items() if value is not None and value != getattr(lead, name)}
         ledger = stored.scores.get(lead.id, [])
-        new = self._behaviours(lead.id, record.behaviours, stored.behaviours)
+        new = self._behaviours(lead.id, record, stored.behaviours, record.time_zone or lead.time_zone)
         if "traits" in differs:
             new += self._refit(differs["traits"], ledger)
         scored: _Row = {}
@@ -274,18 +276,28 @@ class Changes:
                 self.stale_scores.append(entry_id)
         return [entry for rule, entry in fits.items() if rule not in had or had[rule][1] != entry.points]
 
-    def _behaviours(self, lead_id: str, told: Iterable[ImportedBehaviour], known: frozenset[str]) -> list[ScoreLine]:
+    def _behaviours(self, lead_id: str, record: LeadRecord, known: frozenset[str], time_zone: str) -> list[ScoreLine]:
         """Note the behaviours that are not stored yet, and return the score entries they earn."""
         entries: list[ScoreLine] = []
-        for one in told:
+        for one in record.behaviours:
             one_id = behaviour_id(lead_id, one)
             if one_id in known:
                 continue
-            at = min(one.at, self.at) if one.at else self.at - one.before
+            at, props = self._when(one, time_zone)
             row = {"id": one_id, "lead_id": lead_id, "name": one.name, "subject": one.subject}
-            self.behaviours.append(row | {"props": {}, "at": at, "received_at": self.at})
+            self.behaviours.append(row | {"props": props, "at": at, "received_at": self.at})
             entries += self.model.engagement_entries(one_id, one.name, one.subject, at)
         return entries
+
+    def _when(self, one: ImportedBehaviour, time_zone: str) -> tuple[datetime, dict[str, str]]:
+        """When a behaviour happened, at the latest now, and the properties that say so."""
+        match one.at:
+            case None:
+                return self.at - one.before, {}
+            case datetime():
+                return min(one.at, self.at), {}
+            case day:
+                return on_day(day, time_zone, self.at)
 
     def _scores(self, lead_id: str, entries: Iterable[ScoreLine]) -> None:
         self.entries += [(lead_id, entry) for entry in entries]

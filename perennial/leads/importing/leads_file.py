@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import IO
 
@@ -26,11 +26,14 @@ _LONGEST = {"external_id": 128, "first_name": 128, "last_name": 128, "company": 
 
 @dataclass(frozen=True, slots=True)
 class ImportedBehaviour:
-    """What a lead did before the import: at `at`, or, where the file does not say, `before` the import."""
+    """What a lead did before the import: at `at`, or, where the file does not say, `before` the import.
+
+    A date is a day in the lead's own calendar.
+    """
 
     name: str
     subject: str
-    at: datetime | None
+    at: datetime | date | None
     before: timedelta
 
 
@@ -244,7 +247,7 @@ def _behaviours(given: dict[str, str], rules: Iterable[BehaviourColumn]) -> Iter
         name = rule.values.get(given[rule.column])
         text = given[rule.time] if rule.time else ""
         if name and (text or rule.days_before is not None):
-            at = rule.moment(text) if text else None
+            at = rule.when(text) if text else None
             yield ImportedBehaviour(name, rule.subject, at, timedelta(days=rule.days_before or 0))
 
 

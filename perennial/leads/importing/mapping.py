@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from nurture.errors import ImportFileError, InputError, close_names
 from nurture.people.behaviours import behaviour_kind
+from nurture.timing.days import day_in, tells_days
 from perennial.leads.countries import valid_time_zone
 from perennial.leads.slugs import slug
 
@@ -115,14 +116,18 @@ class BehaviourColumn(_Part):
             raise ValueError("say when: `time` (a column) or `days_before` (days before the import)")
         return self
 
-    def moment(self, text: str) -> datetime:
-        """The time in a column's text, read as UTC unless it says otherwise; raises InputError."""
+    def when(self, text: str) -> datetime | date:
+        """The day in a column's text, or its moment, in UTC unless it says otherwise; raises InputError."""
+        if self.time_format is None and (day := day_in(text)):
+            return day
         try:
             at = (
                 datetime.strptime(text, self.time_format)  # noqa: DTZ007 - given UTC below
                 if self.time_format
                 else datetime.fromisoformat(text)
             )
+            if self.time_format and tells_days(self.time_format):
+                return at.date()
             return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             form = self.time_format or "2026-03-31 or 2026-03-31T09:30:00+02:00"

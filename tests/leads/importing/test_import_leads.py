@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,8 @@ from sqlalchemy.exc import IntegrityError
 
 from models.base import Base
 from models.leads import BehaviourRow, Consent, LeadRow, ScoreEntry, Suppression
+from nurture.people.scoring import DEFAULT_MODEL
+from perennial.journeys.story import story_of
 from perennial.leads.identity import new_lead_id
 from perennial.leads.importing.importer import BATCH, ImportReport, import_leads
 from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject, read_leads
@@ -237,6 +240,27 @@ async def test_behaviour_from_the_file_counts_by_its_own_time_and_once(database:
         ("page.viewed", NOW, NOW),
     }
     assert (await lead(database)).score == 8  # 8/2 + 8/4 + 2
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "Europe/Berlin", "America/Los_Angeles", None])
+async def test_a_deal_lost_on_a_day_is_told_as_that_day_of_the_leads(database: Database, zone: str | None) -> None:
+    """Not with a clock's time, not as the day before, and not twice for a lead that moves."""
+    lost = ImportedBehaviour("deal.lost", "", date(2026, 5, 2), timedelta(0))
+    told = replace(ANN, time_zone=zone, behaviours=(lost,))
+    await brought(database, told)
+    await brought(database, replace(told, time_zone="Pacific/Honolulu"))
+    async with database.reading() as session:
+        story = await story_of(session, await lead(database), DEFAULT_MODEL, NOW)
+    (line,) = (line for line in story.lines if line.kind == "behaviour")
+    assert (line.day, line.at.astimezone(ZoneInfo(zone or "UTC")).date()) == (date(2026, 5, 2), date(2026, 5, 2))
+
+
+async def test_a_day_that_has_not_come_counts_as_now(database: Database) -> None:
+    """As a moment ahead of the import does."""
+    told = ImportedBehaviour("deal.lost", "", date(2026, 9, 30), timedelta(0))
+    await brought(database, replace(ANN, behaviours=(told,)))
+    (row,) = await rows(database, BehaviourRow)
+    assert (row.at, row.props) == (NOW, {})
 
 
 async def test_a_lead_is_known_by_its_id_under_a_new_address(database: Database) -> None:

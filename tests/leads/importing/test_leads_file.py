@@ -6,14 +6,14 @@ import csv
 import gzip
 import runpy
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from nurture.errors import ImportFileError
 from perennial.leads.importing.leads_file import LeadRecord, Reject, check_file, read_leads, rejects_file, rejects_path
-from perennial.leads.importing.mapping import LeadMapping, read_mapping
+from perennial.leads.importing.mapping import BehaviourColumn, LeadMapping, read_mapping
 from perennial.leads.slugs import slug
 from tests.paths import SAMPLE
 
@@ -62,7 +62,22 @@ def test_a_row_becomes_a_record_by_the_mapping(tmp_path: Path) -> None:
     assert record.suppress == ()
     (click,) = record.behaviours
     assert (click.name, click.subject) == ("email.clicked", "news")
-    assert click.at == datetime(2026, 3, 1, tzinfo=UTC)
+    assert click.at == date(2026, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "time_format", "when"),
+    [
+        ("02.05.2026", "%d.%m.%Y", date(2026, 5, 2)),
+        ("02.05.2026 00:00", "%d.%m.%Y %H:%M", datetime(2026, 5, 2, tzinfo=UTC)),
+        ("2026-05-02", None, date(2026, 5, 2)),
+        ("2026-05-02T00:00", None, datetime(2026, 5, 2, tzinfo=UTC)),
+    ],
+)
+def test_a_date_without_a_time_is_a_day_and_no_midnight(text: str, time_format: str | None, when: date) -> None:
+    """Midnight in UTC is the day before in half of the world."""
+    rule = {"column": "L", "values": {"A": "deal.lost"}, "time": "On", "time_format": time_format}
+    assert BehaviourColumn.model_validate(rule).when(text) == when
 
 
 def test_what_is_not_given_is_left_out(tmp_path: Path) -> None:
