@@ -31,7 +31,11 @@ class Removal:
 
 def removal_effects(paths: Iterable[Path]) -> Removal:
     """Count the transitions of all paths, those without a conversion too, and remove each channel in turn."""
-    alike = Counter((path.channels, path.worth > 0) for path in paths if path.touches)
+    return removal_effects_of(Counter((path.channels, path.worth > 0) for path in paths if path.touches))
+
+
+def removal_effects_of(alike: Mapping[tuple[tuple[str, ...], bool], int]) -> Removal:
+    """As `removal_effects`, of paths that are counted: by their channels, and whether they converted."""
     counts: Counter[tuple[Hashable, Hashable]] = Counter()
     for (passed, converted), times in alike.items():
         for move in pairwise((_START, *passed, _CONVERTED if converted else _LOST)):

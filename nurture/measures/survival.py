@@ -12,10 +12,11 @@ from nurture.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Spell:
-    """How long it took; or, if it is not `over`, how long it has lasted so far."""
+    """How long it took; or, if it is not `over`, how long it has lasted so far; for `number` of them alike."""
 
     length: timedelta
     over: bool
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ def survival(spells: Iterable[Spell]) -> Survival:
     for spell in spells:
         if spell.length < timedelta():
             raise InputError(f"a spell of {spell.length} ends before it begins")
-        leaving[spell.length] += 1
-        ended[spell.length] += spell.over
+        leaving[spell.length] += spell.number
+        ended[spell.length] += spell.number if spell.over else 0
     at_risk, left, variance = leaving.total(), 1.0, 0.0
     steps: list[tuple[timedelta, float, float]] = []
     for time in sorted(leaving):

@@ -1,0 +1,98 @@
+"""Credit the pieces that came before won deals: each credit traceable to its touch, by several models at once."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.touches import Touch
+from nurture.measures.attribution import RULES, credit
+from nurture.measures.markov import removal_effects_of
+from nurture.measures.paths import Credit, Path, PathTouch, total_by_channel
+from nurture.measures.shapley import shapley
+from perennial.reports.deals import Deal
+from perennial.reports.period import Period, on_tracks
+
+MODELS = (*RULES, "markov", "shapley")
+
+
+@dataclass(slots=True)
+class DealPaths:
+    """The paths to won deals, one a deal, each worth 1; `lost` counts the paths of leads that won none, by pieces."""
+
+    won: list[tuple[Deal, Path]] = field(default_factory=list)
+    lost: Counter[tuple[tuple[str, ...], bool]] = field(default_factory=Counter)
+
+    @property
+    def untouched(self) -> int:
+        """Deals that no mail came before: nothing earns credit for them."""
+        return sum(not path.touches for _, path in self.won)
+
+    def credits_by(self, model: str) -> dict[str, float]:
+        """How many deals each piece is credited with by a model of MODELS, the most first."""
+        paths = [path for _, path in self.won]
+        if model == "markov":
+            return self._by_markov(paths)
+        return total_by_channel(self.trace(model))
+
+    def trace(self, model: str, worth: Mapping[str, float] | None = None) -> list[Credit]:
+        """Each touch's credit by a rule or by Shapley's value; `worth` by deal's id, instead of 1."""
+        paths = [path if worth is None else replace(path, worth=worth.get(deal.id, 0.0)) for deal, path in self.won]
+        return shapley(paths) if model == "shapley" else credit(paths, RULES[model])
+
+    def _by_markov(self, paths: Sequence[Path]) -> dict[str, float]:
+        alike = Counter((path.channels, True) for path in paths if path.touches)
+        shares = removal_effects_of(alike + self.lost).shares()
+        return {
+            piece: alike.total() * share for piece, share in sorted(shares.items(), key=lambda one: (-one[1], one[0]))
+        }
+
+
+async def read_paths(
+    session: AsyncSession,
+    period: Period,
+    deals: Sequence[Deal],
+    milestones: Mapping[str, tuple[datetime, ...]],
+    tracks: Collection[str] | None = None,
+) -> DealPaths:
+    """The mails that each deal's lead got before it was won, and those of all leads that won none in the period.
+
+    `milestones` are when a lead qualified, and when its deal was opened, by lead.
+    """
+    found = DealPaths()
+    by_lead: dict[str, list[Deal]] = {}
+    for deal in deals:
+        by_lead.setdefault(deal.lead_id, []).append(deal)
+    async for lead_id, touches in _touches(session, period, tracks):
+        own = by_lead.pop(lead_id, ())
+        pieces = () if own else tuple([touch.channel for touch in touches if touch.at >= period.since])
+        if pieces:
+            found.lost[pieces, False] += 1
+        for deal in own:
+            before = tuple(touch for touch in touches if touch.at <= deal.at)
+            found.won.append((deal, Path(before, 1.0, deal.at, milestones.get(lead_id, ()))))
+    found.won += [(deal, Path((), 1.0, deal.at)) for own in by_lead.values() for deal in own]
+    return found
+
+
+async def _touches(
+    session: AsyncSession, period: Period, tracks: Collection[str] | None
+) -> AsyncIterator[tuple[str, list[PathTouch]]]:
+    """Each lead's mails, oldest first."""
+    rows = await session.stream(
+        select(Touch.lead_id, Touch.id, Touch.piece, Touch.at)
+        .where(Touch.state == "accepted", Touch.at < period.until, on_tracks(Touch.track, tracks))
+        .order_by(Touch.lead_id, Touch.at, Touch.id)
+    )
+    last, touches = "", list[PathTouch]()
+    async for lead_id, touch_id, piece, at in rows:
+        if lead_id != last and touches:
+            yield last, touches
+            touches = []
+        last = lead_id
+        touches.append(PathTouch(touch_id, piece, at))
+    if touches:
+        yield last, touches
