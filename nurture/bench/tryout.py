@@ -142,8 +142,8 @@ class _Trial:
             near = _near(step.activity, known.activities)
             self._report(
                 self.guard.where,
-                f"calls {step.activity!r}, and no activity is called so{near}; write it in activities/own/ and mark it "
-                "with @activity.defn",
+                f"calls {step.activity!r}, and no activity is called so{near}; write it among your own activities "
+                "and mark it with @activity.defn",
             )
 
     def _report(self, where: str, what: str) -> None:

@@ -1,6 +1,7 @@
 """A track: an async function of a lead, with the rules that hold wherever the lead stands."""
 
 import inspect
+import os
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -208,7 +209,10 @@ def load_tracks(package: str) -> Registry:
 
     A file that is broken stops no other: the registry's `broken` says what is wrong with it.
     """
-    root = import_module(package)
+    try:
+        root = import_module(package)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it is said like any other fault
+        return Registry((), tuple(say_broken(package, error)))
     found: dict[str, Track] = {}
     broken: list[str] = []
     for info in sorted(iter_modules(root.__path__), key=lambda each: each.name):
@@ -229,16 +233,17 @@ def load_tracks(package: str) -> Registry:
 
 
 def say_broken(module: str, error: BaseException) -> list[str]:
-    """What kept a module from being read, with file and line."""
+    """What kept a module from being read, with file and line: the innermost that is its own package's."""
     if isinstance(error, TrackError):
         return str(error).splitlines()
-    spec = find_spec(module)
-    file = spec.origin if spec is not None and spec.origin else module
+    top = find_spec(module.partition(".")[0])
+    folders = tuple(f"{each}{os.sep}" for each in (top.submodule_search_locations or ())) if top is not None else ()
     if isinstance(error, SyntaxError):
-        return [f"{error.filename or file}:{error.lineno or 1}: {error.msg}; mend the line, or the one before it"]
-    lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == file]
+        return [f"{error.filename or module}:{error.lineno or 1}: {error.msg}; mend the line, or the one before it"]
+    frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    file, line = next((each for each in reversed(frames) if each[0].startswith(folders)), (module, 1))
     text = str(error).splitlines()[0] if str(error) else ""
-    return [f"{file}:{lines[-1] if lines else 1}: {type(error).__name__}: {text}; mend it, or take the file away"]
+    return [f"{file}:{line}: {type(error).__name__}: {text}; mend it, or take the file away"]
 
 
 def tracks_in(module: ModuleType) -> list[Track]:

@@ -30,7 +30,7 @@ def unknown_activity(known: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
         near = close_names(name, names)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(names)) or 'none'}"
         raise ApplicationError(
-            f"no activity is called {name!r} ({hint}); write it in activities/own/, and start the worker again",
+            f"no activity is called {name!r} ({hint}); write it among your own activities, and start the worker again",
             type="NoActivity",
         )
 

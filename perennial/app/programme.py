@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from nurture.bench.tryout import Known, try_out
@@ -17,27 +18,34 @@ from nurture.journey.own import is_activity, name_of, signature_faults
 from nurture.journey.track import Registry, load_tracks, say_broken
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from perennial.channels.check import check_catalogue
+from perennial.platform.paths import PROGRAMME, package_folder
 from perennial.platform.settings import Settings
 
 TAKEN = {"advance", "send", "hand_off", "alert", "enrol", "None"}
 """The names of the activities that are ours; `None` is of one marked dynamic."""
 
-TRACKS, ACTIVITIES = "workflows.tracks", "activities.own"
+SHIPPED_ACTIVITIES = "activities.own"
+"""Where the activities of the shipped programme stand; those of another are its `activities`."""
 
 
 @dataclass(frozen=True)
 class Programme:
-    """Where the parts of a programme lie; each is loaded when it is first asked for, and once."""
+    """A programme: a Python package with `tracks/` and, if it likes, `activities/`; and a folder of content.
+
+    Each part is loaded when it is first asked for, and once.
+    """
 
     content: Path
-    track_modules: str = TRACKS
-    activity_modules: str = ACTIVITIES
+    package: str = PROGRAMME
     scoring: ScoringModel = DEFAULT_MODEL
 
     @cached_property
     def tracks(self) -> Registry:
         """Every track, by name; what is wrong with files that hold none is in its `broken`."""
-        return load_tracks(self.track_modules)
+        place = (package_folder(self.package) or Path(self.package)) / "tracks"
+        if not place.is_dir():
+            return Registry((), (f"{place}: no such folder; make it, with one Python file a track",))
+        return load_tracks(f"{self.package}.tracks")
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -56,10 +64,10 @@ class Programme:
 
     @cached_property
     def _own(self) -> tuple[tuple[Callable[..., Any], ...], tuple[str, ...]]:
-        package = importlib.import_module(self.activity_modules)
-        modules, broken = [package], []
-        for info in pkgutil.iter_modules(package.__path__):
-            name = f"{self.activity_modules}.{info.name}"
+        package = SHIPPED_ACTIVITIES if self.package == PROGRAMME else f"{self.package}.activities"
+        modules: list[ModuleType] = []
+        broken: list[str] = []
+        for name in _modules_below(package):
             try:
                 modules.append(importlib.import_module(name))
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the other files are read
@@ -101,6 +109,14 @@ class Programme:
         )
 
 
+def _modules_below(package: str) -> list[str]:
+    """A package and its modules, by name; none if it is not there."""
+    folder = package_folder(package)
+    if folder is None:
+        return []
+    return [package, *(f"{package}.{info.name}" for info in pkgutil.iter_modules([str(folder)]))]
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What a check read (how many pieces, which tracks), and what is wrong, a line each."""
@@ -112,4 +128,4 @@ class Findings:
 
 def programme_of(settings: Settings) -> Programme:
     """The programme that the settings name."""
-    return Programme(content=settings.content_dir)
+    return Programme(content=settings.content_dir, package=settings.programme)

@@ -79,7 +79,7 @@ class Child:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=errors,
-                env=inherited | dict(self.variables) | {"PYTHONPATH": str(IMPORTED_FROM)},
+                env=inherited | dict(self.variables) | {"PYTHONPATH": _python_path()},
                 umask=UMASK,
                 process_group=0,  # a Ctrl-C in the terminal reaches us alone, and we stop things in order
             )
@@ -121,6 +121,11 @@ class Child:
             return "its last lines are above"
         lines = self.log.read_text(errors="replace").strip().splitlines() or ["nothing"]
         return f"its last line in {self.log}: {lines[-1][-300:]}"
+
+
+def _python_path() -> str:
+    """Perennial's own place first, then where a company's programme may lie."""
+    return os.pathsep.join(filter(None, (str(IMPORTED_FROM), os.environ.get("PYTHONPATH"))))
 
 
 @contextmanager

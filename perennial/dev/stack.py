@@ -29,7 +29,16 @@ from perennial.platform.temporal import connect, ensure_search_attributes
 T = TypeVar("T")
 
 PORTS = "ports.json"
-_PASSED_ON = ("database_url", "task_queue", "content_dir", "provider", "public_url", "mailbox_url", "web_port")
+_PASSED_ON = (
+    "database_url",
+    "task_queue",
+    "programme",
+    "content_dir",
+    "provider",
+    "public_url",
+    "mailbox_url",
+    "web_port",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ from pydantic_settings import NoDecode
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from perennial.platform.paths import package_folder
+
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
     "sqlite+aiosqlite": "sqlite+aiosqlite",
@@ -74,6 +76,13 @@ def _folder(value: Path) -> Path:
     return value
 
 
+def _package(value: str) -> str:
+    if package_folder(value) is None:
+        text = "no Python package of that name is found from {folder}, or on Python's own path"
+        raise PydanticCustomError("package", text, {"folder": str(Path.cwd())})
+    return value
+
+
 def _text(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("text", "it is empty")
@@ -128,6 +137,7 @@ def _each(check: Callable[[str], str]) -> AfterValidator:
 
 Text = Annotated[str, AfterValidator(_text)]
 Folder = Annotated[Path, AfterValidator(_folder)]
+Package = Annotated[str, AfterValidator(_package)]
 HttpUrl = Annotated[str, AfterValidator(_public_url)]
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 SenderName = Annotated[Sender, NoDecode, BeforeValidator(_sender)]

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from nurture.errors import SettingsError, close_names
-from perennial.platform.paths import CONTENT
+from perennial.platform.paths import PROGRAMME, content_of
 from perennial.platform.sample_settings import (
     POSTAL_ADDRESSES,
     address_fault,
@@ -27,6 +27,7 @@ from perennial.platform.setting_kinds import (
     HttpUrl,
     OwnSecret,
     OwnSecrets,
+    Package,
     Sender,
     SenderName,
     Text,
@@ -107,7 +108,11 @@ class Settings(BaseSettings):
         default=POSTAL_ADDRESSES[0],
         description="your company's postal address; CAN-SPAM wants it in every message",
     )
-    content_dir: Folder = Field(default=CONTENT, description="the folder of content pieces, such as ./content")
+    programme: Package = Field(default=PROGRAMME, description="the Python package of your own programme, such as acme")
+    content_dir: Folder = Field(
+        default_factory=lambda fields: content_of(fields["programme"]),
+        description="the folder of content pieces, such as ./content",
+    )
     task_queue: Text = Field(default="nurture", description="the name of the workers' task queue, such as nurture")
     temporal_ui_url: HttpUrl | None = Field(
         default=None,

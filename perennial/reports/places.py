@@ -41,6 +41,6 @@ async def count_places(session: AsyncSession, registry: Registry) -> dict[str, T
             else:
                 halted = "held at " if status == "held" else "stuck at " if stuck else ""
                 standing[halted + say_place(step) if step else "waiting for a worker"] += count
-        story = registry[name].story.partition("\n")[0] if name in registry else "no longer in workflows/tracks"
+        story = registry[name].story.partition("\n")[0] if name in registry else "no longer in the programme"
         found[name] = TrackCounts(story, dict(journeys), dict(standing), dict(ended))
     return found
