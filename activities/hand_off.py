@@ -6,11 +6,13 @@ from secrets import token_hex
 from sqlalchemy import select
 from temporalio import activity
 
+from activities.offering import settled_before
 from models.journeys import HandOffRow
 from models.leads import LeadRow
 from models.messages import StepOrder, StepOutcome
 from nurture.journey.decision import HandOff as HandOffStep
 from nurture.journey.facts import Done
+from nurture.journey.track import Registry
 from perennial.journeys.read_model import write_facts
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database, upsert_ignore
@@ -21,21 +23,25 @@ class HandOffActivity:
     """The activity `hand_off`. It makes one offer a step, however often it is tried."""
 
     database: Database
+    tracks: Registry
     time: LiveClock
 
     @activity.defn(name="hand_off")
     async def hand_off(self, order: StepOrder) -> StepOutcome:
-        """Offer the lead to a team, which answers by a behaviour (`sales.accepted`, ...)."""
+        """Offer the lead to a team, which answers by a behaviour (`sales.accepted`, ...); the gate may refuse it."""
         step = order.step
         if not isinstance(step, HandOffStep):
             raise TypeError(f"hand_off got a {step.kind}")
         at = self.time.on_time(order.now)
         async with self.database.writing() as session:
-            score = await session.scalar(select(LeadRow.score).where(LeadRow.id == order.lead_id))
+            lead_id = await settled_before(session, self.tracks, order, self.time)
+            if isinstance(lead_id, StepOutcome):
+                return lead_id
+            score = await session.scalar(select(LeadRow.score).where(LeadRow.id == lead_id))
             row = {
                 "id": f"ho{token_hex(12)}",
                 "enrolment_id": order.enrolment_id,
-                "lead_id": order.lead_id,
+                "lead_id": lead_id,
                 "step_key": step.key,
                 "to": step.to,
                 "reason": step.reason or "; ".join(order.because),

@@ -165,6 +165,16 @@ def judge(request: SendRequest, state: LeadState, rules: GateRules) -> Verdict:
     return _ALLOW
 
 
+def judge_offer(now: datetime, state: LeadState) -> Defer | Refuse | None:
+    """Whether people may be given this lead to act on: what forbids mail for good forbids that too; None if they may.
+
+    Nobody needs a lead's consent to look at it, but its word that it wants nothing stands.
+    """
+    withdrawn = check_consent(state) if state.consent == "withdrawn" else None
+    refused = check_erasure(state) or check_suppression(state) or withdrawn or check_exit(state)
+    return refused or check_asked(now, state.asked)
+
+
 def check_erasure(state: LeadState) -> Refuse | None:
     """An erased lead is never written to."""
     return Refuse("erased at the lead's request") if state.erased else None

@@ -87,7 +87,7 @@ def step_activities(inst: ConnectedInstallation, provider: Provider) -> Sequence
             lean=settings.search_attributes == "lean",
         ).advance,
         sender.send,
-        HandOffActivity(inst.database, time).hand_off,
-        AlertActivity(inst.database, time).alert,
+        HandOffActivity(inst.database, inst.tracks, time).hand_off,
+        AlertActivity(inst.database, inst.tracks, time).alert,
         EnrolActivity(inst.enroller, time).enrol,
     ]

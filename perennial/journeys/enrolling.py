@@ -204,8 +204,15 @@ async def refuse_entry(session: AsyncSession, track: Track, lead: LeadRow, at: d
         raise RefusedError(f"already on {track.name} since {last.started_at:%Y-%m-%d}")
     after = track.re_entry.after
     if after is None or at < last.ended_at + after:
-        raise RefusedError(f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({last.outcome}); {track.re_entry}")
+        raise RefusedError(
+            f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({_in_short(last.outcome)}); {track.re_entry}"
+        )
     return last
+
+
+def _in_short(outcome: str | None) -> str:
+    """An outcome without its reason, which a stranger may have worded: a track that is refused tells Temporal why."""
+    return (outcome or "").partition(":")[0]
 
 
 async def last_enrolment(session: AsyncSession, track: Track, lead_id: str) -> Enrolment | None:

@@ -18,7 +18,7 @@ from models.leads import BehaviourRow, Consent, LeadRow, Preference, Suppression
 from models.shared import SendingPace
 from models.touches import Touch
 from models.types import UtcDateTime
-from nurture.gate import ConsentState, LeadState, PastTouch, Rival, SendRequest
+from nurture.gate import ConsentState, Defer, LeadState, PastTouch, Refuse, Rival, SendRequest, judge_offer
 from nurture.journey.matchers import Matcher, say_behaviour
 from nurture.journey.patterns import Pattern
 from nurture.journey.track import Track
@@ -205,19 +205,28 @@ async def lead_state_of(
     )
 
 
+async def offer_judged(
+    connection: AsyncConnection, enrolment_id: str, step_key: str, exits: Matcher, now: datetime
+) -> tuple[str, Defer | Refuse | None]:
+    """The lead that a step would give to people, locked, and what forbids it."""
+    subject = await lock_subject(connection, enrolment_id, step_key, exits)
+    return subject.recipient.id, judge_offer(now, await lead_state_of(connection, subject, now))
+
+
 async def _exit_of(connection: AsyncConnection, subject: SendSubject) -> str | None:
     """The behaviour that ends this journey, if the database knows of one that the journey has yet to take in.
 
+    Says nothing of its subject: the answer goes to Temporal, and a stranger may have worded it.
     A behaviour that the journey took in without ending came before the exit rule did: an edited rule reaches back to
     nobody.
     """
     if subject.status == "finished":
-        return subject.outcome or "finished"
+        return (subject.outcome or "finished").partition(":")[0]
     if not subject.has_exit_behaviours:
         return None
     on = {"enrolment": subject.enrolment_id}
     behaved = await connection.execute(_SINCE.where(BehaviourRow.name.in_(_names(subject.exits))), on)
-    ending = {id_: say_behaviour(name, about) for id_, name, about in behaved if subject.exits.matches(name, about)}
+    ending = {id_: say_behaviour(name, "") for id_, name, about in behaved if subject.exits.matches(name, about)}
     for fact in await connection.scalars(_TAKEN_IN, on) if ending else ():
         ending.pop(fact["id"], None)
     return next(iter(ending.values()), None)

@@ -42,7 +42,7 @@ LATEST = timedelta(minutes=10)
 NOTED_FROM = 3
 """A step that fails for the third time is told to people: most troubles of a provider or database are over by then."""
 
-PATIENT = ("FateUnknown",)
+PATIENT = ("FateUnknown", "Asked")
 """Failures that only wait for news, as they should."""
 
 _ENROLMENTS = cast("Table", Enrolment.__table__)

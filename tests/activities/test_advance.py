@@ -38,6 +38,7 @@ from perennial.journeys.read_model import FACT
 from perennial.platform.database import Database
 from tests.activities.room import (
     ADA,
+    TRACKS,
     Killed,
     Scripted,
     advance,
@@ -389,7 +390,7 @@ async def test_a_hand_off_tried_twice_is_one_offer(house: Database) -> None:
     """Sales sees the lead once, with the score and the reason, and the journal has the step."""
     step = order(HandOffStep("hand_off:sales", "sales", "score 80"))
     for wall in (MONDAY, NEXT_WEEK):
-        await ActivityEnvironment().run(HandOffActivity(house, at_wall(wall)).hand_off, step)
+        await ActivityEnvironment().run(HandOffActivity(house, TRACKS, at_wall(wall)).hand_off, step)
     offer = await only(house, HandOffRow)
     assert (offer.lead_id, offer.to, offer.reason, offer.at) == ("ada", "sales", "score 80", MONDAY)
     assert await journal(house) == [(1, Done(MONDAY, "hand_off:sales", "done"))]
@@ -399,7 +400,7 @@ async def test_an_alert_tried_twice_is_one_line(house: Database) -> None:
     """A person reads it once."""
     step = order(AlertStep("alert:sales is late", "sales is late"))
     for wall in (MONDAY, NEXT_WEEK):
-        await ActivityEnvironment().run(AlertActivity(house, at_wall(wall)).alert, step)
+        await ActivityEnvironment().run(AlertActivity(house, TRACKS, at_wall(wall)).alert, step)
     (alert,) = await rows(house, Alert)
     assert (alert.enrolment_id, alert.text, alert.at) == (ADA, "sales is late", MONDAY)
     assert await journal(house) == [(1, Done(MONDAY, "alert:sales is late", "done"))]
