@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from perennial.access.keys import BROWSER
 from perennial.intake.fields import text_of
 from perennial.intake.outbox import Incoming
-from perennial.integrations.segment.calls import KINDS, SOURCE, fault_of, incoming
+from perennial.integrations.segment.calls import KINDS, SOURCE, fault_of, in_batch, incoming
 from perennial.integrations.segment.meanings import claim_of
 from perennial.integrations.segment.openapi import BATCH, body_of, schema_of
 from perennial.web.bodies import inflate, parse_json, read_body, require_json
@@ -92,7 +92,6 @@ async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)], tasks
     elements = body.get("batch")
     if not isinstance(elements, list):
         raise RequestError(400, "batch", "batch is not an array of events")
-    common: dict[str, Any] = {name: body[name] for name in ("sentAt", "context") if name in body}
     small = len(raw) <= MOST_EVENT_BYTES
     taken: list[Incoming] = []
     refused: list[RefusedEvent] = []
@@ -100,7 +99,7 @@ async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)], tasks
     for index, element in enumerate(elements):
         fault = fault_of(element) if small or _size(element) <= MOST_EVENT_BYTES else "it is longer than 32 KB"
         if fault is None:
-            taken.append(incoming({**common, **element}, edge.clock, real, public=request.state.public))
+            taken.append(incoming(in_batch(element, body), edge.clock, real, public=request.state.public))
         else:
             refused.append(RefusedEvent(index=index, message=fault))
     edge.metrics.events.labels(SOURCE, "refused").inc(len(refused))

@@ -21,12 +21,12 @@ PUBLIC = "perennialPublic"
 
 
 def incoming(message: Mapping[str, Any], clock: Clock, received: datetime, *, public: bool = False) -> Incoming:
-    """A message as it is stored: correct its `timestamp`, keep the sender's as `originalTimestamp`, as Segment does.
+    """A message as it is stored: correct its `timestamp`, keep the sender's as `originalTimestamp`, as both do.
 
     Without a messageId each call counts, as at Segment. `received` is real time; the clock's time is stored.
     """
     message_id = event_id_of(message.get("messageId")) or uuid.uuid4().hex
-    happened = happened_at(message.get("timestamp"), message.get("sentAt"), received)
+    happened = happened_at(message, received)
     now = clock.virtual_at(received)
     try:
         at = min(clock.virtual_at(happened), now)
@@ -35,7 +35,7 @@ def incoming(message: Mapping[str, Any], clock: Clock, received: datetime, *, pu
     body = {
         **{name: value for name, value in message.items() if name not in {"writeKey", PUBLIC}},
         "messageId": message_id,
-        "originalTimestamp": message.get("timestamp"),
+        "originalTimestamp": message.get("originalTimestamp") or message.get("timestamp"),
         "timestamp": at.isoformat(),
         "receivedAt": now.isoformat(),
         **({PUBLIC: True} if public else {}),
@@ -50,13 +50,25 @@ def incoming(message: Mapping[str, Any], clock: Clock, received: datetime, *, pu
     )
 
 
-def happened_at(timestamp: Any, sent_at: Any, received: datetime) -> datetime:
-    """When it happened by our clock: `received`, less the time from timestamp to sentAt by the sender's clock.
+def in_batch(element: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:
+    """An event with what its batch says for all. The batch's `sentAt` wins: one kept offline may be old."""
+    common = {name: batch[name] for name in ("sentAt", "context") if name in batch}
+    sent = {"sentAt": batch["sentAt"]} if _moment(batch.get("sentAt")) else {}
+    return {**common, **element, **sent}
 
-    https://www.twilio.com/docs/segment/connections/spec/common#timestamps. Without a sentAt the timestamp is taken
-    as it is; without a timestamp, `received`. Nothing happens after it is received.
+
+def happened_at(message: Mapping[str, Any], received: datetime) -> datetime:
+    """When it happened by our clock: `received`, less the time that passed before it was sent, by the sender's clock.
+
+    Segment's libraries tell the sender's clock as `timestamp`, RudderStack's as `originalTimestamp`. With both, a server
+    or its caller has set `timestamp` right already, and it is taken as it is. So is one without a sentAt; without either
+    it is `received`. Nothing happens after it is received.
+    https://www.twilio.com/docs/segment/connections/spec/common#timestamps,
+    https://www.rudderstack.com/docs/event-spec/standard-events/common-fields/
     """
-    happened, sent = _moment(timestamp), _moment(sent_at)
+    corrected, own = _moment(message.get("timestamp")), _moment(message.get("originalTimestamp"))
+    happened = corrected or own
+    sent = _moment(message.get("sentAt")) if corrected is None or own is None else None
     if happened is None:
         return received
     if sent is None:

@@ -11,6 +11,11 @@ _COMMON: dict[str, Any] = {
     "anonymousId": {"type": "string", "maxLength": LONGEST_ID, "description": "a visitor whose name is not known yet"},
     "messageId": {"type": "string", "description": "names the event for good: sent twice, it counts once"},
     "timestamp": {"type": "string", "format": "date-time", "description": "when it happened, by the sender's clock"},
+    "originalTimestamp": {
+        "type": "string",
+        "format": "date-time",
+        "description": "the same from RudderStack; with both, timestamp is right already",
+    },
     "sentAt": {
         "type": "string",
         "format": "date-time",

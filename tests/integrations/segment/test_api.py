@@ -15,7 +15,7 @@ from segment.analytics.client import Client as SegmentClient
 
 from nurture.timing.clock import Clock
 from perennial.intake.visitors import visitor_of
-from perennial.integrations.segment.calls import KINDS, happened_at, incoming
+from perennial.integrations.segment.calls import KINDS, happened_at, in_batch, incoming
 from tests.web.serving import Service
 from tests.web.stored import Store
 
@@ -226,23 +226,44 @@ def test_a_clock_that_is_wrong_is_put_right() -> None:
     ahead = RECEIVED + timedelta(hours=2)
     stamps = ((ahead - timedelta(minutes=1)).isoformat(), ahead.isoformat())
 
-    assert happened_at(*stamps, RECEIVED) == RECEIVED - timedelta(minutes=1)
+    for name in ("timestamp", "originalTimestamp"):
+        message = {name: stamps[0], "sentAt": stamps[1]}
+        assert happened_at(message, RECEIVED) == RECEIVED - timedelta(minutes=1)
+
+
+def test_a_timestamp_that_was_set_right_already_is_not_set_right_again() -> None:
+    """A server passes on what it took: RudderStack, or Segment's webhook; its sentAt is the library's."""
+    ahead = RECEIVED - timedelta(days=1) + timedelta(hours=2)
+    message = {"originalTimestamp": ahead.isoformat(), "sentAt": ahead.isoformat()}
+    right = RECEIVED - timedelta(days=1)
+    assert happened_at({**message, "timestamp": right.isoformat()}, RECEIVED) == right
+
+
+@pytest.mark.parametrize("name", ["timestamp", "originalTimestamp"])
+def test_an_event_of_an_hour_offline_keeps_its_time(name: str) -> None:
+    """It carries the sentAt of the try that failed; the batch that came through says when it was sent."""
+    left = RECEIVED - timedelta(hours=1)
+    element = {name: left.isoformat(), "sentAt": (left + timedelta(seconds=2)).isoformat()}
+    assert happened_at(in_batch(element, {"sentAt": RECEIVED.isoformat()}), RECEIVED) == left
+    assert happened_at(in_batch(element, {"sentAt": "soon"}), RECEIVED) == RECEIVED - timedelta(seconds=2)
+    assert happened_at({name: left.isoformat()}, RECEIVED) == left
 
 
 def test_without_sent_at_a_timestamp_is_taken_as_it_is() -> None:
     """An import of last year's events keeps their times; a time to come becomes now."""
-    assert happened_at("2025-01-01T00:00:00.000Z", None, RECEIVED) == datetime(2025, 1, 1, tzinfo=UTC)
-    assert happened_at("2027-01-01T00:00:00Z", None, RECEIVED) == RECEIVED
+    assert happened_at({"timestamp": "2025-01-01T00:00:00.000Z"}, RECEIVED) == datetime(2025, 1, 1, tzinfo=UTC)
+    assert happened_at({"originalTimestamp": "2027-01-01T00:00:00Z"}, RECEIVED) == RECEIVED
 
 
 JUNK = st.none() | st.integers() | st.text(max_size=40) | st.lists(st.integers()) | st.datetimes().map(str)
 ZONED = st.datetimes(timezones=st.timezones()).map(datetime.isoformat)
 
 
-@given(timestamp=JUNK | ZONED, sent_at=JUNK | ZONED)
-def test_whatever_the_stamps_say_nothing_happens_in_the_future(timestamp: Any, sent_at: Any) -> None:
+@given(timestamp=JUNK | ZONED, original=JUNK | ZONED, sent_at=JUNK | ZONED)
+def test_whatever_the_stamps_say_nothing_happens_in_the_future(timestamp: Any, original: Any, sent_at: Any) -> None:
     """And no stamp, however wild, is an error."""
-    assert happened_at(timestamp, sent_at, RECEIVED) <= RECEIVED
+    message = {"timestamp": timestamp, "originalTimestamp": original, "sentAt": sent_at}
+    assert happened_at(message, RECEIVED) <= RECEIVED
 
 
 @given(timestamp=ZONED)
