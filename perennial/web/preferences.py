@@ -146,6 +146,11 @@ class Preferences:
         async with self.database.writing() as session:
             lead = await lead_of_link(session, touch_id)
             await set_topics(session, lead.id, {topic: topic in wanted for topic in self.topics}, self.now())
+        if wanted.isdisjoint(self.topics):
+            return Notice(
+                "Saved: nothing on any of these subjects. Mail that is about none of them goes on; "
+                "to end that too, unsubscribe."
+            )
         return Notice("Your subjects are saved.")
 
     # Look-ups

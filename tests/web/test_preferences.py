@@ -89,6 +89,14 @@ async def test_topics_are_kept_and_shown(site: Site) -> None:
     assert checked((await site.post({"action": "topics", "topic": ["dashboards"]})).text) == {"dashboards", "30"}
 
 
+async def test_who_wants_no_subject_is_told_what_goes_on_coming(site: Site) -> None:
+    """Before saving and after: mail that is about no subject goes on, and how to end it."""
+    assert "goes on whatever you choose here" in (await site.get()).text
+    page = await site.post({"action": "topics"})
+    assert "Mail that is about none of them goes on; to end that too, unsubscribe" in page.text
+    assert await site.suppressed() == []
+
+
 async def test_a_topic_we_do_not_have_is_not_stored(site: Site) -> None:
     """A form may say anything."""
     await site.post({"action": "topics", "topic": ["data-quality", "<script>"]})

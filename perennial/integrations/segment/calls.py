@@ -60,9 +60,9 @@ def in_batch(element: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, 
 def happened_at(message: Mapping[str, Any], received: datetime) -> datetime:
     """When it happened by our clock: `received`, less the time that passed before it was sent, by the sender's clock.
 
-    Segment's libraries tell the sender's clock as `timestamp`, RudderStack's as `originalTimestamp`. With both, a server
-    or its caller has set `timestamp` right already, and it is taken as it is. So is one without a sentAt; without either
-    it is `received`. Nothing happens after it is received.
+    Segment's libraries tell the sender's clock as `timestamp`, RudderStack's as `originalTimestamp`. With both a server
+    has set `timestamp` right already, and it is taken as it is; so is one without a sentAt. Without either it is
+    `received`. Nothing happens after it is received.
     https://www.twilio.com/docs/segment/connections/spec/common#timestamps,
     https://www.rudderstack.com/docs/event-spec/standard-events/common-fields/
     """
