@@ -31,6 +31,7 @@ from perennial.platform.secrets import Secrets
 
 IdentityKind = Literal["anonymous", "user", "crm"]
 LONGEST_ID = 128
+_PREVIOUS: tuple[Literal["user", "anonymous"], ...] = ("user", "anonymous")
 
 
 def new_lead_id() -> str:
@@ -109,6 +110,27 @@ class Identities:
         if anonymous_id:
             await write_identity(session, lead.id, "anonymous", anonymous_id, at)
         return lead.id
+
+    async def renamed(self, session: AsyncSession, *, user_id: str | None, previous: str, at: datetime) -> str | None:
+        """The lead that has the previous id, known by `user_id` from now on; None if nobody has it.
+
+        A browser's id is no one's word for a user whose lead has another user id: somebody else sat there.
+        """
+        if (lead := await find_lead(session, previous, ["user"])) is not None and lead.erased_at is None:
+            if user_id:
+                await write_identity(session, lead.id, "user", user_id, at)
+            return lead.id
+        return await self.resolve(session, user_id=user_id, anonymous_id=previous, at=at)
+
+    async def join(self, session: AsyncSession, lead_id: str, previous: str, at: datetime) -> bool:
+        """Know a lead by an id that it had before; False, and nothing changes, if that is another lead's."""
+        for kind in _PREVIOUS:
+            other = await find_lead(session, previous, [kind])
+            if other is not None and other.id != lead_id:
+                return False
+        for kind in _PREVIOUS:
+            await write_identity(session, lead_id, kind, previous, at)
+        return True
 
     async def _known(
         self, session: AsyncSession, user_id: str | None, email: str | None, anonymous_id: str | None

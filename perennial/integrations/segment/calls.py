@@ -46,8 +46,14 @@ def incoming(message: Mapping[str, Any], clock: Clock, received: datetime, *, pu
         identity=(message_id,),
         body=body,
         received_at=now,
-        anonymous_id=_id(message.get("anonymousId")) or visitor_of(_id(message.get("userId"))),
+        anonymous_id=_visitor(message),
     )
+
+
+def _visitor(message: Mapping[str, Any]) -> str | None:
+    """Under which visitor a call waits: its browser's, else its user's; an alias is about its user first."""
+    visitors = (_id(message.get("anonymousId")), visitor_of(_id(message.get("userId"))))
+    return next(filter(None, reversed(visitors) if message.get("type") == "alias" else visitors), None)
 
 
 def in_batch(element: Mapping[str, Any], batch: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,8 +50,9 @@ class SegmentReader:
         lead_id = event.lead_id
         if lead_id is None:
             user_id = identifier_of(body.get("userId"))
-            if user_id is None and kind == "alias":
-                user_id = identifier_of(body.get("previousId"))
+            previous = identifier_of(body.get("previousId")) if kind == "alias" else None
+            if user_id is None:
+                user_id = previous
             anonymous_id = identifier_of(body.get("anonymousId"))
             if email is None:
                 lead_id = await self.identities.known_by(session, user_id=user_id, anonymous_id=anonymous_id)
@@ -63,14 +65,25 @@ class SegmentReader:
                 traits=_without_consent(traits) if body.get(PUBLIC) is True else _with_consent(traits, properties),
                 at=at,
             )
+            if lead_id is None and previous is not None:
+                lead_id = await self.identities.renamed(session, user_id=user_id, previous=previous, at=at)
             if lead_id is not None:
                 await attach_earlier(session, lead_id, user_id=user_id, anonymous_id=anonymous_id)
+        if lead_id is not None and kind == "alias":
+            await self._join(session, lead_id, identifier_of(body.get("previousId")), at)
         if lead_id is None:
             return Meaning("anonymous" if event.anonymous_id else "ignored", note="nobody's yet")
         name, props = _behaviour_of(str(kind), body, properties)
         if name is None:
             return Meaning("done")
         return Meaning("done", (Report(behaviour_id(event), lead_id, name, props, at),))
+
+    async def _join(self, session: AsyncSession, lead_id: str, previous: str | None, at: datetime) -> None:
+        """Join what an alias's `previousId` did, as a browser or as a user, unless it is another lead's name."""
+        if previous is None:
+            return
+        if await self.identities.join(session, lead_id, previous, at):
+            await attach_earlier(session, lead_id, user_id=previous, anonymous_id=previous)
 
 
 def _own_address(
