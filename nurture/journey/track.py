@@ -13,7 +13,7 @@ from traceback import walk_tb
 from types import MappingProxyType, ModuleType
 from typing import Literal, get_args
 
-from nurture.errors import NotFoundError, TrackError, close_names
+from nurture.errors import NotFoundError, PerennialError, TrackError, close_names
 from nurture.gate import Caps, GateRules
 from nurture.journey.arguments import argument_faults
 from nurture.journey.explaining.fingerprint import fingerprint
@@ -243,7 +243,10 @@ def say_broken(module: str, error: BaseException) -> list[str]:
     frames = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
     file, line = next((each for each in reversed(frames) if each[0].startswith(folders)), (module, 1))
     text = str(error).splitlines()[0] if str(error) else ""
-    return [f"{file}:{line}: {type(error).__name__}: {text}; mend it, or take the file away"]
+    said = (
+        text if isinstance(error, PerennialError) else f"{type(error).__name__}: {text}; mend it, or take the file away"
+    )
+    return [f"{file}:{line}: {said}"]
 
 
 def tracks_in(module: ModuleType) -> list[Track]:

@@ -17,6 +17,7 @@ from nurture.errors import ContentError, TrackError
 from nurture.journey.own import is_activity, name_of, signature_faults
 from nurture.journey.track import Registry, load_tracks, say_broken
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
+from nurture.segments.named import Segments, segments_in
 from perennial.channels.check import check_catalogue
 from perennial.platform.paths import PROGRAMME, package_folder
 from perennial.platform.settings import Settings
@@ -30,7 +31,7 @@ SHIPPED_ACTIVITIES = "activities.own"
 
 @dataclass(frozen=True)
 class Programme:
-    """A programme: a Python package with `tracks/` and, if it likes, `activities/`; and a folder of content.
+    """A programme: a Python package with `tracks/` and, if it likes, `segments.py` and `activities/`; and content.
 
     Each part is loaded when it is first asked for, and once.
     """
@@ -48,6 +49,18 @@ class Programme:
         return load_tracks(f"{self.package}.tracks")
 
     @cached_property
+    def segments(self) -> Segments:
+        """Every segment of its `segments.py`, by name; what is wrong with the file is in its `broken`."""
+        name = f"{self.package}.segments"
+        folder = package_folder(self.package)
+        if folder is None or not (folder / "segments.py").exists():
+            return Segments()
+        try:
+            return Segments(segments_in(importlib.import_module(name)))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, the rest of the programme is read
+            return Segments(broken=tuple(say_broken(name, error)))
+
+    @cached_property
     def catalogue(self) -> Catalogue:
         """Every content piece. Raises ContentError."""
         return load_catalogue(self.content)
@@ -59,8 +72,8 @@ class Programme:
 
     @property
     def broken(self) -> tuple[str, ...]:
-        """Which files of tracks and activities cannot be used, a line each with what to do; the others can."""
-        return (*self.tracks.broken, *self._own[1])
+        """Which of its files cannot be used, a line each with what to do; the others can."""
+        return tuple(dict.fromkeys((*self.tracks.broken, *self.segments.broken, *self._own[1])))
 
     @cached_property
     def _own(self) -> tuple[tuple[Callable[..., Any], ...], tuple[str, ...]]:

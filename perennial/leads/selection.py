@@ -108,7 +108,7 @@ async def where_clause(
         return and_(clause, *stored)
     faded = await scores.faded(session, clause)
     meant = [lead_id for lead_id, score in faded.items() if all(_holds(each, score) for each in of_scores)]
-    return and_(clause, or_(and_(*stored, ~_among(session, list(faded))), _among(session, meant)))
+    return and_(clause, or_(and_(*stored, ~among(session, list(faded))), among(session, meant)))
 
 
 def _holds(condition: Condition, score: Score) -> bool:
@@ -118,7 +118,7 @@ def _holds(condition: Condition, score: Score) -> bool:
     return ((score.stage if name == "stage" else score.band) in condition.wanted) == (condition.op == "=")
 
 
-def _among(session: AsyncSession, lead_ids: list[str]) -> ColumnElement[bool]:
+def among(session: AsyncSession, lead_ids: list[str]) -> ColumnElement[bool]:
     """Whether a lead is one of these, however many they are."""
     if session.get_bind().dialect.name == "postgresql":
         return LeadRow.id == any_(literal(lead_ids, ARRAY(String)))

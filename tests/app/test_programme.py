@@ -68,6 +68,16 @@ def test_an_activity_of_the_programme_is_known(home: Path) -> None:
         ("tracks/half.py", "async def half(:\n", "tracks/half.py:1: invalid syntax; mend the line"),
         ("tracks/__init__.py", "1 / 0\n", "tracks/__init__.py:1: ZeroDivisionError: division by zero; mend it"),
         ("__init__.py", "\n\nimport nowhere\n", "__init__.py:3: ModuleNotFoundError: No module named 'nowhere'; mend"),
+        (
+            "segments.py",
+            "from nurture.segments import segment, trait\nbad = segment('bad', trait('size') < 'big')\n",
+            "segments.py:2: trait('size') < 'big': only numbers compare by <",
+        ),
+        (
+            "segments.py",
+            "from nurture.segments import segment\n\nme = segment('me', ~me)\n",
+            "segments.py:3: NameError: name 'me' is not defined",
+        ),
         ("helper.py", "\n\n1 / 0\n", "helper.py:3: ZeroDivisionError: division by zero; mend it"),
     ],
 )

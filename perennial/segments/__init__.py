@@ -1,0 +1,1 @@
+"""Segments over the database: one definition as SQL over all leads, and in memory over one."""

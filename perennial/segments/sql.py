@@ -1,0 +1,142 @@
+"""A segment as SQL: each predicate is a SELECT of lead ids; `&`, `|` and `~` are INTERSECT, UNION and EXCEPT.
+
+So a complement is exact, and no NOT IN grows with the square of the leads.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, except_, func, intersect, or_, select, union
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.journeys import Enrolment
+from models.leads import BehaviourRow, LeadRow, Suppression
+from nurture.journey.patterns import Pattern
+from nurture.people.scoring import Score
+from nurture.segments.behaviour import Did
+from nurture.segments.named import Segment
+from nurture.segments.predicates import Both, Either, Not, Predicate
+from nurture.segments.standing import COMPARE, STAGE_AFTER, BandIs, LastWas, OnTrack, ScoreIs, Suppressed
+from nurture.segments.traits import TraitIs
+from perennial.leads.scores_now import ScoresNow
+from perennial.leads.selection import among
+from perennial.segments.traits_sql import trait_clause
+
+Ids = Select[str] | CompoundSelect[str]
+
+LIVE = and_(LeadRow.erased_at.is_(None), LeadRow.merged_into.is_(None))
+
+
+async def ids_of(session: AsyncSession, segment: Predicate, scores: ScoresNow) -> Ids:
+    """A SELECT of the ids of the leads in a segment, as of `scores.now`; none that is erased or merged."""
+    leaves = list(segment.leaves())
+    compiling = _Compiling(session, scores.now)
+    if any(isinstance(each, ScoreIs | BandIs) for each in leaves):
+        compiling.faded = await scores.faded(session, LIVE)
+    for leaf in leaves:
+        if isinstance(leaf, Did):
+            await compiling.find_subjects(leaf)
+    return _joined(intersect, (compiling.live, compiling.ids(segment)))
+
+
+async def in_segment(session: AsyncSession, segment: Predicate, scores: ScoresNow) -> ColumnElement[bool]:
+    """As a condition on `LeadRow`."""
+    return LeadRow.id.in_(await ids_of(session, segment, scores))
+
+
+@dataclass(slots=True)
+class _Compiling:
+    """What the SELECTs of one evaluation share: its `now`, scores that are not the stored ones, subjects of globs."""
+
+    session: AsyncSession
+    now: datetime
+    faded: dict[str, Score] = field(default_factory=dict)
+    subjects: dict[Pattern, list[str]] = field(default_factory=dict)
+
+    @property
+    def live(self) -> Select[str]:
+        return select(LeadRow.id).where(LIVE)
+
+    async def find_subjects(self, did: Did) -> None:
+        """Which of the subjects that there are each glob means: globs match in Python alone, so everywhere alike."""
+        for pattern in map(Pattern.parse, did.matcher.patterns):
+            if pattern.subject and pattern not in self.subjects:
+                of_name = BehaviourRow.name == pattern.name
+                there = await self.session.scalars(select(BehaviourRow.subject).where(of_name).distinct())
+                self.subjects[pattern] = [each for each in there if pattern.matches(pattern.name, each)]
+
+    def ids(self, predicate: Predicate) -> Ids:  # noqa: C901, PLR0911 - a case each
+        """A SELECT of the leads for which it holds."""
+        match predicate:
+            case Both(parts):
+                return _joined(intersect, [self.ids(each) for each in parts])
+            case Either(parts):
+                return _joined(union, [self.ids(each) for each in parts])
+            case Not(part):
+                return _joined(except_, [self.live, self.ids(part)])
+            case Segment():
+                return self.ids(predicate.meant)
+            case TraitIs():
+                sqlite = self.session.get_bind().dialect.name == "sqlite"
+                return select(LeadRow.id).where(trait_clause(predicate, sqlite=sqlite))
+            case Did():
+                return self._did(predicate)
+            case LastWas(names):
+                return self._last_was(names)
+            case ScoreIs() | BandIs():
+                return self._scored(predicate)
+            case OnTrack(tracks):
+                on = select(Enrolment.lead_id).where(Enrolment.status != "finished")
+                return on.where(Enrolment.track.in_(tracks)) if tracks else on
+            case Suppressed():
+                return select(Suppression.lead_id)
+        raise TypeError(f"{predicate!r} has no SQL; a predicate of its own needs a case here")
+
+    def _did(self, did: Did) -> Ids:
+        if did.at_least == 0:
+            return (
+                self.live if did.at_most is None else _joined(except_, [self.live, self._counted(did, did.at_most + 1)])
+            )
+        enough = self._counted(did, did.at_least)
+        return enough if did.at_most is None else _joined(except_, [enough, self._counted(did, did.at_most + 1)])
+
+    def _counted(self, did: Did, least: int) -> Ids:
+        """Who did it at least so often, which is once or more."""
+        counts = or_(*map(self._matches, map(Pattern.parse, did.matcher.patterns)))
+        found = select(BehaviourRow.lead_id).where(counts, BehaviourRow.at < self.now, ~BehaviourRow.bot)
+        if did.window is not None:
+            found = found.where(BehaviourRow.at >= self.now - did.window)
+        found = found.group_by(BehaviourRow.lead_id)
+        return found.having(func.count() >= least) if least > 1 else found
+
+    def _matches(self, pattern: Pattern) -> ColumnElement[bool]:
+        of_name = BehaviourRow.name == pattern.name
+        return and_(of_name, BehaviourRow.subject.in_(self.subjects[pattern])) if pattern.subject else of_name
+
+    def _last_was(self, names: tuple[str, ...]) -> Ids:
+        newest_first = (BehaviourRow.at.desc(), BehaviourRow.id.desc())
+        number = func.row_number().over(partition_by=BehaviourRow.lead_id, order_by=newest_first).label("number")
+        changes = select(BehaviourRow.lead_id, BehaviourRow.name, number).where(
+            BehaviourRow.name.in_(tuple(STAGE_AFTER)), BehaviourRow.at < self.now, ~BehaviourRow.bot
+        )
+        last = changes.subquery()
+        return select(last.c.lead_id).where(last.c.number == 1, last.c.name.in_(names))
+
+    def _scored(self, predicate: ScoreIs | BandIs) -> Ids:
+        meant = [lead_id for lead_id, score in self.faded.items() if predicate.passes(score.total, score.band)]
+        stored: ColumnElement[bool]
+        match predicate:
+            case ScoreIs(test, value):
+                stored = COMPARE[test](LeadRow.score, value)  # type: ignore[arg-type,assignment]  # a column compares so
+            case BandIs(bands):
+                stored = LeadRow.band.in_(bands)
+            case _:
+                assert_never(predicate)
+        as_stored = and_(stored, ~among(self.session, list(self.faded)))
+        return select(LeadRow.id).where(or_(as_stored, among(self.session, meant)))
+
+
+def _joined(how: Callable[..., CompoundSelect[str]], parts: Sequence[Ids]) -> Ids:
+    return how(*(select(each.subquery().c[0]) for each in parts))

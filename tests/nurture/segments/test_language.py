@@ -1,0 +1,81 @@
+"""The language of segments: what it says in English, and what it refuses where it is written."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from nurture.errors import InputError, NotFoundError
+from nurture.journey.matchers import Matcher
+from nurture.segments import band, days, engaged, page_viewed, score, segment, stage, trait
+from nurture.segments.behaviour import did
+from nurture.segments.facts import LeadFacts, Seen
+from nurture.segments.named import Segments
+
+NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
+EVALUATORS = segment(
+    "finance-evaluators",
+    trait("industry") == "finance",
+    page_viewed("/pricing*").times(at_least=2, within=days(14)),
+)
+
+
+def viewed(*ages: timedelta, industry: str = "finance") -> LeadFacts:
+    """A lead that viewed the prices so long ago each."""
+    return LeadFacts({"industry": industry}, tuple(Seen("page.viewed", "/pricing", NOW - each) for each in ages))
+
+
+def test_a_segment_says_itself_and_why_a_lead_is_in_it() -> None:
+    """In the words that tracks use."""
+    assert str(EVALUATORS.meant) == "industry == finance and viewed page /pricing* at least 2 times within 14 days"
+    assert EVALUATORS.because(viewed(days(1), days(2), days(3)), NOW) == [
+        "industry is finance",
+        "viewed page /pricing* 3 times within 14 days",
+    ]
+
+
+def test_a_window_has_its_beginning_and_not_its_end() -> None:
+    """`[now - n, now)`, to the microsecond."""
+    tick = timedelta(microseconds=1)
+    assert EVALUATORS.includes(viewed(days(14), tick), NOW)
+    assert not EVALUATORS.includes(viewed(days(14) + tick, tick), NOW)
+    assert not EVALUATORS.includes(viewed(days(14), timedelta(0)), NOW)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: trait("industry") < "finance", "only numbers compare by <"),
+        (lambda: trait("seats", "number") == "many", "a number is no word"),
+        (lambda: trait("seats", "colour"), "the types are word, number, boolean, date, list"),
+        (lambda: trait("seats") == None, "compare it with a word"),  # noqa: E711 - this is what is refused
+        (lambda: trait("renewal").before("2026-03-01"), "give a day, such as date"),
+        (lambda: trait("industry").is_in(), "names no word"),
+        (lambda: trait("seats") > float("inf"), "no finite number"),
+        (lambda: stage.is_in("prospect"), "the stages are lead, mql"),
+        (lambda: band.is_in("warmm"), "did you mean 'warm'"),
+        (lambda: score >= 40.5, "a score is a whole number"),
+        (lambda: did(Matcher(("page.seen:*",))), "unknown behaviour 'page.seen'"),
+        (lambda: page_viewed().within(14), "write days"),
+        (lambda: page_viewed().times(at_least=3, at_most=2), "nobody is meant"),
+        (lambda: engaged(within=days(0)), "no length of time"),
+        (lambda: engaged(within=days(1)) and score > 1, "join predicates by &"),
+        (lambda: segment("Gone Quiet", score > 1), "no segment name"),
+        (lambda: segment("gone-quiet"), "has no predicate"),
+        (lambda: segment("gone-quiet", True), "True is no predicate"),
+    ],
+)
+def test_what_means_nothing_is_refused_where_it_is_written(make: Callable[[], Any], said: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(InputError, match=said):
+        make()
+
+
+def test_two_segments_of_one_name_are_told_with_both_places() -> None:
+    """The first stays; another that is asked for is named from the nearest."""
+    twice = Segments((EVALUATORS, segment("finance-evaluators", trait("renewal").after(date(2026, 3, 1)))))
+    assert len(twice.broken) == 1
+    assert EVALUATORS.where in twice.broken[0]
+    with pytest.raises(NotFoundError, match="did you mean 'finance-evaluators'"):
+        twice["finance-evaluator"]
