@@ -8,6 +8,7 @@ from typing import Any
 from nurture.gate import Caps
 from nurture.journey.matchers import Matcher
 from nurture.journey.outcomes import ReEntry
+from nurture.journey.promises import promise_faults
 from nurture.timing.calendar import SendWindow
 
 TYPES: dict[str, tuple[type | tuple[type, ...], str]] = {
@@ -36,6 +37,7 @@ def argument_faults(given: Mapping[str, Any]) -> Iterator[str]:
         value = given[name]
         if not isinstance(value, types) or isinstance(value, bool):
             yield f"{name} is {should}, not {_say(value)}"
+    yield from promise_faults(given["promises"])
     if not inspect.iscoroutinefunction(given["on_graduation"]):
         yield "on_graduation is an async function of a lead, such as on_graduation=hand_to_sales, given uncalled"
 

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
     from nurture.journey.track import Track
 
 
-def drive(run: Run, track: Track, at_loss: Callable[[Any], None] | None = None) -> Stop | Lost:
-    """Drive a run to where it stops or is lost (then `at_loss` sees the coroutine as it stands).
+def drive(
+    run: Run,
+    track: Track,
+    at_loss: Callable[[Any], None] | None = None,
+    at_stop: Callable[[Any], None] | None = None,
+) -> Stop | Lost:
+    """Drive a run to where it stops or is lost; then `at_stop` or `at_loss` sees the coroutine as it stands.
 
     Raises TrackError, naming the line, for what the code does wrong.
     """
@@ -25,6 +30,8 @@ def drive(run: Run, track: Track, at_loss: Callable[[Any], None] | None = None) 
         found = coroutine.send(None)
         if isinstance(found, Lost) and at_loss is not None:
             at_loss(coroutine)
+        if isinstance(found, Stop) and at_stop is not None:
+            at_stop(coroutine)
         if isinstance(found, Stop | Lost):
             return found
         where = _line_of(coroutine, track)

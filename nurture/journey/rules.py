@@ -74,6 +74,11 @@ def _with_helpers(function: Callable[..., Any], calls: dict[Any, set[Any]]) -> I
         waiting += [one for one in called if one in calls[each]]
 
 
+def helpers_of(function: Callable[..., Any]) -> list[Callable[..., Any]]:
+    """The function, and the helpers that it calls, directly or not."""
+    return list(_with_helpers(function, {}))
+
+
 def activities_of(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
     """The own activities that the function and its helpers name, by their names."""
     found: dict[str, Callable[..., Any]] = {}

@@ -20,6 +20,7 @@ from nurture.journey.explaining.fingerprint import fingerprint
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import Matcher
 from nurture.journey.outcomes import Outcome, ReEntry
+from nurture.journey.promises import Promise
 from nurture.journey.rules import broken_rules
 from nurture.journey.sales import hand_to_sales
 from nurture.timing.calendar import SendWindow
@@ -38,6 +39,7 @@ class Track:
     one lead, the higher one goes first. `caps` bound the touches of the lead over all its tracks; the hours outside the
     window `quiet_hours` (in the lead's own zone) are quiet. A send of unknown fate is left at that with `delivery`
     `at_most_once`; `at_least_once` sends it again if no webhook tells of it. `was`: the names it had before.
+    `promises`: what holds on every path.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Track:
     file: str
     line: int
     was: tuple[str, ...] = ()
+    promises: tuple[Promise, ...] = ()
 
     @property
     def where(self) -> str:
@@ -103,10 +106,12 @@ def track(
     quiet_hours: SendWindow = SendWindow(),  # noqa: B008 - a frozen value
     delivery: Delivery = "at_most_once",
     was: str | tuple[str, ...] = (),
+    promises: tuple[Promise, ...] = (),
 ) -> Callable[[Story], Track]:
     """Make an async function of a lead a track called `name` (lower-case words joined by hyphens).
 
-    `was`: the name, or names, that it had before it was renamed; its leads go on under the new one.
+    `was`: the name, or names, that it had before it was renamed; its leads go on under the new one. `promises` is what
+    `check` holds every path to (`nurture.journey.promises`).
     Raises TrackError, naming the line, if the function breaks the rules a track lives by.
     """
     if not isinstance(name, str):
@@ -135,6 +140,7 @@ def track(
             file=file,
             line=line,
             was=(was,) if isinstance(was, str) else was,
+            promises=promises,
         )
         for each in (name, *made.was):
             if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", each):

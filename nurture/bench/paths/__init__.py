@@ -1,0 +1,1 @@
+"""Every path of a track: explored, checked, told as stories, drawn."""
