@@ -10,15 +10,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from nurture.bench.tryout import Known, try_out
 from nurture.content.catalogue import Catalogue
 from nurture.content.folder import load_catalogue
-from nurture.errors import ContentError, TrackError
 from nurture.journey.own import is_activity, name_of, signature_faults
 from nurture.journey.track import Registry, load_tracks, say_broken
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from nurture.segments.named import Segments, segments_in
-from perennial.channels.check import check_catalogue
 from perennial.platform.paths import PROGRAMME, package_folder
 from perennial.platform.settings import Settings
 
@@ -97,30 +94,6 @@ class Programme:
                     found[name] = function
         return tuple(found.values()), tuple(dict.fromkeys(broken))
 
-    def check(self) -> "Findings":
-        """Read every piece and try every track; a broken part does not hide what is wrong with the others."""
-        problems: list[str] = []
-        catalogue, tracks = None, None
-        try:
-            catalogue = self.catalogue
-            problems += check_catalogue(catalogue, folder=self.content)
-        except ContentError as error:
-            problems += str(error).splitlines()
-        try:
-            tracks = self.tracks
-            problems += self.broken
-        except TrackError as error:
-            problems += str(error).splitlines()
-        if catalogue is not None and tracks is not None:
-            known = Known([name_of(each) for each in self.activities], tracks)
-            for track in tracks.values():
-                problems += try_out(track, catalogue, known)
-        return Findings(
-            pieces=0 if catalogue is None else len(catalogue.pieces),
-            tracks=() if tracks is None else tuple(tracks),
-            problems=tuple(problems),
-        )
-
 
 def _modules_below(package: str) -> list[str]:
     """A package and its modules, by name; none if it is not there."""
@@ -128,15 +101,6 @@ def _modules_below(package: str) -> list[str]:
     if folder is None:
         return []
     return [package, *(f"{package}.{info.name}" for info in pkgutil.iter_modules([str(folder)]))]
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What a check read (how many pieces, which tracks), and what is wrong, a line each."""
-
-    pieces: int
-    tracks: tuple[str, ...]
-    problems: tuple[str, ...]
 
 
 def programme_of(settings: Settings) -> Programme:

@@ -76,7 +76,7 @@ COMMANDS = {
     "override": Command(STEER, "cli.control.override", "override ada@example.com --track new-lead"),
     "release": Command(STEER, "cli.release.release", "release ada@example.com --track new-lead --at pricing-guide"),
     "pace": Command(STEER, "cli.pace.pace", "pace --per-minute 600 --per-hour 20000"),
-    "check": Command(KEEP, "cli.upkeep.check", "check"),
+    "check": Command(KEEP, "cli.upkeep.check", "check new-lead"),
     "migrate": Command(KEEP, "cli.upkeep.migrate", "migrate"),
     "repair": Command(KEEP, "cli.repair.repair", "repair --dry-run"),
     "retell": Command(KEEP, "cli.relay.retell", "retell --dry-run"),

@@ -1,13 +1,16 @@
 """`check`, `migrate` and `worker`."""
 
+from typing import Annotated
+
 import typer
 
+from perennial.app.checking import Findings, check_programme
 from perennial.app.programme import programme_of
 from perennial.app.run_worker import work
 from perennial.cli.exit_codes import BAD_INPUT
 from perennial.cli.opening import run
 from perennial.cli.options import Json
-from perennial.cli.printing import counted, err, escape_lines, out, print_json
+from perennial.cli.printing import counted, err, escape, escape_lines, out, print_json
 from perennial.dev.engine_lock import engine_address
 from perennial.platform.logs import configure_logs
 from perennial.platform.migrations import current_and_head, upgrade
@@ -15,23 +18,36 @@ from perennial.platform.private_files import private_folder
 from perennial.platform.settings import Settings, load_settings
 
 
-def check(as_json: Json = False) -> None:
-    """Check every content piece and every track, before anything is sent.
+def check(
+    track: Annotated[str | None, typer.Argument(help="One track; else all of them.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every content piece, and every path of every track, before anything is sent.
 
-    It needs no server and no database.
+    Each fault comes with its line and the shortest story that shows it. It needs no server and no database.
     """
-    found = programme_of(load_settings()).check()
-    pieces, tracks, problems = found.pieces, found.tracks, found.problems
+    programme = programme_of(load_settings())
     if as_json:
-        print_json({"pieces": pieces, "tracks": tracks, "problems": problems})
+        found = check_programme(programme, track)
+        print_json(found)
     else:
-        for problem in problems:
-            err().print(f"[red]problem:[/] {escape_lines(problem)}")
-        verdict = "[green]all well[/]" if not problems else f"[red]{counted(len(problems), 'problem')}[/]"
-        read = f"{counted(pieces, 'piece')}, {counted(len(tracks), 'track')} ({', '.join(tracks)})"
-        out().print(f"{read}: {verdict}")
-    if problems:
+        with err().status("reading the programme") as status:
+            found = check_programme(programme, track, lambda name: status.update(f"following every path of {name}"))
+        _print_findings(found)
+    if found.problems:
         raise typer.Exit(BAD_INPUT)
+
+
+def _print_findings(found: Findings) -> None:
+    console = out()
+    for problem in found.problems:
+        err().print(f"[red]problem:[/] {escape_lines(problem)}")
+    for each in found.tracks:
+        console.print(f"[bold]{each.track}[/]  {escape(each.text)}")
+    for note in found.notes:
+        console.print(f"[dim]{escape(note)}[/]")
+    verdict = "[green]all well[/]" if not found.problems else f"[red]{counted(len(found.problems), 'problem')}[/]"
+    console.print(f"{counted(found.pieces, 'piece')}, {counted(len(found.tracks), 'track')} explored: {verdict}")
 
 
 def migrate(as_json: Json = False) -> None:

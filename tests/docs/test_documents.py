@@ -12,6 +12,7 @@ from nurture.bench.tryout import try_out
 from nurture.content.folder import load_catalogue
 from nurture.journey.track import tracks_in
 from nurture.people.behaviours import BEHAVIOURS
+from perennial.app.checking import check_paths
 from perennial.journeys.held import say_place
 from perennial.platform.settings import Settings, variable
 from tests.paths import CONTENT, ROOT
@@ -44,7 +45,12 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-        found = [fault for made in tracks_in(module) for fault in try_out(made, load_catalogue(CONTENT), runs=30)]
+        catalogue = load_catalogue(CONTENT)
+        found = [fault for made in tracks_in(module) for fault in try_out(made, catalogue, runs=30)]
+        for made in tracks_in(module):
+            found += check_paths(made, catalogue)[1]
+        if page.name == "before-it-ships.md":
+            module.test_every_path_of_guides(CONTENT)
     finally:
         del sys.modules[name]
     assert found == []  # what a page shows passes the check that it tells of

@@ -143,14 +143,14 @@ class _Explorer:
     def _come(self, life: Life, place: Place | None, move: Move, journal: Journal) -> None:
         """Come to the places that a move leads to: one for each way that what is asked then can be answered."""
         left = self._scores_after(place, move)
-        tried: set[tuple[tuple[AnyFact, ...], frozenset[Question]]] = set()
+        tried: set[tuple[str, frozenset[Question]]] = set()  # facts may hold what has no hash
         for score in self._in_turn(left, journal, move):
             todo = [(replace_score(move, journal, score), life.turned)]
             while todo:
                 moved, turned = todo.pop()
-                if (moved.facts, turned) in tried:
+                if (repr(moved.facts), turned) in tried:
                     continue
-                tried.add((moved.facts, turned))
+                tried.add((repr(moved.facts), turned))
                 before = journal if place is not None else life.start.journal(score)
                 found = self._take(life, place, moved, before, turned)
                 if found is None:
@@ -322,7 +322,7 @@ def _shape(following: AnyNext, now: datetime) -> Any:
         return Key.parse(following.key).place, rest, following.listens, following.wakes_at_score, following.why
     if isinstance(following, Finish):
         return following
-    return replace(following, key=Key.parse(following.key).place)
+    return repr(replace(following, key=Key.parse(following.key).place))
 
 
 def _named(following: AnyNext) -> str:

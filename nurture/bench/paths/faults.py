@@ -248,10 +248,12 @@ def _experiments(graph: Graph, own: Line) -> Iterator[Fault]:
 
 
 def _customers(track: Track, graph: Graph, own: Line) -> Iterator[Fault]:
-    """Mail to somebody who has bought, on a track that is not for customers."""
+    """Mail to somebody who has bought, on a track that wins leads for sales."""
     (won,) = converted.patterns
     name = won.partition(":")[0]
-    first = next((place for place in graph.places if isinstance(place.next, Send)), None)
-    if first is None or track.exits.matches(name, "") or track.enters_on.matches(name, ""):
+    sells = track.graduates_at is not None or any(isinstance(place.next, HandOff) for place in graph.places)
+    if not sells or not any(isinstance(place.next, Send) for place in graph.places):
+        return
+    if track.exits.matches(name, "") or track.enters_on.matches(name, ""):
         return
     yield Fault(own, "mails customers: no exit for a deal that is won; put converted into exits_on")
