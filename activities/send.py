@@ -34,6 +34,7 @@ from perennial.channels.ports import (
     UnknownFateError,
 )
 from perennial.intake.answered_bounces import hear_bounce
+from perennial.intake.engagement import mark_scanners
 from perennial.journeys import ledger
 from perennial.journeys.enrolled_lead import lock_enrolled_lead
 from perennial.journeys.ledger import LedgerEntry
@@ -349,7 +350,9 @@ class SendActivity:
                 touch = replace(touch, state=state, reason=reason_lines(said, told))
                 await ledger.change(connection, touch, provider_id=provider_id)
                 if state == "accepted" and getattr(self.provider, "acceptance_is_all", False):
-                    await ledger.count_as_delivered(connection, touch)
+                    now = self.time.now()
+                    await ledger.count_as_delivered(connection, touch, now)
+                    await mark_scanners(connection, touch_id, now)
                     await reset_soft_bounces(connection, lead_id)
             return await record(connection, order, outcome_of(touch))
 

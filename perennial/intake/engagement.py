@@ -15,6 +15,7 @@ from perennial.intake.meaning import Meaning, behaviour_id
 from perennial.intake.reports import Report
 from perennial.leads.behaviours import mark_machine
 from perennial.leads.scores import take_points_back
+from perennial.platform.database import Transaction, connection_of
 
 _LONGEST_URL = 500
 _LONGEST_AGENT = 200
@@ -35,27 +36,31 @@ async def read_engagement(
     }
     bot = bool(body.get("sg_machine_open")) or is_machine_agent(props["agent"])
     if kind == "click":
-        bot = bot or id_ in await mark_scanners(session, touch, click_of(id_, at, props), touch.delivered_at)
+        found = await mark_scanners(session, touch.id, touch.delivered_at, click_of(id_, at, props))
+        bot = bot or id_ in found
     name = "email.opened" if kind == "open" else "email.clicked"
     return Meaning("done", (Report(id_, lead_id, name, props, at, touch.id, bot=bot),))
 
 
 async def mark_scanners(
-    session: AsyncSession, touch: Touch, new: Click, delivered_at: datetime | None = None
+    transaction: Transaction, touch_id: str, delivered_at: datetime | None, new: Click | None = None
 ) -> set[str]:
-    """Judge all clicks on a touch's mail again, with the new one; mark those of a machine, and return their ids.
+    """Judge all clicks on a touch's mail again, with a new one; mark those of a machine, and return their ids.
 
-    A click marked only now gives its points back: its score entry stays, at 0, and says why.
+    A click that is marked only now gives its points back: its score entry stays, at 0, and says why. Without a new
+    click it is the delivery that is new: events come in any order.
     """
-    of_this_mail = select(BehaviourRow).where(
-        BehaviourRow.touch_id == touch.id, BehaviourRow.name == "email.clicked", BehaviourRow.id != new.id
+    known = select(BehaviourRow.id, BehaviourRow.at, BehaviourRow.props, BehaviourRow.bot).where(
+        BehaviourRow.touch_id == touch_id, BehaviourRow.name == "email.clicked"
     )
-    earlier = (await session.scalars(of_this_mail)).all()
-    found = bot_clicks([*(click_of(row.id, row.at, row.props) for row in earlier), new], delivered_at)
+    rows = (await (await connection_of(transaction)).execute(known)).all()
+    earlier = [row for row in rows if new is None or row.id != new.id]
+    clicks = [click_of(row.id, row.at, row.props) for row in earlier]
+    found = bot_clicks(clicks if new is None else [*clicks, new], delivered_at)
     for row in earlier:
         if row.id in found and not row.bot:
-            await mark_machine(session, row.id)
-            await take_points_back(session, row.id, f"a machine's click ({found[row.id]})")
+            await mark_machine(transaction, row.id)
+            await take_points_back(transaction, row.id, f"a machine's click ({found[row.id]})")
     return set(found)
 
 

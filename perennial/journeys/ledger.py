@@ -59,10 +59,10 @@ async def change(connection: AsyncConnection, touch: LedgerEntry, *, provider_id
     await _CHANGE.run(connection, row | {"new_provider_id": provider_id})
 
 
-async def count_as_delivered(connection: AsyncConnection, touch: LedgerEntry) -> None:
-    """Write that an accepted touch was delivered, where nobody will ever tell."""
+async def count_as_delivered(connection: AsyncConnection, touch: LedgerEntry, at: datetime) -> None:
+    """Write that an accepted touch was delivered when its server took it, where nobody will ever tell."""
     delivered = update(Touch).where(Touch.id == touch.id, Touch.delivered_at.is_(None))
-    await connection.execute(delivered.values(delivery="delivered", delivered_at=touch.at))
+    await connection.execute(delivered.values(delivery="delivered", delivered_at=at))
 
 
 async def record_delivery(

@@ -5,7 +5,6 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import BehaviourRow
 from nurture.timing.calendar import zone
@@ -46,6 +45,6 @@ async def write_behaviours(transaction: Transaction, rows: Sequence[Mapping[str,
         await (await connection_of(transaction)).execute(_INSERT, rows)
 
 
-async def mark_machine(session: AsyncSession, behaviour_id: str) -> None:
+async def mark_machine(transaction: Transaction, behaviour_id: str) -> None:
     """Mark a behaviour as a machine's: it scores nothing and wakes nobody."""
-    await session.execute(update(BehaviourRow).where(BehaviourRow.id == behaviour_id).values(bot=True))
+    await transaction.execute(update(BehaviourRow).where(BehaviourRow.id == behaviour_id).values(bot=True))

@@ -79,10 +79,10 @@ async def delete_entries(session: AsyncSession, ids: Collection[int]) -> None:
         await session.execute(delete(ScoreEntry).where(ScoreEntry.id.in_(part)), execution_options=_NO_SYNC)
 
 
-async def take_points_back(session: AsyncSession, behaviour_id: str, why: str) -> None:
+async def take_points_back(transaction: Transaction, behaviour_id: str, why: str) -> None:
     """Set a behaviour's points to 0; its entry stays, and says why."""
     taken = update(ScoreEntry).where(ScoreEntry.behaviour_id == behaviour_id)
-    await session.execute(taken.values(points=0, reason=f"taken back: {why}"), execution_options=_NO_SYNC)
+    await transaction.execute(taken.values(points=0, reason=f"taken back: {why}"), execution_options=_NO_SYNC)
 
 
 async def merge_entries(session: AsyncSession, model: ScoringModel, lead: LeadRow, gone: str, at: datetime) -> None:

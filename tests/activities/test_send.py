@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -563,3 +563,32 @@ async def test_accepted_is_delivered_where_nobody_tells_more(database: Database)
     touch = await only(database, Touch)
     assert (touch.delivery, touch.delivered_at) == ("delivered", MONDAY)
     assert (await only(database, LeadRow)).soft_bounces == 0
+
+
+async def test_a_click_while_the_mail_is_handed_over_is_taken_back_when_the_server_has_it(database: Database) -> None:
+    """By SMTP a gateway scans before it accepts: the click is told before the delivery is known."""
+    await enrolled(database)
+
+    class Scanned(Scripted):
+        """Clicks a link before it accepts."""
+
+        acceptance_is_all = True
+
+        async def send(self, envelope: Envelope) -> str:
+            async with database.writing() as session:
+                (touch,) = await session.scalars(select(Touch))
+                session.add(
+                    BehaviourRow(
+                        id="click",
+                        lead_id=touch.lead_id,
+                        name="email.clicked",
+                        props={"url": "/guide", "agent": "Mozilla/5.0"},
+                        touch_id=touch.id,
+                        at=MONDAY - timedelta(seconds=1),
+                        received_at=MONDAY,
+                    )
+                )
+            return await super().send(envelope)
+
+    await ActivityEnvironment().run(sending(database, Scanned()).send, order())
+    assert (await only(database, BehaviourRow)).bot

@@ -6,7 +6,7 @@ database is away; the click is then lost, and the log says so.
 """
 
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -27,6 +27,8 @@ from perennial.platform.tokens import Tokens
 from perennial.web.pages import PageError, Pages
 
 SOURCE = "click"
+AHEAD_OF_A_PERSON = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+"""Headers by which browsers say that nobody has asked for the page yet (prefetch, prerender, preview)."""
 PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _LONGEST_AGENT = 255
 _LONGEST_TOUCH = 32
@@ -95,23 +97,28 @@ class TrackedLinks:
             return False
 
     async def _count(self, request: Request, kind: Literal["click", "open"], touch_id: str, url: str) -> None:
-        """Store the event, once a second for each link: a browser may make several requests for one click."""
-        purpose = f"{request.headers.get('sec-purpose', '')} {request.headers.get('purpose', '')}".lower()
-        if request.method == "HEAD" or "prefetch" in purpose or "preview" in purpose:
+        """Store the event, once a second for each link and agent: a browser may make several requests for one click."""
+        if request.method == "HEAD" or is_ahead(request.headers):
             return
-        at = self.now()
+        at, agent = self.now(), request.headers.get("user-agent", "")[:_LONGEST_AGENT]
         body: dict[str, Any] = {
             "event": kind,
             "touch_id": touch_id,
             "url": url,
-            "useragent": request.headers.get("user-agent", "")[:_LONGEST_AGENT],
+            "useragent": agent,
             "at": at.isoformat(),
         }
         second = at.replace(microsecond=0).isoformat()
-        event = Incoming(SOURCE, None, (kind, touch_id, url, second), body, at)
+        event = Incoming(SOURCE, None, (kind, touch_id, url, second, agent), body, at)
         try:
             await store(self.database, [event])
         except Exception as error:
             if not is_outage(error):
                 raise
             log.warning("a click is lost: the database does not answer", kind=type(error).__name__)
+
+
+def is_ahead(headers: Mapping[str, str]) -> bool:
+    """Whether a request says that it is made ahead of a person."""
+    said = " ".join(headers.get(name, "") for name in AHEAD_OF_A_PERSON).lower()
+    return any(word in said for word in ("prefetch", "prerender", "preview", "instant"))

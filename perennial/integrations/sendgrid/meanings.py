@@ -12,7 +12,7 @@ from models.intake import Event
 from models.leads import LeadRow
 from models.touches import Touch
 from nurture.people.behaviours import BEHAVIOURS
-from perennial.intake.engagement import read_engagement
+from perennial.intake.engagement import mark_scanners, read_engagement
 from perennial.intake.fields import identifier_of, unix_moment_of
 from perennial.intake.meaning import Meaning, behaviour_id
 from perennial.intake.rejections import rejection_note
@@ -96,7 +96,10 @@ async def _settle(session: AsyncSession, touch: Touch, body: Mapping[str, Any], 
     if delivery is None:
         return
     delivered_at = at if body.get("event") == "delivered" else None
+    is_late = delivered_at is not None and touch.delivered_at is None and touch.delivery not in {"", "deferred"}
     await record_delivery(session, touch, delivery, provider_id=message_id_of(body), delivered_at=delivered_at)
+    if is_late:  # something was told before: a click, perhaps
+        await mark_scanners(session, touch.id, delivered_at)
 
 
 async def _touch_of(session: AsyncSession, body: Mapping[str, Any]) -> Touch | None:

@@ -79,7 +79,16 @@ async def test_a_head_never_counts(site: Site, path: str) -> None:
     assert await site.events() == []
 
 
-@pytest.mark.parametrize("headers", [{"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Sec-Purpose": "prefetch;anonymous-client-ip"},
+        {"Purpose": "prefetch"},
+        {"X-Purpose": "preview"},
+        {"X-Moz": "prefetch"},
+    ],
+)
 async def test_a_prefetch_never_counts(site: Site, headers: dict[str, str]) -> None:
     """A browser that guesses is no person who clicks."""
     assert (await site.client.get(LINK, headers=headers)).status_code == 302
@@ -112,6 +121,14 @@ async def test_one_click_of_many_requests_counts_once(site: Site) -> None:
     site.passes(minutes=1)
     await site.get(LINK)
     assert len(await site.events()) == 2
+
+
+async def test_a_scanner_and_a_person_in_one_second_are_two(site: Site) -> None:
+    """Else the person's click would be taken for a repeat of the scanner's."""
+    for agent in ("Barracuda Sentinel (EE)", "Mozilla/5.0 (iPhone)", "Mozilla/5.0 (iPhone)"):
+        await site.client.get(LINK, headers={"User-Agent": agent})
+    agents = [event.body["useragent"] for event in await site.events()]
+    assert agents == ["Barracuda Sentinel (EE)", "Mozilla/5.0 (iPhone)"]
 
 
 async def test_a_person_gets_to_the_page_when_the_database_is_away() -> None:
