@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
@@ -14,8 +15,9 @@ from nurture.bench.behaviour_model import BehaviourModel
 from nurture.errors import SettingsError
 from nurture.timing.clock import FASTEST, describe_speed
 from perennial.cli.printing import print_json
+from perennial.cli.report import write
 from perennial.demo.leads import ChosenLeads, schedule_enrolments
-from perennial.demo.summary import pick_story, print_audit, print_counts, print_links, print_story
+from perennial.demo.summary import pick_story, print_audit, print_counts, print_links, print_report, print_story
 from perennial.demo.view import View
 from perennial.demo.world import World
 from perennial.dev.stack import Stack, embedded_stack
@@ -25,6 +27,9 @@ from perennial.platform.private_files import private_folder
 from perennial.platform.settings import Settings
 from perennial.reports.audit import audit_ledger
 from perennial.reports.funnel import Funnel, count_funnel
+from perennial.reports.outcome_page import report_of
+from perennial.reports.outcomes import Scope, read_outcomes
+from perennial.reports.period import Period
 from perennial.reports.punctuality import lateness, share_within
 
 WALL_SECONDS = 98.0
@@ -71,8 +76,9 @@ class Demo:
                 f"{report.added:,} leads, {report.rejected:,} bad rows left out. Watch them: {stack.engine.ui_url}"
             )
             await stack.run(stack.worker.ready())
+            begin = stack.inst.now()
             world, counts, until = await self._live(stack)
-            await stack.run(self._summarise(stack, world, counts, until))
+            await stack.run(self._summarise(stack, world, counts, Period(begin, until, ZoneInfo("UTC"))))
             self.ended = True
             if self.keep:
                 self.console.print("\nstill running, though no lead reacts any more; Ctrl-C stops it")
@@ -108,19 +114,24 @@ class Demo:
         async with stack.inst.database.reading() as session:
             return await count_funnel(session, stack.inst.scoring.mql)
 
-    async def _summarise(self, stack: Stack, world: World, counts: Funnel, until: datetime) -> None:
+    async def _summarise(self, stack: Stack, world: World, counts: Funnel, period: Period) -> None:
         inst, console = stack.inst, self.console
         rules = {name: track.gate_rules for name, track in inst.tracks.items()}
         async with inst.database.reading() as session:
             story = await pick_story(session)
             audit = await audit_ledger(session, rules)
+            outcomes = await read_outcomes(session, Scope(period, inst.now(), inst.scoring.mql))
         late = await lateness(inst.client, inst.clock)
         self.violated = bool(audit.violations)
-        console.print(f"\n[bold]{self.length.days} days have passed[/]; it is {until:%a %d %b %Y}")
+        console.print(f"\n[bold]{self.length.days} days have passed[/]; it is {period.until:%a %d %b %Y}")
         print_counts(console, counts, world.refused)
         if story is not None:
             print_story(console, story)
         print_audit(console, audit, late, inst.clock)
+        path = self.settings.data_dir / "report.html"
+        report = report_of(outcomes, inst.tracks.current)
+        write(report, path)
+        print_report(console, report, path)
         print_links(console, stack.engine.ui_url, story)
         if self.as_json:
             print_json(
@@ -132,6 +143,7 @@ class Demo:
                     "violations": list(audit.violations),
                     "wakes_99_percent_within_seconds": round(share_within(late, 0.99), 3),
                     "restarts": stack.worker.restarts,
+                    "report": report.as_json(),
                 }
             )
 

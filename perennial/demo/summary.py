@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote
 
 from rich.console import Console
@@ -24,6 +25,7 @@ from perennial.journeys.enrolling import workflow_id
 from perennial.journeys.story import journal_of
 from perennial.reports.audit import Audit
 from perennial.reports.funnel import Funnel
+from perennial.reports.page import Report
 from perennial.reports.punctuality import share_within
 
 _REASONS = 8
@@ -203,6 +205,14 @@ def print_audit(console: Console, audit: Audit, late: Sequence[float], clock: Cl
     )
     console.print("a week or a month; none left at night, on a weekend or a holiday of the lead's;")
     console.print("none followed an opt-out; and what was sent is what the records say.")
+
+
+def print_report(console: Console, report: Report, path: Path) -> None:
+    """What came of it, in a few sentences, and where the whole report is."""
+    console.print(f"\n[bold]{report.title}[/]")
+    for line in report.summary:
+        print_narrow(console, Text(line))
+    console.print(f"The whole report: {path}", soft_wrap=True)
 
 
 def print_links(console: Console, ui_url: str, story: SampleLead | None) -> None:
