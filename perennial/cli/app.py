@@ -58,6 +58,8 @@ COMMANDS = {
     "mailbox": Command(START, "cli.mailbox.mailbox", "mailbox"),
     "import": Command(LEADS, "cli.importing.import_", "import leads.csv --map sample/mapping.toml --dry-run"),
     "leads": Command(LEADS, "cli.leads.leads", 'leads --where "industry=retail score>=40"'),
+    "segments": Command(LEADS, "cli.segments.segments", "segments"),
+    "segment": Command(LEADS, "cli.segments.segment", "segment gone-quiet --csv gone-quiet.csv"),
     "enrol": Command(LEADS, "cli.enrol.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
     "preview": Command(LEADS, "cli.preview.preview", 'preview new-lead --where "industry=retail"'),
     "signal": Command(LEADS, "cli.signal.signal", "signal ada@example.com email.clicked --prop piece=welcome"),

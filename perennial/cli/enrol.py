@@ -5,16 +5,16 @@ from typing import Annotated
 
 import typer
 
-from nurture.errors import RefusedError
+from nurture.errors import InputError, RefusedError
 from perennial.cli.many import for_each, print_refusals
-from perennial.cli.opening import connected, run, scores_now
-from perennial.cli.options import Everyone, Json, OneLead, Rate, TrackName, Where, parse_rate
+from perennial.cli.opening import connected, run
+from perennial.cli.options import Everyone, InSegment, Json, OneLead, Rate, TrackName, Where, parse_rate
 from perennial.cli.preview import preview_of, print_entries, print_kept_out, print_preview, refusals_of, require_one
 from perennial.cli.printing import counted, escape, out, print_json
+from perennial.cli.segments import chosen_leads
 from perennial.journeys.enrolling import unfinished_enrolments
 from perennial.journeys.previewing import Entry
 from perennial.leads.lookup import require_lead
-from perennial.leads.selection import select_leads
 from perennial.platform.program import command
 
 
@@ -23,6 +23,7 @@ def enrol(
     *,
     lead: OneLead = None,
     where: Where = None,
+    segment: InSegment = None,
     everyone: Everyone = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say who would enter, with which first mail and when, and change nothing.")
@@ -35,9 +36,9 @@ def enrol(
     Cut short, run the same again: it takes up where it stopped. A lead that a rule keeps out is counted with
     the reason; for a single lead that is exit code 3.
     """
-    require_one(lead, where, everyone=everyone)
+    require_one(lead, where, segment, everyone=everyone)
     if dry_run:
-        print_preview(track, run(preview_of(track, lead, where)), as_json=as_json)
+        print_preview(track, run(preview_of(track, lead, where, segment)), as_json=as_json)
         return
     if lead is not None:
         enrolment = run(_enrol_one(track, lead))
@@ -46,7 +47,7 @@ def enrol(
         else:
             out().print(f"Enrolled on [bold]{track}[/]. Follow it with [bold]{command('show')} {escape(lead)}[/]")
         return
-    results = run(_enrol_many(track, where, parse_rate(rate)))
+    results = run(_enrol_many(track, where, segment, parse_rate(rate)))
     if as_json:
         print_json(dict(results))
         return
@@ -69,12 +70,12 @@ async def _enrol_one(track: str, name: str) -> str:
         return begun.enrolment_id
 
 
-async def _enrol_many(track: str, where: str | None, rate: float | None) -> Counter[str]:
+async def _enrol_many(track: str, where: str | None, segment: str | None, rate: float | None) -> Counter[str]:
     async with connected() as inst:
         name, names = inst.tracks[track].name, inst.tracks[track].names
         async with inst.database.reading() as session:
             left = [each.lead_id for each in await unfinished_enrolments(session) if each.track in names]
-            found = await select_leads(session, where, scores_now(inst))
+            found = await chosen_leads(session, inst, where, segment)
         before = set(left)
 
         async def one(lead_id: str) -> str:
@@ -91,7 +92,10 @@ async def _enrol_many(track: str, where: str | None, rate: float | None) -> Coun
 
 def renurture(
     *,
-    where: Annotated[str, typer.Option(help='Which leads, such as "industry=retail band=warm".', show_default=False)],
+    where: Annotated[
+        str | None, typer.Option(help='Which leads, such as "industry=retail band=warm".', show_default=False)
+    ] = None,
+    segment: InSegment = None,
     track: Annotated[str, typer.Option(help="The track they go to.")] = "lost-deal",
     reason: Annotated[str, typer.Option(help="Why; it is kept with each journey.")] = "marketing's re-nurture",
     dry_run: Annotated[
@@ -104,10 +108,12 @@ def renurture(
 
     Leads that are on it already decide again at once.
     """
+    if where is None and segment is None:
+        raise InputError("say who: --where FILTER, --segment NAME, or both")
     if dry_run:
-        _print_renurture(track, run(preview_of(track, None, where, left_over=False)), as_json=as_json)
+        _print_renurture(track, run(preview_of(track, None, where, segment, left_over=False)), as_json=as_json)
         return
-    results = run(_renurture(where, track, reason=reason, rate=parse_rate(rate)))
+    results = run(_renurture(where, segment, track, reason=reason, rate=parse_rate(rate)))
     if as_json:
         print_json(dict(results) | {"dry_run": False})
         return
@@ -135,11 +141,13 @@ def _print_renurture(track: str, entries: list[Entry], *, as_json: bool) -> None
     print_kept_out(console, refusals)
 
 
-async def _renurture(where: str, track: str, *, reason: str, rate: float | None) -> Counter[str]:
+async def _renurture(
+    where: str | None, segment: str | None, track: str, *, reason: str, rate: float | None
+) -> Counter[str]:
     async with connected() as inst:
         name = inst.tracks[track].name
         async with inst.database.reading() as session:
-            found = await select_leads(session, where, scores_now(inst))
+            found = await chosen_leads(session, inst, where, segment)
 
         async def one(lead_id: str) -> str:
             started = await inst.enroller.renurture(name, lead_id, inst.now(), reason)

@@ -8,8 +8,9 @@ from rich.table import Table
 from models.leads import LeadRow
 from nurture.people.scoring import Score
 from perennial.cli.opening import opened_database, run, scores_now
-from perennial.cli.options import Json, Where
+from perennial.cli.options import InSegment, Json, Where
 from perennial.cli.printing import counted, escape, out, print_json
+from perennial.cli.segments import within_segment
 from perennial.journeys.handles import tracks_of
 from perennial.leads.selection import warmest_leads
 
@@ -18,11 +19,12 @@ NARROWEST_TRAITS = 20
 
 def leads(
     where: Where = None,
+    segment: InSegment = None,
     limit: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List leads, the warmest first: all, or those that a filter finds."""
-    total, found, on = run(_leads(where, limit))
+    """List leads, the warmest first: all, or those that a filter or segment finds."""
+    total, found, on = run(_leads(where, segment, limit))
     if as_json:
         print_json(
             {
@@ -58,9 +60,12 @@ def leads(
     console.print(f"{counted(total, 'lead')}" + (f", {len(found)} shown (--limit)" if total > len(found) else ""))
 
 
-async def _leads(where: str | None, limit: int) -> tuple[int, list[tuple[LeadRow, Score]], dict[str, list[str]]]:
+async def _leads(
+    where: str | None, segment: str | None, limit: int
+) -> tuple[int, list[tuple[LeadRow, Score]], dict[str, list[str]]]:
     async with opened_database() as inst, inst.database.reading() as session:
-        total, found = await warmest_leads(session, where, limit, scores_now(inst))
+        within = await within_segment(session, inst, segment)
+        total, found = await warmest_leads(session, where, limit, scores_now(inst), within)
         return total, found, await tracks_of(session, [lead.id for lead, _ in found])
 
 

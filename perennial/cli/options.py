@@ -22,6 +22,10 @@ Where = Annotated[
     typer.Option(help='A filter, such as "industry=retail score>=40"; `leads` lists the names and values to use.'),
 ]
 
+InSegment = Annotated[
+    str | None, typer.Option("--segment", help="A segment of the programme; `segments` lists them. With --where: both.")
+]
+
 
 def parse_time(text: str, option: str) -> datetime:
     """A time from an option, `2026-03-01` or `2026-03-01T09:30+01:00`; without a zone it is UTC. Raises InputError."""

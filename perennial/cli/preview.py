@@ -10,13 +10,13 @@ from nurture.errors import InputError
 from perennial.app.programme import programme_of
 from perennial.cli.many import print_refusals, progress, said_of
 from perennial.cli.opening import opened_database, run, scores_now, tell_broken
-from perennial.cli.options import Everyone, Json, OneLead, TrackName, Where
+from perennial.cli.options import Everyone, InSegment, Json, OneLead, TrackName, Where
 from perennial.cli.printing import counted, escape, out, print_json
+from perennial.cli.segments import chosen_leads
 from perennial.journeys.enrolling import unfinished_enrolments
 from perennial.journeys.previewing import Entry, preview_entry
 from perennial.journeys.reasons import in_short
 from perennial.leads.lookup import require_lead
-from perennial.leads.selection import select_leads
 
 MOST_NAMED = 20
 
@@ -26,6 +26,7 @@ def preview(
     *,
     lead: OneLead = None,
     where: Where = None,
+    segment: InSegment = None,
     everyone: Everyone = False,
     as_json: Json = False,
 ) -> None:
@@ -33,18 +34,23 @@ def preview(
 
     Nothing is changed: `enrol` with the same filter then does it. The gate is asked as it will be at each send.
     """
-    require_one(lead, where, everyone=everyone)
-    print_preview(track, run(preview_of(track, lead, where)), as_json=as_json)
+    require_one(lead, where, segment, everyone=everyone)
+    print_preview(track, run(preview_of(track, lead, where, segment)), as_json=as_json)
 
 
-def require_one(lead: str | None, where: str | None, *, everyone: bool) -> None:
-    """Raise InputError unless one way of naming leads is chosen."""
-    if (lead is not None) + (where is not None) + everyone != 1:
-        raise InputError("say who: one of --lead LEAD, --where FILTER or --all")
+def require_one(lead: str | None, where: str | None, segment: str | None, *, everyone: bool) -> None:
+    """Raise InputError unless one way of naming leads is chosen; a filter and a segment are one."""
+    if (lead is not None) + (where is not None or segment is not None) + everyone != 1:
+        raise InputError("say who: one of --lead LEAD, --where FILTER, --segment NAME (or these two) or --all")
 
 
-async def preview_of(track: str, lead: str | None, where: str | None, *, left_over: bool = True) -> list[Entry]:
-    """What would become of a lead, or of those a filter finds; with `left_over` also of earlier runs' enrolments."""
+async def preview_of(
+    track: str, lead: str | None, where: str | None, segment: str | None, *, left_over: bool = True
+) -> list[Entry]:
+    """What would become of a lead, or of those a filter or segment finds.
+
+    With `left_over` also of earlier runs' enrolments.
+    """
     async with opened_database() as inst, inst.database.reading() as session:
         programme, scores = programme_of(inst.settings), scores_now(inst)
         the_track = tell_broken(programme.tracks)[track]
@@ -53,7 +59,7 @@ async def preview_of(track: str, lead: str | None, where: str | None, *, left_ov
         else:
             unfinished = await unfinished_enrolments(session) if left_over else ()
             first = [each.lead_id for each in unfinished if each.track in the_track.names]
-            ids = list(dict.fromkeys((*first, *await select_leads(session, where, scores))))
+            ids = list(dict.fromkeys((*first, *await chosen_leads(session, inst, where, segment))))
         entries: list[Entry] = []
         with progress("asking the gate", len(ids)) as advance:
             for lead_id in ids:

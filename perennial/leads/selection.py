@@ -201,17 +201,36 @@ def _quoted(name: str) -> str:
     return name if re.fullmatch(r"[\w-]+", name) else f'"{name}"'
 
 
-async def select_leads(session: AsyncSession, where: str | None, scores: ScoresNow) -> list[str]:
-    """The ids of the leads that a filter finds (None: all but the erased), oldest first. Raises InputError."""
-    clause = await where_clause(session, parse_where(where) if where is not None else (), scores)
+async def select_leads(
+    session: AsyncSession, where: str | None, scores: ScoresNow, within: ColumnElement[bool] | None = None
+) -> list[str]:
+    """The ids of the leads that a filter finds (None: all but the erased) among those `within`, oldest first.
+
+    Raises InputError.
+    """
+    clause = await _clause_of(session, where, scores, within)
     return list(await session.scalars(select(LeadRow.id).where(clause).order_by(LeadRow.created_at, LeadRow.id)))
 
 
 async def warmest_leads(
-    session: AsyncSession, where: str | None, limit: int, scores: ScoresNow
+    session: AsyncSession,
+    where: str | None,
+    limit: int,
+    scores: ScoresNow,
+    within: ColumnElement[bool] | None = None,
 ) -> tuple[int, list[tuple[LeadRow, Score]]]:
-    """How many leads a filter finds, and the `limit` of them with the highest scores of now. Raises InputError."""
-    clause = await where_clause(session, parse_where(where) if where is not None else (), scores)
+    """How many leads a filter finds among those `within`, and the `limit` with the highest scores of now.
+
+    Raises InputError.
+    """
+    clause = await _clause_of(session, where, scores, within)
     total = await session.scalar(select(func.count()).select_from(LeadRow).where(clause)) or 0
     found = await scores.warmest(session, clause, limit)
     return total, [(await session.get_one(LeadRow, lead_id), score) for lead_id, score in found]
+
+
+async def _clause_of(
+    session: AsyncSession, where: str | None, scores: ScoresNow, within: ColumnElement[bool] | None
+) -> ColumnElement[bool]:
+    clause = await where_clause(session, parse_where(where) if where is not None else (), scores)
+    return clause if within is None else and_(clause, within)

@@ -48,7 +48,7 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
         (["tracks", "--everything"], "no such option"),
         (["why"], "missing argument 'lead'"),
         (["leads", "--limit", "many"], "--limit"),
-        (["enrol", "new-lead"], "one of --lead LEAD, --where FILTER or --all"),
+        (["enrol", "new-lead"], "one of --lead LEAD, --where FILTER, --segment NAME (or these two) or --all"),
         (["enrol", "new-lead", "--all", "--rate", "fast"], "write 50/s or 600/m"),
         (["pause"], "--lead LEAD, --track TRACK, or both"),
         (["exit", "--track", "new-lead"], "--yes"),
