@@ -148,7 +148,8 @@ def _deals(found: Outcomes) -> Table:
 def _credit(found: Outcomes) -> Table:
     by_model = {model: found.paths.credits_by(model) for model in MODELS}
     revenue = total_by_channel(found.paths.trace(REVENUE_BY, found.worth()))
-    pieces = sorted(set().union(*by_model.values()), key=lambda piece: (-by_model[REVENUE_BY].get(piece, 0), piece))
+    earned = {piece for credits_ in by_model.values() for piece, number in credits_.items() if number}
+    pieces = sorted(earned, key=lambda piece: (-by_model[REVENUE_BY].get(piece, 0), piece))
     return Table(
         "credit",
         "Which pieces came before won deals",

@@ -6,7 +6,7 @@ from nurture.measures.proportions import SMALL, Rate, difference
 from perennial.reports.engagement import Engagement, grouped
 from perennial.reports.outcome_tables import REVENUE_BY, pipeline_velocity
 from perennial.reports.outcomes import Outcomes
-from perennial.reports.tables import say
+from perennial.reports.tables import say, say_likely
 
 
 def summary_of(found: Outcomes) -> tuple[str, ...]:
@@ -25,19 +25,19 @@ def _sentences(found: Outcomes) -> Iterator[str]:
         f"{reached['qualified']:,} qualified for sales, and "
         f"{_many(len(found.won.deals), 'deal was', 'deals were')} won."
     )
-    yield f"Of those who got a mail for the first time, {say(steps['mailed', 'engaged'].rate)}, engaged."
+    yield f"Of those who got a mail for the first time, {_with_likely(steps['mailed', 'engaged'].rate)}, engaged."
     cycle = steps["entered", "won"].survival()
     half = (
         f"half become customers within {say(cycle.median)}" if cycle.median else "fewer than half have become customers"
     )
-    yield f"Of the leads that entered, {say(steps['entered', 'won'].rate)}, have won a deal so far; {half}."
+    yield f"Of the leads that entered, {_with_likely(steps['entered', 'won'].rate)}, have won a deal so far; {half}."
     if found.won.summed:
         yield f"The deals won are worth {found.won.amount:,} {found.rates.into}."
     if (velocity := pipeline_velocity(found)) is not None:
         yield f"{_many(len(found.open.deals), 'open deal')} bring about {velocity:,} {found.rates.into} a day."
     if found.response.spells:
         answered = Rate(found.response.ended, found.response.spells)
-        yield f"Sales answered {say(answered)}, of its offers; half within {say(found.response.median)}."
+        yield f"Sales answered {_with_likely(answered)}, of its offers; half within {say(found.response.median)}."
     if credits_ := found.paths.credits_by(REVENUE_BY):
         piece, number = next(iter(credits_.items()))
         yield f"{piece} has most credit for won deals: {number:.1f} of {sum(credits_.values()):.0f}, by the U model."
@@ -102,6 +102,10 @@ def _of_leads(found: Outcomes) -> Iterator[str]:
         yield f"{which} dated after now, by a clock that is ahead: counted nowhere yet."
     if found.removed:
         yield f"{_many(found.removed, 'mail')} of past journeys, removed when their time was over: not counted here."
+
+
+def _with_likely(rate: Rate) -> str:
+    return ", ".join(filter(None, (say(rate), say_likely(rate))))
 
 
 def _clicked(mails: Engagement) -> Rate:

@@ -11,12 +11,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from nurture.measures.proportions import Rate
-from perennial.reports.tables import Cell, Table, say
+from perennial.reports.tables import Cell, Table, say, say_likely
 
 _HERE = Path(__file__).resolve().parent / "templates"
 _MOST_BARS = 12
 _WIDTH, _NAMES, _ROW = 720.0, 220.0, 26.0
-_LONGEST_NAME = 32
+_LONGEST_NAME = 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,5 +122,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["say"] = say
+    environment.filters["say_likely"] = say_likely
+    environment.tests["rate"] = lambda cell: isinstance(cell, Rate) and cell.of > 0
     environment.filters["number"] = lambda value: f"{value:.1f}"
     return environment

@@ -44,7 +44,7 @@ class Table:
 
 
 def say(cell: Cell) -> str:  # noqa: PLR0911 - one return a kind
-    """A cell for a person. A rate carries its count and its interval, and says so when it is of few."""
+    """A cell for a person. A rate carries its count, and says so when it is of few."""
     match cell:
         case None:
             return "not known"
@@ -81,13 +81,20 @@ def plain(cell: Cell) -> Any:
 def _say_rate(rate: Rate) -> str:
     if rate.value is None:
         return "none to count"
-    interval = rate.interval()
-    digits = 1 if rate.value < 0.1 else 0
     few = ", few" if rate.small else ""
-    return (
-        f"{rate.value:.{digits}%} ({rate.hits:,} of {rate.of:,}{few}), "
-        f"likely {interval.low:.{digits}%} to {interval.high:.{digits}%}"
-    )
+    return f"{rate.value:.{_digits(rate)}%} ({rate.hits:,} of {rate.of:,}{few})"
+
+
+def say_likely(rate: Rate) -> str:
+    """The interval of a rate for a person; empty of nothing."""
+    if rate.value is None:
+        return ""
+    interval, digits = rate.interval(), _digits(rate)
+    return f"likely {interval.low:.{digits}%} to {interval.high:.{digits}%}"
+
+
+def _digits(rate: Rate) -> int:
+    return 1 if rate.value is not None and rate.value < 0.1 else 0
 
 
 def _header(columns: Sequence[str], wide: Sequence[bool]) -> list[str]:
