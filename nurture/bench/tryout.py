@@ -18,6 +18,7 @@ from warnings import catch_warnings, simplefilter
 from nurture.bench.forks import LOW, Choose, ForkedWorld, live_every_way
 from nurture.bench.guard import Guard
 from nurture.bench.life import Life
+from nurture.bench.named import unanswered_names
 from nurture.content.catalogue import Catalogue
 from nurture.errors import PerennialError, TrackError, close_names
 from nurture.journey.decision import Decision, Do, Enrol, Finish, Park, Send
@@ -57,6 +58,7 @@ def try_out(
         track.require_rules()
     except TrackError as error:
         return str(error).splitlines()
+    trial.problems |= dict.fromkeys(unanswered_names(track, catalogue))
     live_every_way(trial.live, runs * 2 // 3)
     chance = Random(seed)
     for _ in range(runs - runs * 2 // 3):

@@ -8,11 +8,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from nurture.journey.matchers import Matcher
 from nurture.journey.reads import Length, ObservedInt, ObservedStr, observe
 from nurture.timing.cadence import cadence as work_out_cadence
 
 if TYPE_CHECKING:
-    from nurture.journey.matchers import Matcher
     from nurture.journey.run import Run
 
 
@@ -33,6 +33,9 @@ def trait(run: Run, name: str, default: str) -> str:
 
 def has(run: Run, matcher: Matcher, within: timedelta | None) -> bool:
     """Whether the lead has behaved so since it enrolled, or within a time before."""
+    require_matcher(matcher)
+    if within is not None and not (isinstance(within, timedelta) and within >= timedelta(0)):
+        raise TypeError(f"within= is a length to look back, such as within=days(30), not {within!r}")
     since = moment(run, run.position) - within if within is not None else None
     found = any(
         (since is None or (fact.last or fact.at) >= since) and run.names.hears(matcher, fact.name, fact.subject)
@@ -46,9 +49,16 @@ def has(run: Run, matcher: Matcher, within: timedelta | None) -> bool:
 
 def times(run: Run, matcher: Matcher) -> ObservedInt:
     """How often the lead has behaved so since it enrolled."""
+    require_matcher(matcher)
     behaved = run.journal.behaved(run.position)
     count = sum(fact.times for fact in behaved if run.names.hears(matcher, fact.name, fact.subject))
     return _number(run, count, f"times it {matcher}")
+
+
+def require_matcher(asked: object) -> None:
+    """Raise TypeError for what matches no behaviour: a name, or a matcher that was not called."""
+    if not isinstance(asked, Matcher):
+        raise TypeError(f"a behaviour is asked for by a matcher, such as page_viewed('/pricing*'), not {asked!r}")
 
 
 def cadence(run: Run) -> Length:

@@ -82,7 +82,7 @@ class Lead:
         `was`: the piece's ids before it was renamed. `catch_up`: leads who were past this step when it was put in get
         it too.
         """
-        name = "send:" + piece
+        name = _name("send", piece)
         fact: Done | Skipped | None = self._run.recall(name)
         if fact is not None:
             return fact
@@ -94,7 +94,7 @@ class Lead:
 
     async def hand_off(self, to: str, reason: str = "", *, was: Was = (), catch_up: bool = False) -> Done | Skipped:
         """Offer the lead to a team, once; the answer arrives as a behaviour to wait for."""
-        name = "hand_off:" + to
+        name = _name("hand_off", to)
         fact: Done | Skipped | None = self._run.recall(name)
         if fact is not None:
             return fact
@@ -104,7 +104,7 @@ class Lead:
 
     async def alert(self, text: str, *, was: Was = (), catch_up: bool = False) -> Done | Skipped:
         """Tell the people at the controls something about this lead."""
-        name = "alert:" + text
+        name = _name("alert", text)
         fact: Done | Skipped | None = self._run.recall(name)
         if fact is not None:
             return fact
@@ -114,7 +114,7 @@ class Lead:
 
     async def enrol(self, track: str, *, was: Was = (), catch_up: bool = False) -> Done | Skipped:
         """Enrol the lead on another track; refused if that track's re-entry rule says so."""
-        name = "enrol:" + track
+        name = _name("enrol", track)
         fact: Done | Skipped | None = self._run.recall(name)
         if fact is not None:
             return fact
@@ -217,25 +217,40 @@ class Lead:
 
     async def next_piece(self, stage: str, formats: tuple[str, ...] = ()) -> str | None:
         """The next piece for this stage that the lead has not had, by its topic and industry; None if none is left."""
-        name = "next_piece:" + stage
+        name = _name("next_piece", stage)
         fact: Chosen | Skipped | None = self._run.recall(name)
         if fact is None:
-            fact = await self._run.meet(ChoiceCall(name, plain_value(stage), formats))
+            _require_texts("formats", formats)
+            fact = await self._run.meet(ChoiceCall(name, plain_value(stage), tuple(formats)))
         return fact.choice if fact is not None else None
 
     async def choose(
         self, experiment: str, variants: tuple[str, ...] = ("control", "treatment"), *, was: Was = ()
     ) -> str:
         """One of the variants of an experiment, the same for this lead whenever it is asked."""
-        name = "choose:" + experiment
+        name = _name("choose", experiment)
         fact: Chosen | Skipped | None = self._run.recall(name)
         if fact is None:
-            fact = await self._run.meet(ChoiceCall(name, None, (), variants, _names("choose", was)))
+            _require_texts("an experiment's variants", variants)
+            fact = await self._run.meet(ChoiceCall(name, None, (), tuple(variants), _names("choose", was)))
         return (fact.choice if fact is not None else None) or variants[0]
 
     def on_offer(self) -> OnOffer:
         """While a team has the lead (a `with` block): no score graduates it, which would offer it a second time."""
         return OnOffer(self._run)
+
+
+def _name(verb: str, subject: str) -> str:
+    """What a step is called. Raises TypeError for a subject that is no text."""
+    try:
+        return verb + ":" + subject
+    except TypeError:
+        raise TypeError(f"lead.{verb} takes a name or a text first, not {subject!r}") from None
+
+
+def _require_texts(what: str, given: object) -> None:
+    if not isinstance(given, tuple | list) or not all(isinstance(each, str) for each in given):
+        raise TypeError(f"{what} are texts in a tuple, such as ('a', 'b'), not {given!r}")
 
 
 def seconds_of(length: object) -> float:

@@ -50,8 +50,15 @@ def say_behaviour(name: str, subject: str) -> str:
             return says
 
 
-@lru_cache(maxsize=4096)
 def _one(name: str, subject: str = "*") -> Matcher:
+    if not isinstance(subject, str) or not subject:
+        kind = BEHAVIOURS[name].subject
+        raise TypeError(f"a {kind} is told by its name or a glob, not {subject!r}; without one, any {kind} counts")
+    return _made(name, subject)
+
+
+@lru_cache(maxsize=4096)
+def _made(name: str, subject: str) -> Matcher:
     return Matcher((str(Pattern(name, subject)),))
 
 
@@ -67,7 +74,7 @@ def replied(piece: str = "*") -> Matcher:
 
 def page_viewed(path: str = "*") -> Matcher:
     """A view of a page whose path matches the glob, `/pricing*`; in any case, with a slash at the end or without."""
-    return _one("page.viewed", page_glob(path))
+    return _one("page.viewed", page_glob(path) if isinstance(path, str) else path)
 
 
 def form_submitted(form: str = "*") -> Matcher:

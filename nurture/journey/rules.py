@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
-from types import ModuleType
+from functools import partial
+from types import CodeType, ModuleType
 from typing import Any
 
 from nurture.journey.own import is_activity, name_of
@@ -20,7 +21,7 @@ from nurture.journey.source import Source
 from nurture.journey.step_rules import recursion_breaches, step_breaches
 
 CLOCKS = {"now", "utcnow", "today"}
-FORBIDDEN_BUILTINS = {"open", "input", "print", "exec", "eval", "__import__", "breakpoint"}
+FORBIDDEN_BUILTINS = {"open", "input", "print", "exec", "eval", "compile", "__import__", "breakpoint"}
 FORBIDDEN_MODULES = {
     "time": "reads a clock",
     "random": "rolls dice",
@@ -51,11 +52,19 @@ REMEDY = "a track reads the lead and awaits its steps; put the rest into an acti
 def broken_rules(function: Callable[..., Any]) -> list[str]:
     """One line for each rule broken in the function or in the helpers it calls: `file:line: what; remedy`."""
     calls: dict[Any, set[Any]] = {}
-    found: list[tuple[Callable[..., Any], Source]] = []
-    for each in _with_helpers(function, calls):
-        with suppress(OSError):  # made without a source file
-            found.append((each, Source(each, story=each is function)))
+    found = sources_of(function, calls)
     return [breach for each, source in found for breach in _source_breaches(each, source, calls)]
+
+
+def sources_of(
+    function: Callable[..., Any], calls: dict[Any, set[Any]] | None = None
+) -> list[tuple[Callable[..., Any], Source]]:
+    """The function and its helpers, each with its source; fills in who `calls` whom."""
+    found: list[tuple[Callable[..., Any], Source]] = []
+    for each in _with_helpers(function, {} if calls is None else calls):
+        with suppress(OSError, SyntaxError):  # made without a source file; a lambda in the middle of a statement
+            found.append((each, Source(each, story=each is function)))
+    return found
 
 
 def _with_helpers(function: Callable[..., Any], calls: dict[Any, set[Any]]) -> Iterator[Callable[..., Any]]:
@@ -69,7 +78,7 @@ def _with_helpers(function: Callable[..., Any], calls: dict[Any, set[Any]]) -> I
         if each in calls:
             continue
         yield each
-        called = [one for one in inspect.getclosurevars(each).globals.values() if inspect.isfunction(one)]
+        called = [one for value in _values_named_in(each) for one in _functions_in(value, function.__module__)]
         calls[each] = {one for one in called if _is_helper(one, function)}
         waiting += [one for one in called if one in calls[each]]
 
@@ -77,6 +86,38 @@ def _with_helpers(function: Callable[..., Any], calls: dict[Any, set[Any]]) -> I
 def helpers_of(function: Callable[..., Any]) -> list[Callable[..., Any]]:
     """The function, and the helpers that it calls, directly or not."""
     return list(_with_helpers(function, {}))
+
+
+def _values_named_in(function: Callable[..., Any]) -> Iterator[Any]:
+    """What the names in a function, and in those that it defines, stand for."""
+    yield from inspect.getclosurevars(function).nonlocals.values()
+    waiting = [function.__code__]
+    while waiting:
+        code = waiting.pop()
+        waiting += [each for each in code.co_consts if isinstance(each, CodeType)]
+        yield from (function.__globals__[name] for name in code.co_names if name in function.__globals__)
+
+
+def _functions_in(value: Any, module: str) -> Iterator[Callable[..., Any]]:
+    """The functions that a value is, wraps or holds: a helper, a table of them, the methods of a class of `module`."""
+    value = inspect.unwrap(value) if callable(value) else value
+    made_here = value if inspect.isclass(value) else type(value)
+    match value:
+        case _ if inspect.isfunction(value):
+            yield value
+        case partial(func=func):
+            yield from _functions_in(func, module)
+        case dict() | list() | tuple():
+            for each in value.values() if isinstance(value, dict) else value:
+                if callable(each) and not inspect.isclass(each):
+                    yield from _functions_in(each, module)
+        case _ if made_here.__module__ == module:
+            for each in vars(made_here).values():
+                method = each.fget if isinstance(each, property) else getattr(each, "__func__", each)
+                if inspect.isfunction(method):
+                    yield method
+        case _:
+            pass
 
 
 def activities_of(function: Callable[..., Any]) -> dict[str, Callable[..., Any]]:

@@ -72,14 +72,26 @@ class Source:
         match node:
             case ast.Name(id=name):
                 return self.names.get(name, UNKNOWN)
-            case ast.Attribute(value=ast.Name(id=name), attr=attr) if inspect.ismodule(self.names.get(name)):
+            case ast.Attribute(value=ast.Name(id=name), attr=attr) if _is_open(self.names.get(name)):
                 return getattr(self.names[name], attr, UNKNOWN)
             case _:
                 return UNKNOWN
 
     def outside(self, name: str) -> Any:
         """The value of a name that outlives a run: a global, a closure's, a mutable default; else UNKNOWN."""
+        name = self._aliases.get(name, name)
         return self._shared_defaults.get(name, self.names.get(name, UNKNOWN))
+
+    @cached_property
+    def _aliases(self) -> dict[str, str]:
+        """Names that are given once, to what outlives a run."""
+        stored = [node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name) and type(node.ctx) is ast.Store]
+        found: dict[str, str] = {}
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Name(id=value)) if stored.count(name) == 1:
+                    found[name] = found.get(value, value)
+        return found
 
     def around(self, node: ast.AST) -> ast.AST | None:
         """The function that a node stands in."""
@@ -99,6 +111,11 @@ class Source:
                 case _:
                     pass
         return own
+
+
+def _is_open(value: Any) -> bool:
+    """Whether what stands behind a dot may be looked up: of a module or a class it is the same for every lead."""
+    return inspect.ismodule(value) or inspect.isclass(value)
 
 
 def _is_lead(annotation: ast.expr | None) -> bool:

@@ -7,6 +7,7 @@ import ast
 import builtins
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 from nurture.errors import close_names
@@ -16,6 +17,7 @@ from nurture.journey.set_rules import set_breaches
 from nurture.journey.source import UNKNOWN, Source
 
 STEPS = frozenset(name for name, value in vars(Lead).items() if inspect.iscoroutinefunction(value))
+METHODS = frozenset(name for name, value in vars(Lead).items() if isinstance(value, FunctionType))
 MEMBERS = frozenset(name for name in vars(Lead) if not name.startswith("_"))
 MUTATORS = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "popleft", "remove"}
@@ -39,15 +41,34 @@ def step_breaches(source: Source) -> Iterator[tuple[int, str]]:
                 yield from _call_breaches(node, source)
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if name in source.leads:
                 yield from _member_breaches(node, name, attr)
+                yield from _uncalled_breaches(node, source)
             case ast.Try() | ast.TryStar():
                 yield from _try_breaches(node, source)
             case ast.With() if _awaits(node.body):
                 yield from _suppress_breaches(node, source)
-            case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
-                yield from _kept_breaches(node, node.value, source)
-            case ast.Name(id="hash" | "id" as name) if source.names.get(name) is getattr(builtins, name):
-                yield node.lineno, f"uses {name}(), {NO_ORDER}"
+            case _:
+                yield from _outliving_breaches(node, source)
     yield from set_breaches(source, STEPS)
+
+
+def _outliving_breaches(node: ast.AST, source: Source) -> Iterator[tuple[int, str]]:
+    """A change or a use of what outlives the run, or differs from one process to the next."""
+    match node:
+        case ast.Subscript(ctx=ast.Store() | ast.Del()) | ast.Attribute(ctx=ast.Store() | ast.Del()):
+            yield from _kept_breaches(node, node.value, source)
+        case ast.Name(id="hash" | "id" as name) if source.names.get(name) is getattr(builtins, name):
+            yield node.lineno, f"uses {name}(), {NO_ORDER}"
+        case ast.Name(id="globals") if source.names.get("globals") is globals:
+            yield node.lineno, "uses globals(), which outlive the run and are every lead's; name the value itself"
+        case ast.Name(id=name, ctx=ast.Load()) if isinstance(source.outside(name), Iterator):
+            yield (
+                node.lineno,
+                f"uses up {name}, which outlives the run and is every lead's; make it in the function",
+            )
+        case ast.AugAssign(target=ast.Name() as target):
+            yield from _kept_breaches(node, target, source)
+        case _:
+            pass
 
 
 def _call_breaches(call: ast.Call, source: Source) -> Iterator[tuple[int, str]]:
@@ -64,7 +85,9 @@ def _call_breaches(call: ast.Call, source: Source) -> Iterator[tuple[int, str]]:
         case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in MUTATORS:
             if not inspect.ismodule(source.outside(name)):
                 yield from _kept_breaches(call, call.func, source)
-        case ast.Name(id="getattr" | "setattr"):
+        case ast.Name(id="getattr" | "setattr" | "delattr" as name):
+            if name != "getattr" and call.args:
+                yield from _kept_breaches(call, call.args[0], source)
             match call.args:
                 case [ast.Name(id=name), ast.Constant(value=str(attr)), *_] if name in source.leads:
                     yield from _member_breaches(call, name, attr)
@@ -100,6 +123,17 @@ def _member_breaches(node: ast.expr, name: str, attr: str) -> Iterator[tuple[int
         near = close_names(attr, MEMBERS)
         hint = f"did you mean {name}.{near[0]}?" if near else f"it has {', '.join(sorted(MEMBERS))}"
         yield node.lineno, f"a lead has no {attr!r}; {hint}"
+
+
+def _uncalled_breaches(node: ast.Attribute, source: Source) -> Iterator[tuple[int, str]]:
+    """A question to the lead that is not asked: the method itself is always true, and equal to nothing."""
+    parent = source.parents.get(node)
+    asks = isinstance(parent, ast.Compare | ast.BoolOp | ast.UnaryOp) or (
+        isinstance(parent, ast.If | ast.While | ast.IfExp | ast.Assert) and parent.test is node
+    )
+    if asks and node.attr in METHODS and not node.attr.startswith("_"):
+        said = ast.unparse(node)
+        yield node.lineno, f"asks for {said} without calling it; write {'await ' * (node.attr in STEPS)}{said}(...)"
 
 
 def _wait_breaches(call: ast.Call, source: Source) -> Iterator[tuple[int, str]]:
@@ -154,7 +188,7 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
     return isinstance(last, ast.Raise) and last.exc is None
 
 
-def _kept_breaches(node: ast.expr, target: ast.expr, source: Source) -> Iterator[tuple[int, str]]:
+def _kept_breaches(node: ast.expr | ast.stmt, target: ast.expr, source: Source) -> Iterator[tuple[int, str]]:
     """A change to something that is not the run's own: a global, a closure's, a mutable default."""
     while isinstance(target, ast.Subscript | ast.Attribute):
         target = target.value

@@ -121,6 +121,8 @@ def track(
     faults = list(argument_faults(locals()))
 
     def make(function: Story) -> Track:
+        if not inspect.iscoroutinefunction(function):
+            raise TrackError(f"{_place(function)}: a track is an `async def` of a lead, right below its @track")
         file = inspect.getsourcefile(function) or "?"
         line = function.__code__.co_firstlineno
         if faults:
@@ -145,8 +147,6 @@ def track(
         for each in (name, *made.was):
             if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", each):
                 raise TrackError(f"{made.where}: {each!r} is no track name; use lower-case words joined by hyphens")
-        if not inspect.iscoroutinefunction(function):
-            raise TrackError(f"{made.where}: a track is an `async def` function of a lead")
         if len(inspect.signature(function).parameters) != 1:
             raise TrackError(f"{made.where}: a track takes one argument, the lead")
         if graduates_at is not None and not 0 < graduates_at <= 100:
@@ -157,6 +157,12 @@ def track(
         return made
 
     return make
+
+
+def _place(function: object) -> str:
+    """Where a function, or what a decorator made of it, stands: `file:line`."""
+    code = getattr(inspect.unwrap(function) if callable(function) else function, "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else "?"
 
 
 def _joined(matchers: tuple[Matcher, ...]) -> Matcher:

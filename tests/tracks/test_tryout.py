@@ -152,6 +152,77 @@ def test_a_piece_that_does_not_exist_is_named_with_the_line_that_sends_it() -> N
     assert found.startswith(line(story, 3) + "sends bb: no such content piece")
 
 
+ASKED_IN_VAIN = link_clicked("welcom")
+
+
+def test_a_question_that_nothing_can_answer_is_named() -> None:
+    """It would be answered with no, for ever and in silence."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.wait(days=1, until=link_clicked("c-*") | page_viewed("pricing"))
+        if lead.trait("industri") == "retail" or lead.stage == "decison":
+            await lead.send("a")
+        if lead.stage in ("decision", "sold") and lead.has(ASKED_IN_VAIN):
+            await lead.send("b")
+        return nurtured
+
+    found = problems(story, exits_on=(link_clicked("goodbye"),))
+    assert sorted(found) == [
+        line(story, 0) + "waits for clicked a link in goodbye, and no piece is called so; use one of a, b",
+        line(story, 1) + "waits for clicked a link in c-*, and no piece is called so; use one of a, b",
+        line(story, 1) + "waits for the page 'pricing', and a page begins with a slash; write '/pricing'",
+        line(story, 2) + "compares the stage with 'decison'; did you mean decision?",
+        line(story, 2) + "reads the trait 'industri', which no lead has; did you mean industry?",
+        line(story, 4) + "compares the stage with 'sold'; use one of awareness, consideration, decision",
+        line(story, 4) + "waits for clicked a link in welcom, and no piece is called so; use one of a, b",
+    ]
+
+
+ASKS: list[tuple[Callable[[Lead], object], str]] = [
+    (lambda lead: lead.has("page.viewed"), "is asked for by a matcher"),  # type: ignore[arg-type]
+    (lambda lead: lead.has(page_viewed), "is asked for by a matcher"),  # type: ignore[arg-type]
+    (lambda lead: lead.times("page.viewed"), "is asked for by a matcher"),  # type: ignore[arg-type]
+    (lambda lead: lead.has(page_viewed(), within=7), "within=days(30), not 7"),  # type: ignore[arg-type]
+    (lambda lead: lead.has(page_viewed(), within=timedelta(days=-1)), "within=days(30), not"),
+    (lambda _: link_clicked(None), "a piece is told by its name or a glob, not None"),  # type: ignore[arg-type]
+    (lambda _: page_viewed(7), "a path is told by its name or a glob, not 7"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("ask", "says"), ASKS)
+def test_a_question_asked_wrongly_is_named(ask: Callable[[Lead], object], says: str) -> None:
+    """Otherwise it is never true, or fails where nobody reads."""
+
+    async def story(lead: Lead) -> Outcome:
+        ask(lead)
+        return nurtured
+
+    (found,) = problems(story)
+    assert says in found
+
+
+TAKES: list[tuple[Callable[[Lead], Awaitable[object]], str]] = [
+    (lambda lead: lead.send(5), "lead.send takes a name or a text first, not 5"),  # type: ignore[arg-type]
+    (lambda lead: lead.send(None), "lead.send takes a name or a text first, not None"),  # type: ignore[arg-type]
+    (lambda lead: lead.alert(["a"]), "lead.alert takes a name or a text first"),  # type: ignore[arg-type]
+    (lambda lead: lead.choose("x", "ab"), "variants are texts in a tuple"),  # type: ignore[arg-type]
+    (lambda lead: lead.choose("x", (1, 2)), "variants are texts in a tuple"),  # type: ignore[arg-type]
+    (lambda lead: lead.next_piece("awareness", "education"), "formats are texts in a tuple"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize(("take", "says"), TAKES)
+def test_a_step_given_the_wrong_thing_is_named(take: Callable[[Lead], Awaitable[object]], says: str) -> None:
+    """With what it takes instead."""
+
+    async def story(lead: Lead) -> Outcome:
+        await take(lead)
+        return nurtured
+
+    (found,) = problems(story)
+    assert says in found
+
+
 def test_a_variant_that_the_piece_does_not_have_is_named() -> None:
     """A subject line is chosen by number."""
 

@@ -20,6 +20,14 @@ KEPT = []
 SEEN = {}
 TOPICS = {"forecasting", "dashboards"}
 SEVEN = 7
+TICKS = iter(range(100))
+BY_INDUSTRY = {"retail": {"a", "b"}}
+
+class Shop:
+    topics = {"a", "b"}
+
+def picked():
+    return {"a", "b"}
 """
 SOUND = """
 @track("sound", exits_on=(opted_out,))
@@ -89,6 +97,44 @@ WRONG = {
     "a set's pop": ("x = {'a', 'b'}\nawait lead.send(x.pop())  # here", "takes a set", "sorted(...)"),
     "a set as variants": ("await lead.choose('x', {'a', 'b'})  # here", "takes a set", "sorted(...)"),
     "a set in a text": ("await lead.alert(f'{TOPICS}')  # here", "takes a set", "sorted(...)"),
+    "the first of a set by its key": (
+        "await lead.alert(sorted(TOPICS, key=len)[0])  # here",
+        "whose keys are equal",
+        "sorted(sorted(...), key=...)",
+    ),
+    "the least of a set by its key": ("await lead.alert(min(TOPICS, key=len))  # here", "whose keys", "sorted(sorted"),
+    "a set formatted": ("await lead.alert('{}'.format(TOPICS))  # here", "takes a set", "sorted(...)"),
+    "a set by percent": ("await lead.alert('%s %d' % (TOPICS, 1))  # here", "takes a set", "sorted(...)"),
+    "a set as keys": ("for x in dict.fromkeys(TOPICS):  # here\n    await lead.send(x)", "takes a set", "sorted(...)"),
+    "a set named in passing": (
+        "for x in (found := {'a', 'b'}):  # here\n    await lead.send(x)",
+        "takes a set",
+        "sorted(...)",
+    ),
+    "steps in a set's order": ("x = {await lead.send(each) for each in TOPICS}  # here", "takes a set", "sorted(...)"),
+    "a table of sets": (
+        "for x in BY_INDUSTRY[lead.trait('industry')]:  # here\n    await lead.send(x)",
+        "takes a set",
+        "sorted(...)",
+    ),
+    "a table of sets, asked": (
+        "for x in BY_INDUSTRY.get('retail', ()):  # here\n    await lead.send(x)",
+        "takes a set",
+        "sorted(...)",
+    ),
+    "a set of a class": ("for x in Shop.topics:  # here\n    await lead.send(x)", "takes a set", "sorted(...)"),
+    "a set from a helper": ("for x in picked():  # here\n    await lead.send(x)", "takes a set", "sorted(...)"),
+    "a question not asked": ("if lead.has:  # here\n    await lead.send('a')", "without calling it", "lead.has(...)"),
+    "a question compared": ("if lead.trait == 'x':  # here\n    pass", "without calling it", "lead.trait(...)"),
+    "a step not taken": ("if not lead.wait:  # here\n    pass", "without calling it", "await lead.wait(...)"),
+    "a global by another name": (
+        "kept = KEPT\nkept.append(1)  # here",
+        "changes kept",
+        "a variable of the",
+    ),
+    "a global iterator": ("if next(TICKS) > 2:  # here\n    pass", "uses up TICKS", "make it in the function"),
+    "an attribute set by its name": ("setattr(Shop, 'n', 1)  # here", "changes Shop", "a variable of the"),
+    "all globals": ("globals()['SEVEN'] = 8  # here", "uses globals()", "name the value itself"),
     "hash": ("if hash(lead.trait('topic')) % 2:  # here\n    pass", "uses hash()", "lead.choose(...)"),
     "id": ("if id(lead) % 2:  # here\n    pass", "uses id()", "lead.choose(...)"),
     "a step in finally": ("try:\n    pass\nfinally:\n    await lead.send('a')  # here", "in finally", "after the try"),
@@ -149,11 +195,34 @@ def test_what_an_author_gets_wrong_is_told_with_its_line_and_what_to_do(wrong: s
             "again and again without an end",
         ),
         ("async def again(lead):\n    lead.send('a')", "without await"),
+        ("async def again(lead, seen=[]):\n    seen += [await lead.send('a')]", "changes seen"),
+        ("async def one(lead):\n    KEPT.append(await lead.send('a'))\nagain = {'a': one}['a']", "changes KEPT"),
     ],
 )
 def test_a_helper_below_its_track_is_read_too(body: str, what: str, load: Load) -> None:
     """When the track is registered it is not there yet."""
     assert what in load(tried=story("await again(lead)", below=f"\n\n{body}\n")).broken[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "below"),
+    [
+        ("await TABLE['a'](lead)", "TABLE = {'a': helper}"),
+        ("for each in STEPS:\n    await each(lead)", "STEPS = [helper, hand_to_sales]"),
+        ("await PART()", "import functools\nPART = functools.partial(helper, None)"),
+        ("await Helpers().go(lead)", "class Helpers:\n    async def go(self, lead):\n        KEPT.append(1)"),
+        (
+            "await Helpers.go(lead)",
+            "class Helpers:\n    @staticmethod\n    async def go(lead):\n        KEPT.append(1)",
+        ),
+        ("await (lambda: helper(lead))()", ""),
+    ],
+)
+def test_a_helper_that_is_no_plain_name_is_read_too(body: str, below: str, load: Load) -> None:
+    """In a table, a partial or a class it does the same harm."""
+    helper = "\n\nasync def helper(lead):\n    KEPT.append(1)\n"
+    (said,) = load(tried=story(body, below=f"{helper}\n{below}\n")).broken
+    assert "changes KEPT" in said
 
 
 SOUND_BODIES = [
@@ -164,6 +233,13 @@ SOUND_BODIES = [
     "try:\n    await lead.send('a')\nexcept BaseException:\n    raise",
     "kept = []\nkept.append(await lead.send('a'))",
     "await lead.wait(days=0)",
+    "x = sorted(sorted(TOPICS), key=len)\nawait lead.alert(x[0])",
+    "await lead.alert(min(TOPICS))",
+    "n = SEVEN\nn += 1",
+    "ticks = iter(range(3))\nawait lead.alert(str(next(ticks)))",
+    "ask = lead.has\nif ask(opted_out):\n    await lead.send('a')",
+    "if lead.trait('industry') in BY_INDUSTRY['retail']:\n    await lead.send('a')",
+    "TABLE = {\n    'a': lambda: lead.send('a'),\n}\nawait TABLE['a']()",
     "await (lead.send('a') if lead.score else lead.send('b'))",
     "async def inner(one):\n    await lead.send(one)\nawait inner('a')",
     "answered = [await lead.send(each) for each in ('a', 'b')]",
@@ -209,6 +285,14 @@ def test_a_wrong_argument_is_told_with_what_to_write(arguments: str, says: str, 
     (found,) = load(tried=story("await lead.send('a')", arguments=arguments)).broken
     assert says in found
     assert "tried.py:1" in found
+
+
+def test_a_decorator_that_hides_the_function_is_told(load: Load) -> None:
+    """With the place of the function, and in which order the two stand."""
+    text = HEAD + "import functools\n" + SOUND.replace("async def", "@functools.lru_cache\nasync def")
+    (said,) = load(tried=text).broken
+    assert "tried.py:" in said
+    assert "a track is an `async def` of a lead, right below its @track" in said
 
 
 def test_a_decorator_without_its_name_is_told(load: Load) -> None:
