@@ -86,6 +86,7 @@ COMMANDS = {
     "prune": Command(KEEP, "cli.prune.prune", "prune --dry-run"),
     "suppress": Command(KEEP, "cli.privacy.suppress", "suppress ada@example.com --reason manual"),
     "merge": Command(KEEP, "cli.privacy.merge", "merge ada@example.com ada@old.example.com"),
+    "unbind": Command(KEEP, "cli.unbind.unbind", "unbind u-1042 --dry-run"),
     "export": Command(KEEP, "cli.privacy.export", "export ada@example.com"),
     "erase": Command(KEEP, "cli.privacy.erase", "erase ada@example.com --yes"),
     "opt-outs": Command(KEEP, "cli.opt_outs.opt_outs", "opt-outs --out /backup/opt-outs.jsonl"),

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
 from models.journeys import AskedRow
-from models.leads import LeadRow, Suppression
+from models.leads import Identity, LeadRow, Suppression
 from perennial.platform.database import Database
 from tests.builders import consenting, does, enrolment, store
 from tests.cli.conftest import TUESDAY, invoke
@@ -134,3 +134,21 @@ def test_an_id_that_no_column_holds_is_refused_in_one_line(away: Path) -> None:
     """Also on SQLite, which would have taken it."""
     result = invoke("signal", "ada", "demo.requested", "--id", "x" * 65, data_dir=away)
     assert (result.exit_code, "1 to 64 characters, not 65" in result.output) == (2, True)
+
+
+def test_a_wrong_user_id_is_undone_with_a_dry_run_first(away: Path) -> None:
+    """What would move is said, then moved; an unknown one is an error with its remedy."""
+    database = Database(f"sqlite:///{away / 'perennial.db'}")
+
+    async def bind() -> None:
+        await store(database, Identity(kind="user", value="7", lead_id="ada", at=TUESDAY))
+        await database.close()
+
+    asyncio.run(bind())
+    assert "Nothing was changed" in command(away, "unbind", "7", "--to", "bo", "--dry-run")
+    assert "was ada's, and is bo's" in command(away, "unbind", "7", "--to", "bo")
+    assert "bo@" in command(away, "show", "7")
+    assert "nobody's until it says who it is" in command(away, "unbind", "7")
+    unknown = invoke("unbind", "7", data_dir=away)
+    assert unknown.exit_code == 2
+    assert "no lead has the user id" in unknown.output
