@@ -52,6 +52,7 @@ class Command:
 COMMANDS = {
     "demo": Command(START, "demo.command.demo", "demo --leads 200 --months 6"),
     "dev": Command(START, "cli.dev.dev", "dev --speed 12h/s"),
+    "new": Command(START, "cli.new.new", "new acme"),
     "worker": Command(START, "cli.upkeep.worker", "worker"),
     "web": Command(START, "cli.web.web", "web --port 8000"),
     "relay": Command(START, "cli.relay.relay", "relay"),
