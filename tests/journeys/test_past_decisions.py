@@ -1,6 +1,6 @@
 """The decisions of the read model, each with the journal that it was taken over."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from models.journeys import DecisionRow
 from nurture.bench.life import Life
@@ -34,15 +34,6 @@ def test_the_rows_and_facts_of_a_whole_journey_give_its_decisions_back() -> None
     ]
 
 
-def test_a_score_taken_by_a_decision_is_given_to_it_again() -> None:
-    """The score that `decide` takes again stands first in what it adds, and is the world's, not the plan's."""
-    facts: list[AnyFact] = [Enrolled(TUESDAY, "l1"), Scored(TUESDAY, 80, "decision"), Graduated(TUESDAY, 80)]
-    row = DecisionRow(seq=1, at=TUESDAY, next="offer to sales", until=None, because=[])
-    (past,) = past_decisions(facts, [row])
-    assert past.journal == Journal(facts[:2], 0)
-    assert past.derived == (facts[2],)
-
-
 def test_an_exit_is_the_plans_own_only_if_a_behaviour_was_its_reason() -> None:
     """A person's exit is part of the past that the next decision is taken over."""
     enrolled = Enrolled(TUESDAY, "l1")
@@ -54,15 +45,25 @@ def test_an_exit_is_the_plans_own_only_if_a_behaviour_was_its_reason() -> None:
     assert past_decisions(by_hand, [row])[0].derived == ()
 
 
-def test_behaviours_that_came_in_with_a_decision_are_what_it_was_taken_over() -> None:
-    """Those that the journey had not listened for; one that happened later was recorded at the rest."""
+def test_a_late_behaviour_is_of_the_decision_that_heard_it() -> None:
+    """Though it happened before the one that came first, which derived nothing."""
     facts: list[AnyFact] = [
         Enrolled(TUESDAY, "l1"),
         Behaved(TUESDAY, "b1", "page.viewed", "/"),
         Scored(TUESDAY, 80, "decision"),
         Graduated(TUESDAY, 80),
-        Behaved(TUESDAY + timedelta(days=1), "b2", "page.viewed", "/"),
     ]
-    (past,) = past_decisions(facts, [DecisionRow(seq=1, at=TUESDAY, next="offer to sales", until=None, because=[])])
-    assert past.journal == Journal(facts[:3], 0)
-    assert past.derived == (facts[3],)
+    rows = [
+        DecisionRow(seq=1, at=TUESDAY, next="wait", until=None, because=[]),
+        DecisionRow(seq=3, at=TUESDAY, next="offer to sales", until=None, because=[]),
+    ]
+    first, second = past_decisions(facts, rows)
+    assert (first.journal, first.derived) == (Journal(facts[:1], 0), ())
+    assert (second.journal, second.derived) == (Journal(facts[:3], 1), (facts[3],))
+
+
+def test_a_row_beyond_the_journal_is_no_decision() -> None:
+    """A killed try left it; its facts were never taken over."""
+    facts: list[AnyFact] = [Enrolled(TUESDAY, "l1")]
+    row = DecisionRow(seq=2, at=TUESDAY, next="wait", until=None, because=[])
+    assert past_decisions(facts, [row]) == []
