@@ -14,7 +14,7 @@ from nurture.measures.markov import removal_effects_of
 from nurture.measures.paths import Credit, Path, PathTouch, total_by_channel
 from nurture.measures.shapley import shapley
 from perennial.reports.deals import Deal
-from perennial.reports.period import Period, on_tracks
+from perennial.reports.period import AT_ONCE, Period, on_tracks
 
 MODELS = (*RULES, "markov", "shapley")
 
@@ -88,11 +88,12 @@ async def _touches(
         .order_by(Touch.lead_id, Touch.at, Touch.id)
     )
     last, touches = "", list[PathTouch]()
-    async for lead_id, touch_id, piece, at in rows:
-        if lead_id != last and touches:
-            yield last, touches
-            touches = []
-        last = lead_id
-        touches.append(PathTouch(touch_id, piece, at))
+    async for part in rows.partitions(AT_ONCE):
+        for lead_id, touch_id, piece, at in part:
+            if lead_id != last and touches:
+                yield last, touches
+                touches = []
+            last = lead_id
+            touches.append(PathTouch(touch_id, piece, at))
     if touches:
         yield last, touches

@@ -12,7 +12,7 @@ from models.journeys import Enrolment, FactRow, HandOffRow
 from models.leads import BehaviourRow, LeadRow
 from models.touches import Touch
 from nurture.people.behaviours import BEHAVIOURS
-from perennial.reports.period import on_tracks
+from perennial.reports.period import AT_ONCE, on_tracks
 
 STAGES = {
     "entered": "entered a track",
@@ -57,8 +57,10 @@ async def read_milestones(
 
     Nothing from `until` on counts, nor what a lead did before it was imported.
     """
-    async for lead_id, source, *at in await session.stream(_statement(qualified_at, until, tracks)):
-        yield Milestones(lead_id, source or UNKNOWN, tuple(at))
+    rows = await session.stream(_statement(qualified_at, until, tracks))
+    async for part in rows.partitions(AT_ONCE):
+        for lead_id, source, *at in part:
+            yield Milestones(lead_id, source or UNKNOWN, tuple(at))
 
 
 def _statement(qualified_at: int, until: datetime, tracks: Collection[str] | None) -> Select[*tuple[Any, ...]]:

@@ -37,7 +37,9 @@ def _sentences(found: Outcomes) -> Iterator[str]:
         yield f"{_many(len(found.open.deals), 'open deal')} bring about {velocity:,} {found.rates.into} a day."
     if found.response.spells:
         answered = Rate(found.response.ended, found.response.spells)
-        yield f"Sales answered {_with_likely(answered)}, of its offers; half within {say(found.response.median)}."
+        median = found.response.median
+        half = "" if median is None else f"; half within {say(median)}"
+        yield f"Sales answered {_with_likely(answered)}, of its offers{half}."
     if credits_ := found.paths.credits_by(REVENUE_BY):
         piece, number = next(iter(credits_.items()))
         yield f"{piece} has most credit for won deals: {number:.1f} of {sum(credits_.values()):.0f}, by the U model."

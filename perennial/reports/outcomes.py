@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import BehaviourRow, LeadRow
@@ -82,6 +82,8 @@ class Outcomes:
 async def read_outcomes(session: AsyncSession, scope: Scope) -> Outcomes:
     """Measure. Without rates the report is in the currency of most deals."""
     period, tracks = scope.period, scope.tracks
+    if session.get_bind().dialect.name == "postgresql":  # else it sorts millions of rows on disk
+        await session.execute(text("SET LOCAL work_mem = '64MB'"))
     deals = await read_deals(session, period.until)
     rates = scope.rates or Rates(commonest_currency(deal.money for deal in deals if deal.money is not None))
     have_deals = {deal.lead_id for deal in deals}

@@ -10,6 +10,9 @@ from sqlalchemy import ColumnElement, true
 
 from nurture.errors import InputError
 
+AT_ONCE = 5_000
+"""How many rows of a long answer are in memory at a time; one by one costs several times as much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Period:
