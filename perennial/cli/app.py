@@ -64,6 +64,7 @@ COMMANDS = {
     "enrol": Command(LEADS, "cli.enrol.enrol", 'enrol new-lead --where "industry=retail" --rate 50/s'),
     "preview": Command(LEADS, "cli.preview.preview", 'preview new-lead --where "industry=retail"'),
     "signal": Command(LEADS, "cli.signal.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
+    "backfill": Command(LEADS, "cli.backfill.backfill", "backfill events.csv"),
     "deals": Command(LEADS, "cli.deals.deals", "deals deals.csv"),
     "renurture": Command(LEADS, "cli.enrol.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
     "tracks": Command(WATCH, "cli.tracks.tracks", "tracks"),

@@ -1,0 +1,108 @@
+"""Old events from a file: history, which counts for scores and segments and moves no journey (docs/decisions/0015)."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2s
+from pathlib import Path
+from typing import Any
+
+from nurture.errors import ImportFileError, InputError
+from nurture.people.behaviours import behaviour_kind
+from nurture.timing.days import day_in
+from perennial.intake.reports import LONGEST_REPORT_ID, Report
+from perennial.leads.behaviours import on_day
+from perennial.leads.importing.csv_rows import csv_rows
+from perennial.leads.importing.formulas import as_given
+
+COLUMNS = ("lead", "event", "at", "subject", "id")
+"""Who, what, when; then, if wanted, the page, piece, form or reason that it is about, and the event's own id."""
+
+_NEEDED = COLUMNS[:3]
+_OF_REJECTS = ("row", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class OldEvent:
+    """One row as it is written, its fields in the order of COLUMNS; `wrong` says why it cannot be read."""
+
+    row: int
+    values: tuple[str, ...]
+    wrong: str = ""
+
+    @property
+    def lead(self) -> str:
+        """The lead's name, any that it goes by."""
+        return self.values[0]
+
+    def report(self, lead_id: str, time_zone: str, now: datetime) -> Report:
+        """The behaviour, as history. Its id is the same whenever the row is read. Raises InputError."""
+        _, name, text, subject, id_ = self.values
+        kind = behaviour_kind(name)
+        at, props = _when(text, time_zone, now)
+        told = f"{lead_id}\n{kind.name}\n{subject}\n{text}"
+        if not id_ or len(id_) > LONGEST_REPORT_ID:
+            id_ = f"backfill-{blake2s((id_ or told).encode(), digest_size=16).hexdigest()}"
+        if kind.subject:
+            props = {kind.subject: subject, **props}
+        return Report(id_, lead_id, kind.name, props, at, history=True)
+
+
+def read_events(path: Path) -> Iterator[OldEvent]:
+    """The events of a `.csv` file with a header, or a `.jsonl` file with an object a line; either may be gzipped.
+
+    A file of rejects is read again as it is. Raises ImportFileError for a file that is none of these.
+    """
+    return _json_lines(path) if path.name.removesuffix(".gz").endswith(".jsonl") else _csv(path)
+
+
+def _csv(path: Path) -> Iterator[OldEvent]:
+    rows = csv_rows(path, ",")
+    columns = [as_given(column.strip()) for column in next(rows, [])]
+    if missing := [column for column in _NEEDED if column not in columns]:
+        raise ImportFileError(f"{path}: no column {missing[0]!r}; name {', '.join(_NEEDED)}, and subject, id if wanted")
+    if unknown := [column for column in columns if column not in (*COLUMNS, *_OF_REJECTS)]:
+        raise ImportFileError(f"{path}: unknown column {unknown[0]!r}; known: {', '.join(COLUMNS)}")
+    for row, values in enumerate(rows, start=2):
+        if values:
+            given = dict(zip(columns, map(as_given, map(str.strip, values)), strict=False))
+            wrong = "" if len(values) == len(columns) else f"has {len(values)} fields, the header has {len(columns)}"
+            yield OldEvent(row, tuple(given.get(column, "") for column in COLUMNS), wrong)
+
+
+def _json_lines(path: Path) -> Iterator[OldEvent]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            for row, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield _json_line(row, line)
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise ImportFileError(f"{path}: cannot be read as JSON lines in UTF-8: {error}") from None
+
+
+def _json_line(row: int, line: str) -> OldEvent:
+    try:
+        given: Any = json.loads(line)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        return OldEvent(row, ("",) * len(COLUMNS), "is no JSON object")
+    return OldEvent(row, tuple(str(given.get(column) or "").strip() for column in COLUMNS))
+
+
+def _when(text: str, time_zone: str, now: datetime) -> tuple[datetime, dict[str, str]]:
+    if day := day_in(text):
+        at, props = on_day(day, time_zone, now)
+        if not props:
+            raise InputError(f"at {text!r} is in the future")
+        return at, props
+    try:
+        at = datetime.fromisoformat(text)
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError(f"at {text!r} is no time; write 2026-03-31 or 2026-03-31T09:30+02:00") from None
+    if at > now:
+        raise InputError(f"at {text!r} is in the future")
+    return at, {}

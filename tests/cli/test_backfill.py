@@ -1,0 +1,81 @@
+"""`backfill`: a file of old events, twice, with rows to mend."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.leads import BehaviourRow
+from perennial.platform.database import Database
+from tests.builders import consenting, enrolment, rows, store
+from tests.cli.conftest import TUESDAY, invoke
+
+CSV = """lead,event,at,subject,id
+ada,page.viewed,2024-03-01,/pricing,e-1
+ada@example.com,deal.lost,2024-05-02T10:00,,e-2
+ada,page.viewed,2024-03-01,/pricing,e-1
+nobody,page.viewed,2024-03-01,/pricing,e-3
+ada,page.vewed,2024-03-01,/pricing,e-4
+ada,page.viewed,soon,/pricing,e-5
+ada,page.viewed,2999-01-01,/pricing,e-6
+"""
+JSONL = "\n".join(
+    [
+        json.dumps({"lead": "ada", "event": "page.viewed", "at": "2024-03-01", "subject": "/pricing", "id": "e-1"}),
+        json.dumps({"lead": "ada@example.com", "event": "deal.lost", "at": "2024-05-02T10:00", "id": "e-2"}),
+        "[]",
+    ]
+)
+
+
+@pytest.fixture
+def folder(data_dir: Path) -> Path:
+    """A data folder with Ada, who is on a journey."""
+    database = Database(f"sqlite:///{data_dir / 'perennial.db'}")
+
+    async def fill() -> None:
+        changes: dict[str, Any] = {"email": "ada@example.com", "email_key": "ada@example.com"}
+        await store(database, *consenting("ada", at=TUESDAY, **changes), enrolment(lead_id="ada"))
+        await database.close()
+
+    asyncio.run(fill())
+    return data_dir
+
+
+@pytest.mark.parametrize(("name", "text", "bad"), [("old.csv", CSV, 4), ("old.jsonl", JSONL, 1)])
+def test_old_events_count_once_and_move_no_journey(folder: Path, name: str, text: str, bad: int) -> None:
+    """Bad rows are kept with their reasons; the file of rejects can be taken again."""
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+
+    def taken() -> dict[str, Any]:
+        result = invoke("backfill", str(file), "--json", data_dir=folder)
+        assert result.exit_code == 0, result.output
+        found: dict[str, Any] = json.loads(result.stdout)
+        return found
+
+    first = taken()
+    assert (first["new"], first["rejected"]) == (2, bad)
+    assert len(Path(first["rejects"]).read_text(encoding="utf-8").splitlines()) == bad + 1
+    assert taken()["new"] == 0
+    again = invoke("backfill", first["rejects"], "--rejects", str(folder / "again.csv"), "--json", data_dir=folder)
+    assert json.loads(again.stdout)["rejected"] == bad
+
+    async def kept() -> set[tuple[str, str, str]]:
+        database = Database(f"sqlite:///{folder / 'perennial.db'}")
+        found = {(row.id, row.name, row.subject) for row in await rows(database, BehaviourRow)}
+        await database.close()
+        return found
+
+    assert asyncio.run(kept()) == {("e-1", "page.viewed", "/pricing"), ("e-2", "deal.lost", "")}
+    assert json.loads(invoke("show", "ada", "--json", data_dir=folder).stdout)["standings"][0]["outcome"] is None
+
+
+def test_a_file_without_the_columns_is_refused(folder: Path) -> None:
+    """Before anything is taken."""
+    (folder / "old.csv").write_text("who,what\nada,x\n", encoding="utf-8")
+    result = invoke("backfill", str(folder / "old.csv"), data_dir=folder)
+    assert result.exit_code == 2
+    assert "no column 'lead'" in result.output
