@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from nurture.bench.named import TRAITS
 from nurture.bench.tryout import Known, try_out
 from nurture.content.catalogue import Catalogue, parse_piece
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import link_clicked, page_viewed
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.track import Track, track
+from perennial.leads.profile import profile_of
 from tests.tracks import leaky
 
 TEXT = "---\nsubject: S\npreheader: P\nstage: awareness\nformat: education\nvariants: ['T']\n---\nHello.\n"
@@ -176,6 +178,11 @@ def test_a_question_that_nothing_can_answer_is_named() -> None:
         line(story, 4) + "compares the stage with 'sold'; use one of awareness, consideration, decision",
         line(story, 4) + "waits for clicked a link in welcom, and no piece is called so; use one of a, b",
     ]
+
+
+def test_the_traits_that_a_track_may_read_are_those_that_a_profile_has() -> None:
+    """A trait that is new there is no fault here."""
+    assert tuple(sorted(profile_of(dict.fromkeys(TRAITS, "x")).traits)) == TRAITS
 
 
 ASKS: list[tuple[Callable[[Lead], object], str]] = [
