@@ -71,7 +71,7 @@ class _Compiling:
         """A SELECT of the leads for which it holds."""
         match predicate:
             case Both(parts):
-                return _joined(intersect, [self.ids(each) for each in parts])
+                return self._all_of(parts)
             case Either(parts):
                 return _joined(union, [self.ids(each) for each in parts])
             case Not(part):
@@ -93,6 +93,13 @@ class _Compiling:
             case Suppressed():
                 return select(Suppression.lead_id)
         raise TypeError(f"{predicate!r} has no SQL; a predicate of its own needs a case here")
+
+    def _all_of(self, parts: Sequence[Predicate]) -> Ids:
+        """Those who meet all: who are not meant are taken off at the end, so that no complement is spelled out."""
+        wanted = [self.ids(each) for each in parts if not isinstance(each, Not)] or [self.live]
+        unwanted = [self.ids(each.part) for each in parts if isinstance(each, Not)]
+        found = wanted[0] if len(wanted) == 1 else _joined(intersect, wanted)
+        return _joined(except_, [found, *unwanted]) if unwanted else found
 
     def _did(self, did: Did) -> Ids:
         if did.at_least == 0:
