@@ -2,9 +2,30 @@
 
 import re
 import unicodedata
+from itertools import groupby
+
+_SIGNS = (
+    (re.compile(r"(?<=[\w+])\+(?=\+*(?!\w))"), " plus"),
+    (re.compile(r"(?<=[^\W\d])#(?!\w)"), " sharp"),
+)
 
 
 def slug(text: str) -> str:
-    """Lower case, ASCII, words joined by `-`: `Banking, Investment` becomes `banking-investment`."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return "-".join(re.findall(r"[a-z0-9]+", plain.lower()))
+    """Lower case, words joined by `-`: `Banking, Investment` becomes `banking-investment`.
+
+    Latin letters lose their accents; every other script stays as it is. `C++` becomes `c-plus-plus`, `C#` `c-sharp`.
+    Empty for a text without a letter or digit.
+    """
+    for sign, word in _SIGNS:
+        text = sign.sub(word, text)
+    letters: list[str] = []
+    base = ""
+    for letter in unicodedata.normalize("NFKD", text.casefold()):
+        kind = unicodedata.category(letter)
+        if kind == "Cf" or (kind[0] == "M" and base.isascii()):
+            continue  # a joiner is no break between words, and an accent on a Latin letter goes
+        if kind[0] != "M":
+            base = letter
+        letters.append(letter if kind[0] in "LNM" else " ")
+    words = ("".join(word) for is_gap, word in groupby(letters, " ".__eq__) if not is_gap)
+    return unicodedata.normalize("NFC", "-".join(words))

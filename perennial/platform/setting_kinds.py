@@ -101,7 +101,8 @@ def _webhook_key(value: str) -> str:
 
 def _webhook_secret(value: str) -> str:
     try:
-        secret = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+        key = value.removeprefix("whsec_").rstrip("=")  # many leave the padding out
+        secret = base64.b64decode(key + "=" * (-len(key) % 4), validate=True)
     except ValueError:
         secret = b""
     if len(secret) < _SHORTEST_SECRET:

@@ -18,7 +18,7 @@ from nurture.people.addresses import normalise
 from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
 from perennial.leads.importing.csv_rows import csv_rows
 from perennial.leads.importing.formulas import as_given, as_text
-from perennial.leads.importing.mapping import BehaviourColumn, ImportedReason, LeadMapping, hint_at
+from perennial.leads.importing.mapping import BehaviourColumn, ImportedReason, LeadMapping, hint_at, in_any_case
 
 _OF_REJECTS = ("row", "reason")
 _LONGEST = {"external_id": 128, "first_name": 128, "last_name": 128, "company": 200}
@@ -244,7 +244,7 @@ def _suppressions(
 
 def _behaviours(given: dict[str, str], rules: Iterable[BehaviourColumn]) -> Iterator[ImportedBehaviour]:
     for rule in rules:
-        name = rule.values.get(given[rule.column])
+        name = in_any_case(rule.values, given[rule.column])
         text = given[rule.time] if rule.time else ""
         if name and (text or rule.days_before is not None):
             at = rule.when(text) if text else None

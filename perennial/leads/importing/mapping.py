@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -31,6 +32,14 @@ def _behaviour(name: str) -> str:
         return behaviour_kind(name).name
     except InputError as error:
         raise ValueError(error) from None
+
+
+def in_any_case(table: Mapping[str, str], text: str) -> str | None:
+    """What a table has for a text as written, or else in upper or lower case; None for none."""
+    if text in table:
+        return table[text]
+    folded = text.strip().casefold()
+    return next((value for key, value in table.items() if key.strip().casefold() == folded), None)
 
 
 class _Part(BaseModel):
@@ -73,10 +82,14 @@ class TraitColumn(_Part):
         return self
 
     def read(self, text: str) -> str:
-        """The slug of a column's text; empty for none."""
-        if text in self.values:
-            return self.values[text]
-        return slug(text) if self.others == "slug" else ""
+        """The slug of a column's text; empty for none. Raises InputError for a text that no slug can keep."""
+        known = in_any_case(self.values, text)
+        if known is not None or self.others == "drop":
+            return known or ""
+        found = slug(text)
+        if text and not found:
+            raise InputError(f"{self.column} {text!r} has no letter or digit: mend it, or list it under not_given")
+        return found
 
 
 class SuppressionColumn(_Part):
