@@ -35,6 +35,7 @@ from perennial.journeys.hearing import Heard, hear
 from perennial.journeys.read_model import Position, Trouble, write_decision, write_facts, write_head
 from perennial.journeys.stuck import Retry, plan_or_stay, track_or_gone, write_trouble
 from perennial.journeys.unheard import take_unheard
+from perennial.journeys.words import Words, words_of_wake, words_with
 from perennial.leads.scores import rescore
 from perennial.platform.database import Database
 
@@ -53,6 +54,7 @@ class Wake:
     heard: tuple[AnyFact, ...]
     decision: Decision
     retry: Retry
+    words: Words
     trouble: Trouble | None = None
     acted: Acted | None = None
     adopted: int = 0
@@ -118,6 +120,8 @@ class AdvanceActivity:
         track = track_or_gone(self.tracks, asked.track)
         async with self.database.transaction() as connection:
             head = await lock_head(connection, asked.enrolment_id)
+            words = await words_of_wake(connection, asked, head.words)
+            asked = words.plain_wake(asked)
             adopted = await adopt(connection, asked, head)
             journal = Journal(asked.facts, asked.decided)
             if adopted:
@@ -134,7 +138,8 @@ class AdvanceActivity:
             if open_touch is not None and not _leaves_open(decision, open_touch):
                 return _unsettled(asked, len(adopted), open_touch)
             hears = (*adopted, *heard.unheard, *heard.facts)
-            wake = Wake(asked, track, heard.now, seen, hears, decision, retry, trouble, adopted=len(adopted))
+            words = await words_with(connection, words, hears)
+            wake = Wake(asked, track, heard.now, seen, hears, decision, retry, words, trouble, adopted=len(adopted))
             position = Position(asked.saved, asked.digest)
             facts = [*unsaved_of(asked), *wake.heard]
             step = decision.next
@@ -271,7 +276,7 @@ class AdvanceActivity:
 
     def _answer(self, wake: Wake, position: Position) -> Advanced:
         decision = wake.decision
-        return Advanced.model_construct(
+        answer = Advanced.model_construct(
             now=wake.now,
             heard=wake.heard,
             acted=wake.acted,
@@ -285,6 +290,7 @@ class AdvanceActivity:
             digest=position.digest,
             long=wake.asked.long,
         )
+        return wake.words.hidden_answer(answer)
 
     def _shown(self, wake: Wake) -> dict[str, str | bool]:
         """The search attributes of where the lead comes to rest, as far as that is foreseen."""

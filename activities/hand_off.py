@@ -14,6 +14,7 @@ from nurture.journey.decision import HandOff as HandOffStep
 from nurture.journey.facts import Done
 from nurture.journey.track import Registry
 from perennial.journeys.read_model import write_facts
+from perennial.journeys.words import plain_order
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database, upsert_ignore
 
@@ -37,6 +38,9 @@ class HandOffActivity:
             lead_id = await settled_before(session, self.tracks, order, self.time)
             if isinstance(lead_id, StepOutcome):
                 return lead_id
+            order = await plain_order(session, order)
+            step = order.step
+            assert isinstance(step, HandOffStep)
             score = await session.scalar(select(LeadRow.score).where(LeadRow.id == lead_id))
             row = {
                 "id": f"ho{token_hex(12)}",

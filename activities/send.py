@@ -41,6 +41,7 @@ from perennial.journeys.ledger import LedgerEntry
 from perennial.journeys.outcomes import our_reason, outcome_of, reason_lines, record_outcome, recorded_outcome
 from perennial.journeys.read_model import write_open_touch
 from perennial.journeys.send_request import Recipient, SendSubject, lead_state_of, lock_subject, request_of, subject_of
+from perennial.journeys.words import plain_order
 from perennial.leads.suppression import reset_soft_bounces
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
@@ -110,6 +111,9 @@ class SendActivity:
         if not isinstance(step, Send):
             raise TypeError(f"send got a {step.kind}")
         now = self.time.on_time(order.now)
+        if order.then_facts:
+            async with self.database.reading() as session:
+                order = await plain_order(session, order)
         opened = await self._open(order, step, now)
         if isinstance(opened, LedgerEntry):
             opened = await self._resume(order, step, opened, now)

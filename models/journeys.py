@@ -53,6 +53,17 @@ class Enrolment(Base):
     )  # a send that was begun, and whose outcome is no fact yet
     stuck_since: Mapped[datetime | None]  # since when its code, or its present step, keeps failing
     stuck: Mapped[str | None] = mapped_column(Text)  # because of what
+    traits: Mapped[dict[str, Any] | None]  # the lead's at its enrolment; None where the workflow still has them
+
+
+class Word(Base):
+    """Words of a stranger that a journey's facts are about; Temporal has the reference alone."""
+
+    __tablename__ = "words"
+
+    enrolment_id: Mapped[str] = mapped_column(refers_to("enrolments.id"), primary_key=True)
+    ref: Mapped[str] = mapped_column(Text, primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
 
 
 class AskedRow(Base):

@@ -36,13 +36,17 @@ def _in_utc(at: datetime) -> datetime:
 
 
 class Behaviour(MessageModel):
-    """Signal `behaviour`: what a lead did, or sales did about it. `score` is the lead's score after it, if known."""
+    """Signal `behaviour`: what a lead did, or sales did about it. `score` is the lead's score after it, if known.
+
+    The subject is a reference if a stranger worded it; then `ends` says whether it ends the journey's track.
+    """
 
     id: str
     name: str
     subject: str = ""
     at: Annotated[datetime, AfterValidator(_in_utc)]
     score: int | None = None
+    ends: bool = False
 
 
 class Behaviours(MessageModel):

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from models.messages import LATEST, Behaviour, Control
 from nurture.journey.decision import Park
 from nurture.journey.facts import Behaved
-from nurture.journey.patterns import hears
+from nurture.journey.patterns import Pattern, hears
+from nurture.journey.refs import is_ref
 
 REMEMBERED = 1_000
 """How many ids are remembered, to hear each once: senders repeat themselves within seconds, not months. In a storm the
@@ -76,7 +77,7 @@ class Inbox:
         return any(
             message.verb in ("pause", "exit")
             if isinstance(message, Control)
-            else hears(exits, message.name, message.subject)
+            else message.ends or (not is_ref(message.subject) and hears(exits, message.name, message.subject))
             for message in self._waiting
         )
 
@@ -101,6 +102,13 @@ def fact_of(behaviour: Behaviour) -> Behaved:
 
 def wakes(behaviour: Behaviour, park: Park) -> bool:
     """Whether a behaviour ends this rest. One of later than the rest ends it too: a wake looks what time it is."""
-    if behaviour.at >= (park.until or LATEST) or hears(park.listens, behaviour.name, behaviour.subject):
+    if behaviour.at >= (park.until or LATEST) or _may_end(park, behaviour):
         return True
     return park.wakes_at_score is not None and behaviour.score is not None and behaviour.score >= park.wakes_at_score
+
+
+def _may_end(park: Park, behaviour: Behaviour) -> bool:
+    """Whether the rest listens for it; of a reference the name decides, and the wake reads the words."""
+    if is_ref(behaviour.subject):
+        return any(Pattern.parse(pattern).name == behaviour.name for pattern in park.listens)
+    return hears(park.listens, behaviour.name, behaviour.subject)

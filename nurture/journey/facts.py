@@ -1,4 +1,6 @@
-"""The facts a journal is made of. Frozen values that hold no personal data: ids, keys, times, numbers, slugs.
+"""The facts a journal is made of. Frozen values: ids, keys, times, numbers, slugs.
+
+In Temporal they hold no personal data: references stand there for what strangers wrote (`nurture.journey.refs`).
 
 Facts come from three places: the world (`Enrolled`, `Behaved`, `Scored`, `Done`, `Deferred`), a person at the controls
 (`Paused`, `Resumed`, `Overridden`, `Released`, `Exited`), and `plan`, which records what it derived (`Waiting`,
@@ -137,6 +139,7 @@ class Paused:
 
     at: datetime
     id: str = ""
+    reason: str = ""
     kind: Literal["paused"] = "paused"
 
 
@@ -155,6 +158,7 @@ class Overridden:
 
     at: datetime
     id: str = ""
+    reason: str = ""
     kind: Literal["overridden"] = "overridden"
 
 
@@ -215,6 +219,7 @@ class Released:
     step: str = ""
     end: bool = False
     id: str = ""
+    reason: str = ""
     kind: Literal["released"] = "released"
 
 

@@ -78,13 +78,14 @@ def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a
         case Held():
             return "held, for an edit left this lead without a place: " + "; ".join(fact.because)
         case Released():
-            return "a person ended the hold: " + ("the track is over" if fact.end else f"on with {say_key(fact.step)}")
+            on = "the track is over" if fact.end else f"on with {say_key(fact.step)}"
+            return f"a person ended the hold: {on}{_for(fact.reason)}"
         case Paused():
-            return "paused"
+            return f"paused{_for(fact.reason)}"
         case Resumed():
             return "resumed"
         case Overridden():
-            return "a person ended the wait"
+            return f"a person ended the wait{_for(fact.reason)}"
         case Graduated():
             return f"score {fact.score} reached the track's threshold"
         case Exited():
@@ -93,6 +94,11 @@ def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a
             return f"finished: {fact.outcome}"
         case _:
             assert_never(fact)
+
+
+def _for(reason: str) -> str:
+    """A reason that a person gave, in brackets."""
+    return f" ({reason})" if reason else ""
 
 
 def say_done(fact: Done) -> str:

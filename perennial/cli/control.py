@@ -16,7 +16,7 @@ from perennial.cli.many import for_each
 from perennial.cli.opening import LATER, client_if_up, connected, opened_database, run
 from perennial.cli.options import Json, LeadName, Rate, parse_rate
 from perennial.cli.printing import counted, escape, out, print_json
-from perennial.journeys.asked import ask
+from perennial.journeys.asked import ask, keep_reason
 from perennial.journeys.handles import (
     RunningJourney,
     names_of_track,
@@ -140,11 +140,13 @@ async def _signal(verb: Verb, lead: str | None, track: str | None, reason: str, 
     nothing that could be kept.
     """
     async with opened_database(to_write=verb != "refresh") as base:
-        request = Request(id=f"asked:{token_hex(8)}", reason=reason)
+        request = Request(id=f"asked:{token_hex(8)}", reason=reason if verb != "refresh" else "")
         journeys = await _journeys(base, _tracks_of(base), lead, track)
         if verb != "refresh":
             async with base.database.transaction() as connection:
-                await ask(connection, [each.enrolment_id for each in journeys], verb, request, base.now())
+                request = await ask(
+                    connection, [each.enrolment_id for each in journeys], verb, request, base.now(), typed=True
+                )
         client = await client_if_up(base.settings)
         if client is None:
             if verb == "refresh":
@@ -171,7 +173,9 @@ async def _override(lead: str, track: str | None, reason: str) -> tuple[str, str
         journey = found[0]
         seen = (await view_journey(inst.client, journey.enrolment_id)).next
         wait = seen.key if isinstance(seen, Park) else ""
-        request = Request(reason=reason, wait=wait)
+        request = Request(id=f"asked:{token_hex(8)}", reason=reason, wait=wait)
+        async with inst.database.transaction() as connection:
+            request = await keep_reason(connection, journey.enrolment_id, request)
         following = await update_journey(inst.client, journey.enrolment_id, "override", request)
         return journey.track, following
 

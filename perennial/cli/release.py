@@ -83,7 +83,7 @@ async def _release(
 
         async def one(journey: HeldJourney) -> str:
             return await release_lead(
-                inst.client, journey, order, the_track, inst.catalogue, inst.now(), dry_run=dry_run
+                inst.client, inst.database, journey, order, the_track, inst.catalogue, inst.now(), dry_run=dry_run
             )
 
         if lead is not None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from nurture.bench.retrace import Retraced, say_until
 from nurture.bench.what_if import changed, journal_at
-from nurture.errors import InputError
+from nurture.errors import InputError, SettingsError
 from nurture.journey.facts import AnyFact
 from perennial.app.programme import Programme, programme_of
 from perennial.cli.opening import client_if_up, opened_database, run
@@ -52,7 +52,7 @@ def replay(
     programme = programme_of(load_settings())
     catalogue = programme.catalogue
     if history is not None:
-        source = run(retrace_file(history, programme.tracks, programme.catalogue))
+        source = run(_retrace_file(history, programme))
     else:
         source = run(_retrace_lead(str(lead), track, programme))
     the_track = programme.tracks[source.track]
@@ -70,6 +70,15 @@ def replay(
     )
     if what_if is not None:
         _print_outlook(out(), "What if " + ", ".join("=".join(pair) for pair in changes), what_if)
+
+
+async def _retrace_file(history: Path, programme: Programme) -> RetracedJourney:
+    """Retrace a history file; without a database, by its references alone."""
+    try:
+        async with opened_database() as inst:
+            return await retrace_file(history, programme.tracks, programme.catalogue, inst.database)
+    except SettingsError:
+        return await retrace_file(history, programme.tracks, programme.catalogue)
 
 
 async def _retrace_lead(name: str, track: str | None, programme: Programme) -> RetracedJourney:

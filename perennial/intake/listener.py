@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 
 from models.messages import Behaviour, Behaviours, Request
 from nurture.errors import InputError, RefusedError
+from nurture.journey.refs import is_strangers, ref_of
 from nurture.people.behaviours import behaviour_kind
 from nurture.people.scoring import ScoringModel
 from perennial.intake import own
@@ -80,7 +81,7 @@ class Listener:
         entering: list[tuple[str, Report]] = []
         for each in receipts:
             for enrolment_id in each.listening:
-                bursts[enrolment_id].append(_signal_of(each))
+                bursts[enrolment_id].append(self._signal_of(each, enrolment_id))
             looking |= dict.fromkeys(each.looking, each.report.id)
             entering += [(track, each.report) for track in each.entering]
         unheard: list[str] = []
@@ -98,6 +99,16 @@ class Listener:
             except RefusedError:
                 continue  # a rule of the track keeps the lead out; the behaviour itself is recorded
         return unheard
+
+    def _signal_of(self, receipt: Receipt, enrolment_id: str) -> Behaviour:
+        """What a journey is told: a reference for a subject that a stranger worded."""
+        report, track = receipt.report, workflow_of(enrolment_id).rpartition("/")[0]
+        signal = Behaviour(id=report.id, name=report.name, subject=report.subject, at=report.at, score=receipt.score)
+        if not is_strangers(report.name, report.subject):
+            return signal
+        tracks = self.enroller.tracks
+        ends = track in tracks and tracks[track].exits.matches(report.name, report.subject)
+        return signal.model_copy(update={"subject": ref_of(report.id), **({"ends": True} if ends else {})})
 
     async def _signal(self, enrolment_id: str, burst: Sequence[Behaviour]) -> bool:
         """Signal a journey; False if it does not run."""
@@ -129,8 +140,3 @@ async def keep_report(database: Database, recorder: Recorder, report: Report, no
         await accept(session, [own.event_of(report, now)])
     database.announce(CHANNEL)
     return receipt
-
-
-def _signal_of(receipt: Receipt) -> Behaviour:
-    report = receipt.report
-    return Behaviour(id=report.id, name=report.name, subject=report.subject, at=report.at, score=receipt.score)

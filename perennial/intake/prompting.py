@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, func, select
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from models.journeys import AskedRow, Enrolment
+from models.journeys import AskedRow, Enrolment, Word
 from models.messages import Request
 from perennial.intake.lost import keep_for
 from perennial.intake.refusals import Answer, answer_of
@@ -51,8 +51,15 @@ class Prompter:
             return
         self._next_look = self.now() + EVERY
         wanted = (
-            select(AskedRow.enrolment_id, AskedRow.id, AskedRow.verb, AskedRow.reason, Enrolment.status)
+            select(
+                AskedRow.enrolment_id,
+                AskedRow.id,
+                AskedRow.verb,
+                func.coalesce(Word.ref, AskedRow.reason).label("reason"),
+                Enrolment.status,
+            )
             .join(Enrolment, Enrolment.id == AskedRow.enrolment_id)
+            .outerjoin(Word, and_(Word.enrolment_id == AskedRow.enrolment_id, Word.text == AskedRow.reason))
             .where(AskedRow.enrolment_id > self._after)
             .order_by(AskedRow.enrolment_id)
             .limit(AT_ONCE)

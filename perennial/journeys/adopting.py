@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from models.journeys import AskedRow, Enrolment
+from models.journeys import AskedRow, Enrolment, Word
 from models.messages import Advancing, Control
 from models.touches import Touch
 from nurture.errors import NotFoundError
 from nurture.journey.facts import AnyFact, Done
 from nurture.journey.keys import Key
 from perennial.journeys.read_model import Position, facts_from, forget_facts, write_facts
+from perennial.journeys.words import Words, texts_of
 from perennial.leads.lock import lock_lead
 from perennial.platform.database import upsert_ignore
 from perennial.platform.prepared import Prepared
@@ -40,6 +41,9 @@ _HEAD = Prepared(
         AskedRow.id,
         AskedRow.verb,
         AskedRow.reason,
+        Enrolment.cause,
+        Enrolment.traits,
+        exists().where(Word.enrolment_id == Enrolment.id),
     )
     .outerjoin(Touch, Touch.id == Enrolment.open_touch)
     .outerjoin(AskedRow, AskedRow.enrolment_id == Enrolment.id)
@@ -69,6 +73,7 @@ class Head:
     stuck_since: datetime | None
     wakes_at_score: int | None
     asked: Control | None
+    words: Words
 
 
 async def lock_head(connection: AsyncConnection, enrolment_id: str) -> Head:
@@ -78,8 +83,10 @@ async def lock_head(connection: AsyncConnection, enrolment_id: str) -> Head:
         rows = await _HEAD.rows(connection, {"enrolment": enrolment_id})
         if not rows:
             raise NotFoundError(f"no enrolment {enrolment_id!r}")
-        lead_id, length, digest, touch, step_key, state, stuck_since, wakes_at_score, asked, verb, reason = rows[0]
+        lead_id, length, digest, touch, step_key, state, stuck_since, wakes_at_score = rows[0][:8]
+        asked, verb, reason, cause, traits, has_words = rows[0][8:]
         if lead_id == locked or connection.dialect.name == "sqlite":  # SQLite has one writer, so there is no race
+            texts = await texts_of(connection, enrolment_id) if has_words else {}
             return Head(
                 lead_id,
                 Position(length, digest),
@@ -87,6 +94,7 @@ async def lock_head(connection: AsyncConnection, enrolment_id: str) -> Head:
                 stuck_since,
                 wakes_at_score,
                 Control(verb=verb, id=asked, reason=reason) if asked else None,
+                Words(enrolment_id, cause, traits, texts),
             )
         await lock_lead(connection, lead_id)
         locked = lead_id

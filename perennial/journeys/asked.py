@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
-from typing import Literal, cast, get_args
+from typing import Literal, TypeVar, cast, get_args
 
 from sqlalchemy import Table, bindparam, literal, select
 from sqlalchemy.dialects.postgresql import insert
@@ -17,14 +17,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client
 
 from models.journeys import AskedRow, Enrolment
-from models.messages import Request
+from models.messages import Release, Request
+from nurture.journey.refs import ref_of
 from nurture.people.addresses import hide_addresses
 from perennial.journeys.handles import signal_journey
+from perennial.journeys.words import keep_words
 from perennial.platform.database import Transaction, connection_of, in_parts
 
 AskedVerb = Literal["pause", "resume", "exit"]
 KEPT: tuple[str, ...] = get_args(AskedVerb)
 """What is kept; a refresh changes nothing that the gate could heed."""
+
+
+Asking = TypeVar("Asking", Request, Release)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,20 @@ _FORGET = _ASKED.delete().where(_ASKED.c.enrolment_id == bindparam("enrolment"),
 
 
 async def ask(
-    transaction: Transaction, enrolments: Sequence[str], verb: AskedVerb, request: Request, at: datetime
-) -> None:
-    """Keep what is asked of these journeys, in place of what was asked before and is still unheard."""
+    transaction: Transaction,
+    enrolments: Sequence[str],
+    verb: AskedVerb,
+    request: Request,
+    at: datetime,
+    *,
+    typed: bool = False,
+) -> Request:
+    """Keep what is asked of these journeys, in place of what was asked before and is still unheard.
+
+    The request to signal them: with a reference for a reason that a person typed.
+    """
     connection = await connection_of(transaction)
+    wire = in_reference(request) if typed else request
     for part in in_parts(enrolments):
         running = select(
             Enrolment.id,
@@ -60,6 +75,22 @@ async def ask(
                 index_elements=["enrolment_id"], set_={name: new.excluded[name] for name in _COLUMNS}
             )
         )
+        if wire != request:
+            await keep_words(connection, part, {wire.reason: hide_addresses(request.reason)})
+    return wire
+
+
+def in_reference(request: Asking) -> Asking:
+    """What is asked, with a reference in place of the reason, which a person typed."""
+    return request.model_copy(update={"reason": ref_of(request.id)}) if request.reason else request
+
+
+async def keep_reason(transaction: Transaction, enrolment_id: str, request: Asking) -> Asking:
+    """Keep the reason of an update, which is made right after; the update with a reference to it."""
+    wire = in_reference(request)
+    if wire != request:
+        await keep_words(transaction, [enrolment_id], {wire.reason: hide_addresses(request.reason)})
+    return wire
 
 
 async def ask_to_exit(transaction: Transaction, enrolments: Sequence[str], reason: str, at: datetime) -> Asked:

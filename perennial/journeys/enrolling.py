@@ -19,10 +19,12 @@ from models.touches import Touch
 from models.visibility import shown_at_start, typed
 from nurture.errors import NotFoundError, RefusedError
 from nurture.journey.facts import Enrolled
+from nurture.journey.refs import is_ref
 from nurture.journey.track import Registry, Track
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from nurture.timing.clock import Clock
 from perennial.journeys.handles import ENROLMENT, enrolment_of, workflow_of
+from perennial.journeys.words import Words
 from perennial.leads.lock import lock_lead
 from perennial.leads.scores_now import ScoresNow
 from perennial.leads.suppression import suppressions
@@ -73,8 +75,10 @@ class Enroller:
         """
         track = self.tracks[track_name]
         async with self.database.writing() as session:
-            enrolment, first = await self._admit(session, track, lead_id, at, cause)
-        journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=(first,), clock=self.clock)
+            enrolment, began = await self._admit(session, track, lead_id, at, cause)
+            enrolment.traits = dict(began.traits)
+            first = Words(enrolment.id, enrolment.cause, enrolment.traits).hidden_facts([began])
+        journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=first, clock=self.clock)
         return NewEnrolment(enrolment.id, enrolment.started_at, await self.start(enrolment.track, journey, nudge))
 
     async def renurture(self, track_name: str, lead_id: str, at: datetime, reason: str) -> bool:
@@ -83,7 +87,7 @@ class Enroller:
         True if it was started. Raises as `enrol` does.
         """
         track = self.tracks[track_name]
-        request = Request(reason=reason)
+        request = Request()
         async with self.database.reading() as session:
             last = await last_enrolment(session, track, lead_id)
         if last is not None and last.status in RUNNING:
@@ -146,7 +150,7 @@ class Enroller:
                     id_conflict_policy=conflict,
                     search_attributes=typed(shown),
                     memo={ENROLMENT: journey.enrolment_id},
-                    static_summary=f"{track}, enrolled {first.at:%d %b %Y} ({first.cause or 'by hand'})",
+                    static_summary=f"{track}, enrolled {first.at:%d %b %Y}" + _by(first.cause),
                     start_signal=None if nudge is None else "refresh",
                     start_signal_args=[] if nudge is None else [nudge],
                 )
@@ -208,6 +212,10 @@ async def refuse_entry(session: AsyncSession, track: Track, lead: LeadRow, at: d
             f"was on {track.name} until {last.ended_at:%Y-%m-%d} ({_in_short(last.outcome)}); {track.re_entry}"
         )
     return last
+
+
+def _by(cause: str) -> str:
+    return "" if is_ref(cause) else f" ({cause or 'by hand'})"
 
 
 def _in_short(outcome: str | None) -> str:

@@ -49,15 +49,15 @@ def _controlled(control: Control, now: datetime, *, held: bool) -> AnyFact | Non
     """What a person's word is in the journal; None for what only asks to look again."""
     match control.verb:
         case "pause":
-            return Paused(now, control.id)
+            return Paused(now, control.id, control.reason)
         case "resume":
             return Resumed(now, control.id)
         case "exit":
             return Exited(now, control.reason or "a person ended it", control.id)
         case "override":
-            return Overridden(now, control.id)
+            return Overridden(now, control.id, control.reason)
         case "release":
-            return Released(now, control.step, control.end, control.id) if held else None
+            return Released(now, control.step, control.end, control.id, control.reason) if held else None
         case "refresh":
             return None
         case _:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,7 +21,10 @@ from nurture.journey.keys import Key
 from nurture.journey.plan import plan
 from nurture.journey.track import Track
 from nurture.journey.wording import say_key, say_next
+from perennial.journeys.asked import keep_reason
 from perennial.journeys.handles import update_journey, view_journey
+from perennial.journeys.words import words_of
+from perennial.platform.database import Database
 
 _IS_HELD = Enrolment.status == literal_column("'held'")  # spelled out, so that the index of held leads is used
 
@@ -98,6 +102,7 @@ def try_release(track: Track, view: JournalView, release: Release, now: datetime
 
 async def release_lead(  # noqa: PLR0917 - whom, how, and by which programme
     client: Client,
+    database: Database,
     journey: HeldJourney,
     release: Release,
     track: Track,
@@ -110,5 +115,14 @@ async def release_lead(  # noqa: PLR0917 - whom, how, and by which programme
 
     Raises RefusedError if it is not held, or would have no place there, NoAnswerError if it does not answer.
     """
-    expected = try_release(track, await view_journey(client, journey.id), release, now, catalogue)
-    return expected if dry_run else await update_journey(client, journey.id, "release", release)
+    async with database.reading() as session:
+        words = await words_of(session, journey.id)
+    view = await view_journey(client, journey.id)
+    view = view.model_copy(update={"facts": words.plain_facts(view.facts)})
+    expected = try_release(track, view, release, now, catalogue)
+    if dry_run:
+        return expected
+    release = release.model_copy(update={"id": release.id or f"asked:{token_hex(8)}"})
+    async with database.transaction() as connection:
+        wire = await keep_reason(connection, journey.id, release)
+    return await update_journey(client, journey.id, "release", wire)

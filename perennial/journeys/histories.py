@@ -45,6 +45,7 @@ class ReplayedJourney:
     """One journey as its workflow ran: the journal and its time at the end, and every decision in order."""
 
     track: str
+    enrolment_id: str = ""
     journal: Journal = field(default_factory=Journal)
     now: datetime | None = None
     decisions: list[PastDecision] = field(default_factory=list)
@@ -123,6 +124,7 @@ async def replay_journey(histories: Sequence[WorkflowHistory]) -> ReplayedJourne
             raise InputError(f"the history of {history.workflow_id} does not replay with today's workflow: {said}")
         whole.journal, whole.now = kept[0].steady
         whole.decisions += kept[0].decisions
+        whole.enrolment_id = kept[0].journey.enrolment_id
     return whole
 
 

@@ -20,6 +20,7 @@ from nurture.errors import RefusedError
 from nurture.journey.decision import Finish
 from nurture.journey.facts import Enrolled, Exited, Finished
 from nurture.journey.plan import outcome_of
+from nurture.journey.refs import is_ref
 from nurture.journey.wording import say_reason
 from perennial.journeys.adopting import lock_head
 from perennial.journeys.alerts import LOST, drop_alert
@@ -27,6 +28,7 @@ from perennial.journeys.enrolling import Enroller
 from perennial.journeys.handles import ENROLMENT, enrolment_of, view_journey, workflow_of
 from perennial.journeys.ledger import LedgerEntry, change
 from perennial.journeys.read_model import Position, facts_from, write_facts, write_head
+from perennial.journeys.words import words_of
 from perennial.platform.temporal import is_not_found
 
 Fault = Literal["never started", "ended in Temporal", "lost in Temporal", "lost in the database"]
@@ -145,6 +147,7 @@ class Repair:
                 return False
             facts = await facts_from(connection, enrolment_id, max(length - 1, 0))
             at = max(now, *(fact.at for fact in facts)) if facts else now
+            outcome = (await words_of(connection, enrolment_id)).plain(outcome)
             exited = outcome.startswith(EXITED)
             end = Exited(at, outcome.removeprefix(EXITED)) if exited else Finished(at, outcome)
             await write_facts(connection, enrolment_id, length, [end])
@@ -163,13 +166,17 @@ class Repair:
             facts = await facts_from(session, enrolment_id, 0)
             position = Position(0, "").after(facts)
             enrolment.length, enrolment.digest = position.length, position.digest
+            if facts and isinstance(facts[0], Enrolled) and enrolment.traits is None:
+                enrolment.traits = dict(facts[0].traits)
+                await session.flush()
+            words = await words_of(session, enrolment_id)
         if not facts:
             begun = await enroller.begin(enrolment.track, enrolment.lead_id, enrolment.started_at, enrolment.cause)
             return begun.started
         journey = Journey(
             enrolment_id=enrolment_id,
             lead_id=enrolment.lead_id,
-            facts=tuple(facts),
+            facts=words.hidden_facts(facts),
             decided=len(facts),
             total=len(facts),
             saved=len(facts),
@@ -187,7 +194,8 @@ class Repair:
         async with self.enroller.database.writing() as session:
             if await session.get(Enrolment, enrolment_id) is not None:
                 return False
-            if await session.get(LeadRow, view.lead_id) is None:
+            lead = await session.get(LeadRow, view.lead_id)
+            if lead is None:
                 raise RefusedError("its lead is not in the database either: terminate it in the Temporal UI")
             session.add(
                 Enrolment(
@@ -196,7 +204,8 @@ class Repair:
                     track=view.track,
                     number=_number(enrolment_id),
                     status="active",
-                    cause=began.cause,
+                    cause="" if is_ref(began.cause) else began.cause,
+                    traits={name: str(value) for name, value in lead.traits.items()} if not began.traits else None,
                     priority=tracks[view.track].priority if view.track in tracks else 0,
                     started_at=began.at,
                 )

@@ -1,9 +1,10 @@
 """Read a journey to retrace it with today's code: its workflow's own history, else the database, or a history file."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 from temporalio.client import Client
 
@@ -21,6 +22,7 @@ from perennial.journeys.handles import workflow_of
 from perennial.journeys.histories import ReplayedJourney, fetch_histories, read_history, replay_journey
 from perennial.journeys.past_decisions import past_decisions
 from perennial.journeys.story import decisions_of, enrolments_of, journal_of
+from perennial.journeys.words import Words, words_of
 from perennial.leads.lookup import require_lead
 from perennial.platform.database import Database
 from perennial.platform.program import command
@@ -61,9 +63,17 @@ def outlook_of(track: Track, journal: Journal, now: datetime, catalogue: Catalog
     return Outlook(now, say_next(following), deadline_of(following), decision.because, ahead, read)
 
 
-async def retrace_file(path: Path, tracks: Registry, catalogue: Catalogue) -> RetracedJourney:
-    """Retrace a history file. Raises InputError for one that cannot be read, NotFoundError for an unknown track."""
+async def retrace_file(
+    path: Path, tracks: Registry, catalogue: Catalogue, database: Database | None = None
+) -> RetracedJourney:
+    """Retrace a history file, which has references for the words that the database has.
+
+    Raises InputError for one that cannot be read, NotFoundError for an unknown track.
+    """
     life = await replay_journey([read_history(path)])
+    if database is not None:
+        async with database.reading() as session:
+            life = in_words(life, await words_of(session, life.enrolment_id))
     earlier = ", its last run" if life.earlier else ""
     return RetracedJourney(
         track=tracks[life.track].name,
@@ -95,7 +105,8 @@ async def retrace_lead(
             raise NotFoundError(f"{name} has no journey{f' on {wanted}' if wanted else ''}; it has been on {was}")
         facts = await journal_of(session, enrolment.id)
         rows = await decisions_of(session, enrolment.id)
-    life = await _life(enrolment, await connect())
+        words = await words_of(session, enrolment.id)
+    life = in_words(await _life(enrolment, await connect()), words)
     if life is not None:
         decisions, journal, origin = life.decisions, life.journal, "the workflow's own history"
         # What was compacted away is still in the database.
@@ -113,6 +124,30 @@ async def retrace_lead(
         retraced=retrace(tracks[enrolment.track], decisions, catalogue),
         now=journal.last_at if enrolment.status == "finished" else max(now, journal.last_at),
     )
+
+
+Life = TypeVar("Life", ReplayedJourney, ReplayedJourney | None)
+
+
+def in_words(life: Life, words: Words) -> Life:
+    """The journey as it was decided, with the words of its references."""
+    if life is None:
+        return life
+
+    def plain(journal: Journal) -> Journal:
+        return Journal(words.plain_facts(journal.facts), journal.decided)
+
+    decisions = [
+        replace(
+            one,
+            journal=plain(one.journal),
+            derived=words.plain_facts(one.derived),
+            next=words.plain(one.next),
+            because=tuple(map(words.plain, one.because)),
+        )
+        for one in life.decisions
+    ]
+    return replace(life, journal=plain(life.journal), decisions=decisions)
 
 
 async def _life(enrolment: Enrolment, client: Client | None) -> ReplayedJourney | None:

@@ -146,7 +146,11 @@ async def _paused_for(session: AsyncSession, enrolment: Enrolment) -> str:
     if enrolment.status != "paused":
         return ""
     asked = select(AskedRow.reason).where(AskedRow.enrolment_id == enrolment.id, AskedRow.verb == "pause")
-    return await session.scalar(asked.order_by(AskedRow.at.desc()).limit(1)) or ""
+    if reason := await session.scalar(asked.order_by(AskedRow.at.desc()).limit(1)):
+        return reason
+    paused = select(FactRow.fact).where(FactRow.enrolment_id == enrolment.id, FactRow.kind == "paused")
+    fact = await session.scalar(paused.order_by(FactRow.seq.desc()).limit(1))
+    return str(fact.get("reason", "")) if fact else ""
 
 
 async def enrolments_of(session: AsyncSession, lead_id: str) -> Sequence[Enrolment]:

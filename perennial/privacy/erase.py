@@ -5,9 +5,10 @@ keyed hash, and deletes everything personal. Then the journeys are told to exit.
 meanwhile is deleted too. Last, whoever keeps mail outside, as the local mailbox does, is asked to forget it, and
 SQLite's write-ahead log is emptied. A real provider is not asked: its logs of recent mail expire by its contract.
 
-Temporal is asked to delete the journeys' histories once they are closed: page paths, CRM reasons and what people typed
-as a reason stand there. If it does not let us, they expire by the namespace's retention. PostgreSQL keeps dead rows
-until it vacuums, and backups hold copies until they are rotated; both are for the operator to set.
+Temporal has references in place of what strangers wrote, and their words are deleted with the rest. It is asked to
+delete the journeys' histories too, once they are closed: a person may have typed a name in the Temporal UI. If it does
+not let us, they expire by the namespace's retention. PostgreSQL keeps dead rows until it vacuums, and backups hold
+copies until they are rotated; both are for the operator to set.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -20,10 +21,23 @@ from temporalio.client import Client
 
 from models.base import Base
 from models.intake import Event
-from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
+from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard, Word
 from models.leads import BehaviourRow, Consent, Identity, LeadRow, Preference, ScoreEntry, Suppression
 from models.touches import Message, Touch
-from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Exited, Explained, Held, Waited
+from nurture.journey.facts import (
+    AnyFact,
+    Behaved,
+    Deferred,
+    Done,
+    Enrolled,
+    Exited,
+    Explained,
+    Held,
+    Overridden,
+    Paused,
+    Released,
+    Waited,
+)
 from perennial.journeys.asked import Asked, ask_to_exit, tell_asked
 from perennial.journeys.handles import await_closed, running
 from perennial.journeys.read_model import FACT
@@ -191,7 +205,7 @@ async def _scrub_words(session: AsyncSession, leads: tuple[str, ...]) -> None:
         (Touch, {"reason": "", "provider_id": None}),
         (HandOffRow, {"reason": ""}),
         (Alert, {"text": ""}),
-        (Enrolment, {"because": [], "cause": "", "listens": None, "stuck": None}),
+        (Enrolment, {"because": [], "cause": "", "listens": None, "stuck": None, "traits": {}}),
     ):
         await session.execute(
             update(table).where(table.__table__.c.lead_id.in_(leads)).values(values), execution_options=_NO_SYNC
@@ -211,7 +225,7 @@ async def _scrub_words(session: AsyncSession, leads: tuple[str, ...]) -> None:
 
 
 async def _scrub_journals(session: AsyncSession, enrolments: tuple[str, ...]) -> None:
-    for table in (DecisionRow, Unheard, AskedRow):
+    for table in (DecisionRow, Unheard, AskedRow, Word):
         await session.execute(
             delete(table).where(table.__table__.c.enrolment_id.in_(enrolments)), execution_options=_NO_SYNC
         )
@@ -235,6 +249,8 @@ def scrubbed(fact: AnyFact) -> AnyFact:  # noqa: PLR0911 - one case a kind of fa
             return fact if fact.name.startswith("email.") else replace(fact, subject="")
         case Done():
             return replace(fact, reason="", value=None)
+        case Paused() | Overridden() | Released():
+            return replace(fact, reason="")
         case Deferred():
             return replace(fact, reason=ERASED)
         case Explained():

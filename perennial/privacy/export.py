@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.access import ApiKey
 from models.base import Base
 from models.intake import Event
-from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
+from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard, Word
 from models.leads import (
     BehaviourRow,
     Consent,
@@ -43,7 +43,7 @@ BY_LEAD: tuple[type[Base], ...] = (
     Alert,
     PastLead,
 )
-BY_ENROLMENT: tuple[type[Base], ...] = (FactRow, DecisionRow, Unheard, AskedRow)
+BY_ENROLMENT: tuple[type[Base], ...] = (FactRow, DecisionRow, Unheard, AskedRow, Word)
 BY_ITSELF: tuple[type[Base], ...] = (LeadRow, Event)
 NOT_ABOUT_LEADS: tuple[type[Base], ...] = (
     Removed,

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
-from models.journeys import AskedRow, DecisionRow, Enrolment, FactRow, Unheard
+from models.journeys import AskedRow, DecisionRow, Enrolment, FactRow, Unheard, Word
 from models.past import PastLead, Removed
 from models.touches import Message, Touch
 from perennial.journeys.reasons import in_short
@@ -120,10 +120,10 @@ async def _remove_journals(session: AsyncSession, before: datetime) -> int:
         elif kind in {"scored", "graduated"}:
             lead_id = leads[enrolment_id]
             top[lead_id] = max(top.get(lead_id, 0), int(fact.get("score", 0)))
-    for table in (DecisionRow, Unheard, AskedRow):
+    for table in (DecisionRow, Unheard, AskedRow, Word):
         rows = table.__table__.c.enrolment_id.in_(leads)
         await session.execute(delete(table).where(rows), execution_options=_NO_SYNC)
-    words = update(Enrolment).where(Enrolment.id.in_(leads)).values(because=[], stuck=None)
+    words = update(Enrolment).where(Enrolment.id.in_(leads)).values(because=[], stuck=None, traits={})
     await session.execute(words, execution_options=_NO_SYNC)
     await _count(session, counts)
     for lead_id, score in top.items():

@@ -167,7 +167,7 @@ async def test_a_pause_is_heard_by_the_next_wake_before_its_signal(house: Databa
         await ask(connection, [ADA], "pause", Request(id="p1", reason="a campaign"), MONDAY)
     provider = Scripted()
     advanced = await advance(advance_activity(house, provider, mended), advancing())
-    assert advanced.heard == (Paused(MONDAY, "p1"),)
+    assert advanced.heard == (Paused(MONDAY, "p1", "a campaign"),)
     assert isinstance(advanced.next, Park)
     assert advanced.next.why == "paused"
     assert (provider.asked, await rows(house, AskedRow)) == (0, [])

@@ -16,6 +16,7 @@ from models.messages import StepOutcome
 from nurture.errors import NotFoundError, RefusedError
 from nurture.journey.decision import Enrol
 from nurture.journey.facts import Enrolled
+from nurture.journey.refs import is_ref
 from tests.activities.room import order
 from tests.builders import enrolment, store
 from tests.engine.rig import MONDAY, Rig, eventually, finished, view_of
@@ -30,9 +31,12 @@ async def test_a_lead_is_enrolled_once_and_the_second_try_says_why_not(still_rig
         await eventually(lambda: _is_active(still_rig, "ada"))
         with pytest.raises(RefusedError, match="already on lost-deal since 2026-03-02"):
             await still_rig.enrol("lost-deal", "ada")
-        first = (await view_of(handle)).facts[0]
+        told = (await view_of(handle)).facts[0]
+    first = (await still_rig.facts("lost-deal", "ada"))[0]
     assert isinstance(first, Enrolled)
     assert (first.cause, first.traits["topic"]) == ("test", "forecasting")
+    assert isinstance(told, Enrolled)
+    assert (is_ref(told.cause), told.traits) == (True, {}), "Temporal is not told"
 
 
 async def _is_active(rig: Rig, lead: str) -> bool:
@@ -47,9 +51,11 @@ async def test_an_enrolment_cut_off_before_its_workflow_is_resumed(still_rig: Ri
     for _ in range(2):
         handle = await still_rig.enrol("lost-deal", "ada")
     async with still_rig.working():
+        await eventually(lambda: _is_active(still_rig, "ada"))
         first = (await view_of(handle)).facts[0]
-    assert isinstance(first, Enrolled)
-    assert (first.at, first.cause) == (MONDAY, "deal lost")
+    (began, *_) = await still_rig.facts("lost-deal", "ada")
+    assert isinstance(began, Enrolled)
+    assert (first.at, began.at, began.cause) == (MONDAY, MONDAY, "deal lost")
 
 
 async def test_a_lead_back_before_its_last_journey_has_closed_waits_for_that(still_rig: Rig) -> None:

@@ -94,12 +94,12 @@ async def test_a_lead_without_a_place_is_held_told_once_and_released_at_a_step(s
         release = Release(id="r1", step="send:reconsider")
         the_track = rig.inst.tracks["course"]
         client = rig.inst.client
-        dry = await release_lead(client, held, release, the_track, catalogue, now, dry_run=True)
+        dry = await release_lead(client, rig.database, held, release, the_track, catalogue, now, dry_run=True)
         assert (dry, await rig.pieces("ada")) == ("send reconsider", ["welcome", "best-of", "last-call"])
         wrong = Release(id="r0", step="send:welcome")
         with pytest.raises(RefusedError, match="leads this lead to no send welcome"):
-            await release_lead(client, held, wrong, the_track, catalogue, now, dry_run=False)
-        await release_lead(client, held, release, the_track, catalogue, now, dry_run=False)
+            await release_lead(client, rig.database, held, wrong, the_track, catalogue, now, dry_run=False)
+        await release_lead(client, rig.database, held, release, the_track, catalogue, now, dry_run=False)
         await parked(handle, "send:reconsider/wait")
         with pytest.raises(RefusedError, match="the lead is not held"):
             await update_journey(client, held.id, "release", Release(id="r2", step="send:rest-note"))

@@ -13,7 +13,7 @@ from sqlalchemy import Table, select
 
 from models.base import Base
 from models.intake import Event
-from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard
+from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard, Word
 from models.leads import BehaviourRow, Identity, LeadRow, Preference, ScoreEntry, SuppressedAddress, Suppression
 from models.touches import Message, Touch
 from nurture.errors import NotFoundError
@@ -92,6 +92,7 @@ def everything_about(lead_id: str = "zeb") -> list[Base]:
         ),
         DecisionRow(enrolment_id=enrolment_id, seq=1, at=NOON, next="offer Quixworth", because=[said]),
         Unheard(enrolment_id=enrolment_id, behaviour_id="b1"),
+        Word(enrolment_id=enrolment_id, ref="ref:0123456789abcdef", text=said),
         AskedRow(enrolment_id=enrolment_id, id="p1", verb="pause", reason=said, at=NOON),
         Touch(
             id="t1",
@@ -353,6 +354,7 @@ async def test_an_export_holds_everything_that_is_held(zeb: Database) -> None:
         "decisions": 1,
         "unheard": 1,
         "asked": 1,
+        "words": 1,
         "events": 4,
         "past_leads": 0,
     }
