@@ -32,6 +32,7 @@ _WORDS = Prepared(select(Word.ref, Word.text).where(Word.enrolment_id == bindpar
 _BEGAN = Prepared(select(Enrolment.cause, Enrolment.traits).where(Enrolment.id == bindparam("enrolment")))
 _KEEP = upsert_ignore(Word)
 _CAUSE = ref_of("cause")
+_OUR_CAUSES = frozenset({"", "by hand", *BEHAVIOURS})
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Words:
 
     @property
     def _hidden_cause(self) -> str:
-        return self.cause if self.cause in BEHAVIOURS or not self.cause else _CAUSE
+        return self.cause if self.cause in _OUR_CAUSES else _CAUSE
 
     def plain_facts(self, facts: Iterable[AnyFact]) -> tuple[AnyFact, ...]:
         """Facts as they are decided over."""
