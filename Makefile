@@ -47,9 +47,10 @@ format: $(DEV) ## Format the code
 bench: $(DEV) ## Measure what a journey costs, beside the same journey on the bare SDK
 	$(BIN)/python -m benchmarks $(ARGS)
 
-drawing: $(DEV) ## Draw the rooms from their imports (docs/rooms.svg), and list every module in docs/architecture.md
+drawing: $(DEV) ## Draw the rooms and a track (docs/rooms.svg, docs/new-lead.svg), and list every module in docs/architecture.md
 	$(BIN)/python -m docs.draw_rooms
 	$(BIN)/python -m docs.list_modules
+	$(BIN)/python starter.py draw new-lead --out docs/new-lead.svg
 
 reference: $(DEV) ## Write docs/commands.md from the command line itself
 	$(BIN)/python -m perennial.cli.reference > docs/commands.md

@@ -69,7 +69,7 @@ class Hearer:
     choices: dict[tuple[str, tuple[str, ...]], Line] = field(default_factory=dict)
     experiments: dict[str, tuple[str, ...]] = field(default_factory=dict)
     scores: list[tuple[int, str]] = field(default_factory=list)
-    traits: dict[str, set[str]] = field(default_factory=dict)
+    traits: dict[str, dict[str, None]] = field(default_factory=dict)
     asked: list[Question] = field(default_factory=list)
     had: list[Had] = field(default_factory=list)
     matchers: dict[Matcher, timedelta | None] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Hearer:
         if name in {"score", "stage"}:
             self.scores.append((position, question))
         elif name != "has":
-            self.traits.setdefault(name, set()).add(rest)
+            self.traits.setdefault(name, {}).setdefault(rest)
         return so
 
     def note(self, note: Any) -> None:
