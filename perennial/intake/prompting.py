@@ -17,7 +17,9 @@ from models.journeys import AskedRow, Enrolment, Word
 from models.messages import Request
 from perennial.intake.lost import keep_for
 from perennial.intake.refusals import Answer, answer_of
+from perennial.journeys.asked import in_reference
 from perennial.journeys.handles import signal_journey
+from perennial.journeys.words import texts_of
 from perennial.platform.clock import LiveClock
 from perennial.platform.database import Database
 
@@ -76,7 +78,13 @@ class Prompter:
             if self._due.setdefault((enrolment_id, id_), self.now() + GRACE) > self.now():
                 continue
             self._due[enrolment_id, id_] = self.now() + AGAIN
-            await self._tell(enrolment_id, verb, Request(id=id_, reason=reason))
+            await self._tell(enrolment_id, verb, await self._as_asked(enrolment_id, Request(id=id_, reason=reason)))
+
+    async def _as_asked(self, enrolment_id: str, request: Request) -> Request:
+        """The request as whoever asked it signalled it: with a reference for a reason that a person typed."""
+        wire = in_reference(request)
+        async with self.database.transaction() as connection:
+            return wire if wire.reason in await texts_of(connection, enrolment_id) else request
 
     async def _tell(self, enrolment_id: str, verb: str, request: Request) -> None:
         try:

@@ -14,6 +14,7 @@ from models.journeys import Unheard
 from models.leads import BehaviourRow, Identity, LeadRow, ScoreEntry, Suppression
 from models.touches import Touch
 from nurture.journey.facts import Behaved
+from nurture.journey.refs import is_ref
 from perennial.app.sources import translator
 from perennial.intake.outbox import Incoming, accept
 from perennial.intake.relay import Relay
@@ -132,7 +133,10 @@ async def test_a_behaviour_nobody_listens_for_costs_no_signal_and_counts_at_the_
     await store(worked, told("e1", "click", await touch_of(worked, "ada"), url="https://northwind.example/a"))
     await drained(relay)
     view = await parked(journey, "send:welcome/wait~2")
-    heard = [(fact.name, fact.subject) for fact in view.facts if isinstance(fact, Behaved)]
+    pages = [fact.subject for fact in view.facts if isinstance(fact, Behaved) and fact.name == "page.viewed"]
+    assert [is_ref(each) for each in pages] == [True, True], "Temporal is not told what it viewed"
+    facts = await worked.facts("new-lead", "ada")
+    heard = [(fact.name, fact.subject) for fact in facts if isinstance(fact, Behaved)]
     assert sorted(heard) == [("email.clicked", "welcome"), ("page.viewed", "/about"), ("page.viewed", "/blog")]
     assert events(await journey.fetch_history(), "WORKFLOW_EXECUTION_SIGNALED") == 1
 
