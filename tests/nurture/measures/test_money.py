@@ -67,7 +67,7 @@ def test_parts_sum_to_the_whole_cent_for_cent(cents: int, shares: list[float]) -
     assert sum(parts) == amount
     whole = sum(shares)
     for part, share in zip(parts, shares, strict=True):
-        assert abs(float(part) - float(amount) * share / whole) < 0.0101
+        assert abs(float(part) - float(amount) * (share / whole)) < 0.0101
 
 
 def test_no_shares_divide_nothing() -> None:

@@ -341,12 +341,12 @@ def test_a_track_that_is_too_large_says_so() -> None:
         while not await lead.wait(days=30, until=page_viewed()):
             turns += 1
             await lead.alert("still here")
-        if turns > 5000:
+        if turns > 500:
             await lead.send("a")
         return nurtured
 
     made = told(story)
-    graph = explore(made, CATALOGUE, most=2_000)
+    graph = explore(made, CATALOGUE, most=200)
     assert not graph.whole
     assert faults_of(made, CATALOGUE, graph) == []
 
