@@ -81,7 +81,7 @@ class Preferences:
         async def change(token: str, request: Request) -> Response:
             touch_id = self._touch_of(token)
             form = await form_of(request)
-            if form.get(ONE_CLICK[0]) == ONE_CLICK[1]:
+            if str(form.get(ONE_CLICK[0])).strip().lower() == ONE_CLICK[1].lower():  # some end the body with a line end
                 await self.opt_out(touch_id, source="one-click")
                 return PlainTextResponse("unsubscribed\n")
             return await self._page(pages, touch_id, await self._act(pages, touch_id, form))

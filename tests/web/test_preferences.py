@@ -53,6 +53,15 @@ async def test_one_click_works_as_multipart_too(site: Site) -> None:
     assert await site.suppressed() == ["opt-out"]
 
 
+@pytest.mark.parametrize("body", ["List-Unsubscribe=One-Click\r\n", "List-Unsubscribe=one-click\n"])
+async def test_one_click_counts_with_a_line_end_behind_it(site: Site, body: str) -> None:
+    """As some mail clients send it."""
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    answer = await site.client.post(f"/u/{site.token}", content=body, headers=headers)
+    assert answer.status_code == 200
+    assert await site.suppressed() == ["opt-out"]
+
+
 async def test_one_click_twice_is_as_once(site: Site) -> None:
     """Mail clients repeat themselves."""
     for _ in range(3):
