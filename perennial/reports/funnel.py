@@ -14,6 +14,7 @@ from models.past import PastLead, Removed
 from models.touches import Touch
 from perennial.journeys.reasons import in_short
 from perennial.leads.suppression import SUPPRESSES
+from perennial.reports.milestones import is_engagement
 
 NURTURE, SALES = "in nurture", "with sales"
 
@@ -72,11 +73,7 @@ async def count_funnel(session: AsyncSession, qualified_at: int) -> Funnel:
 
 
 def _engaged() -> Select[int]:
-    # Behaviours from before an import have ids that begin with `import-`.
-    return select(func.count(distinct(BehaviourRow.lead_id))).where(
-        BehaviourRow.name.in_(("email.clicked", "email.replied", "page.viewed", "form.submitted", "demo.requested")),
-        BehaviourRow.id.not_like("import-%"),
-    )
+    return select(func.count(distinct(BehaviourRow.lead_id))).where(is_engagement())
 
 
 async def _deferred(session: AsyncSession, past: Mapping[tuple[str, str], int]) -> dict[str, int]:

@@ -37,6 +37,13 @@ ENGAGED = (
 )
 """What a lead does by itself; an open does not count, as machines open too."""
 
+
+def is_engagement() -> ColumnElement[bool]:
+    """Whether a behaviour shows that a lead engaged: its own doing since it was imported, and no machine's."""
+    assert set(ENGAGED) <= set(BEHAVIOURS)
+    return and_(BehaviourRow.name.in_(ENGAGED), BehaviourRow.bot.is_(False), BehaviourRow.id.not_like("import-%"))
+
+
 UNKNOWN = "not known"
 _REACHED_BY = {"accepted": "sales.accepted", "opportunity": "deal.opened", "won": "deal.won"}
 
@@ -121,12 +128,11 @@ def _did(until: datetime) -> Subquery:
     def first(condition: ColumnElement[bool]) -> ColumnElement[Any]:
         return func.min(case((condition, BehaviourRow.at)))
 
-    assert set(ENGAGED) <= set(BEHAVIOURS)
     names = (*ENGAGED, *_REACHED_BY.values())
     return (
         select(
             BehaviourRow.lead_id,
-            first(and_(BehaviourRow.name.in_(ENGAGED), BehaviourRow.bot.is_(False))).label("engaged"),
+            first(is_engagement()).label("engaged"),
             *(first(BehaviourRow.name == name).label(stage) for stage, name in _REACHED_BY.items()),
         )
         .where(BehaviourRow.name.in_(names), BehaviourRow.at < until, BehaviourRow.id.not_like("import-%"))

@@ -15,6 +15,7 @@ from perennial.reports.conversion import Funnel, share
 from perennial.reports.credit import MODELS, DealPaths, read_paths
 from perennial.reports.deals import of_period, read_deals
 from perennial.reports.engagement import COMPANIES, ERASED, grouped, read_engagement
+from perennial.reports.funnel import count_funnel
 from perennial.reports.milestones import read_milestones
 from perennial.reports.period import Period
 from perennial.reports.sales_response import read_response
@@ -90,6 +91,12 @@ async def test_machines_and_history_engage_nobody(database: Database) -> None:
         does("a", "page.viewed", -9, id="import-1"),
     )
     assert (await funnel_of(database)).reached["engaged"] == 0
+    async with database.reading() as session:
+        assert (await count_funnel(session, 75)).engaged == 0, "the demo's summary counts as the report does"
+    await store(database, does("a", "event.attended", 3))
+    assert (await funnel_of(database)).reached["engaged"] == 1
+    async with database.reading() as session:
+        assert (await count_funnel(session, 75)).engaged == 1
 
 
 async def test_only_what_lies_in_the_period_counts(database: Database) -> None:
