@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from nurture.errors import InputError
 from perennial.cli.opening import opened_database, recorder_of, run
 from perennial.cli.options import Json
 from perennial.cli.printing import counted, err, escape, out, print_json
@@ -49,7 +50,7 @@ async def _deals(file: Path) -> tuple[int, int, list[BadDeal]]:
     bad: list[BadDeal] = []
     async with opened_database(to_write=True) as base:
         now, recorder = base.now(), recorder_of(base)
-        for row in read_deals(file, now):
+        for row in read_deals(file):
             if isinstance(row, BadDeal):
                 bad.append(row)
                 continue
@@ -58,6 +59,11 @@ async def _deals(file: Path) -> tuple[int, int, list[BadDeal]]:
             if lead is None or lead.erased_at is not None:
                 bad.append(BadDeal(row.row, f"no lead {row.lead!r}" if row.lead else "lead is empty"))
                 continue
-            receipt = await keep_report(base.database, recorder, row.report(lead.id), now)
+            try:
+                report = row.report(lead.id, lead.time_zone, now)
+            except InputError as error:
+                bad.append(BadDeal(row.row, str(error)))
+                continue
+            receipt = await keep_report(base.database, recorder, report, now)
             new, known = new + receipt.new, known + (not receipt.new)
     return new, known, bad

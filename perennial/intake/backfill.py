@@ -4,16 +4,15 @@ import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2s
 from pathlib import Path
 from typing import Any
 
-from nurture.errors import ImportFileError, InputError
+from nurture.errors import ImportFileError
 from nurture.people.behaviours import behaviour_kind
-from nurture.timing.days import day_in
 from perennial.intake.reports import LONGEST_REPORT_ID, Report
-from perennial.leads.behaviours import on_day
+from perennial.leads.behaviours import when_told
 from perennial.leads.importing.csv_rows import csv_rows
 from perennial.leads.importing.formulas import as_given
 
@@ -41,7 +40,7 @@ class OldEvent:
         """The behaviour, as history. Its id is the same whenever the row is read. Raises InputError."""
         _, name, text, subject, id_ = self.values
         kind = behaviour_kind(name)
-        at, props = _when(text, time_zone, now)
+        at, props = when_told(text, time_zone, now)
         told = f"{lead_id}\n{kind.name}\n{subject}\n{text}"
         if not id_ or len(id_) > LONGEST_REPORT_ID:
             id_ = f"backfill-{blake2s((id_ or told).encode(), digest_size=16).hexdigest()}"
@@ -90,19 +89,3 @@ def _json_line(row: int, line: str) -> OldEvent:
     if not isinstance(given, dict):
         return OldEvent(row, ("",) * len(COLUMNS), "is no JSON object")
     return OldEvent(row, tuple(str(given.get(column) or "").strip() for column in COLUMNS))
-
-
-def _when(text: str, time_zone: str, now: datetime) -> tuple[datetime, dict[str, str]]:
-    if day := day_in(text):
-        at, props = on_day(day, time_zone, now)
-        if not props:
-            raise InputError(f"at {text!r} is in the future")
-        return at, props
-    try:
-        at = datetime.fromisoformat(text)
-        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InputError(f"at {text!r} is no time; write 2026-03-31 or 2026-03-31T09:30+02:00") from None
-    if at > now:
-        raise InputError(f"at {text!r} is in the future")
-    return at, {}

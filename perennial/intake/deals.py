@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2s
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from nurture.errors import ImportFileError, InputError
 from nurture.measures.money import read_money
 from nurture.people.behaviours import BEHAVIOURS
 from perennial.intake.reports import LONGEST_SUBJECT, Report
+from perennial.leads.behaviours import when_told
 from perennial.leads.importing.csv_rows import csv_rows
 from perennial.leads.importing.formulas import as_given
 
@@ -23,19 +24,20 @@ MORE_COLUMNS = (*DEAL_PROPS, "reason")
 
 @dataclass(frozen=True, slots=True)
 class DealRow:
-    """One good row: `lead` names the lead in any way, `props` are the behaviour's."""
+    """One good row: `lead` names the lead in any way, `at` is as it was written, `props` are the behaviour's."""
 
     row: int
     lead: str
     event: str
-    at: datetime
+    at: str
     props: dict[str, str]
 
-    def report(self, lead_id: str) -> Report:
-        """The behaviour. Its id is the same whenever the row is read, so that it counts once."""
-        told = f"{self.event}\n{self.props.get('deal') or f'{lead_id} {self.at.isoformat()}'}"
+    def report(self, lead_id: str, time_zone: str, now: datetime) -> Report:
+        """The behaviour. Its id is the same whenever the row is read, so that it counts once. Raises InputError."""
+        at, dated = when_told(self.at, time_zone, now)
+        told = f"{self.event}\n{self.props.get('deal') or f'{lead_id} {self.at}'}"
         id_ = f"deal-{blake2s(told.encode(), digest_size=16).hexdigest()}"
-        return Report(id_, lead_id, self.event, self.props, self.at)
+        return Report(id_, lead_id, self.event, self.props | dated, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class BadDeal:
     reason: str
 
 
-def read_deals(path: Path, now: datetime) -> Iterator[DealRow | BadDeal]:
+def read_deals(path: Path) -> Iterator[DealRow | BadDeal]:
     """The rows of a file whose first row names its columns: lead, event, at; deal, amount, currency, reason if wanted.
 
     Raises ImportFileError for a file that is no such CSV.
@@ -64,7 +66,7 @@ def read_deals(path: Path, now: datetime) -> Iterator[DealRow | BadDeal]:
             yield BadDeal(row, f"has {len(values)} fields, the header has {len(columns)}")
             continue
         try:
-            yield _deal(row, dict(zip(columns, map(as_given, map(str.strip, values)), strict=True)), now)
+            yield _deal(row, dict(zip(columns, map(as_given, map(str.strip, values)), strict=True)))
         except InputError as error:
             yield BadDeal(row, str(error))
 
@@ -73,25 +75,14 @@ def _more() -> str:
     return ", ".join(MORE_COLUMNS)
 
 
-def _deal(row: int, given: dict[str, str], now: datetime) -> DealRow:
+def _deal(row: int, given: dict[str, str]) -> DealRow:
     event = given["event"] if given["event"] in EVENTS else f"deal.{given['event'].lower()}"
     if event not in EVENTS:
         raise InputError(f"event {given['event']!r} is none of opened, won, lost")
-    at = _moment(given["at"])
-    if at > now:
-        raise InputError(f"at {given['at']!r} is in the future")
     props = {key: text[:LONGEST_SUBJECT] for key in DEAL_PROPS if (text := given.get(key, ""))}
     if "amount" in props or "currency" in props:
         money = read_money(props.get("amount", ""), props.get("currency"))
         props |= {"amount": str(money.amount), "currency": money.currency}
     if subject := BEHAVIOURS[event].subject:
         props[subject] = given.get("reason", "")
-    return DealRow(row, given["lead"], event, at, props)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InputError(f"at {text!r} is no time; write 2026-03-31 or 2026-03-31T09:30+02:00") from None
+    return DealRow(row, given["lead"], event, given["at"], props)

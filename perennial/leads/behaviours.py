@@ -1,12 +1,13 @@
 """The behaviours of leads as they are stored: each once, by its id."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import update
 
 from models.leads import BehaviourRow
+from nurture.errors import InputError
 from nurture.timing.calendar import zone
 from nurture.timing.days import day_in, middle_of
 from perennial.platform.database import Transaction, connection_of, upsert_ignore
@@ -27,6 +28,27 @@ def on_day(day: date, time_zone: str, now: datetime) -> tuple[datetime, dict[str
     if at > now and day > now.astimezone(zone(time_zone)).date():
         return now, {}
     return min(at, now), {DAY: day.isoformat()}
+
+
+def when_told(text: str, time_zone: str, now: datetime) -> tuple[datetime, dict[str, str]]:
+    """When a behaviour happened that a file tells of: a day in the lead's calendar, or a moment; and its properties.
+
+    Raises InputError for what is no time, or has not come.
+    """
+    ahead = InputError(f"at {text!r} is in the future")
+    if day := day_in(text):
+        at, props = on_day(day, time_zone, now)
+        if not props:
+            raise ahead
+        return at, props
+    try:
+        at = datetime.fromisoformat(text)
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InputError(f"at {text!r} is no time; write 2026-03-31 or 2026-03-31T09:30+02:00") from None
+    if at > now:
+        raise ahead
+    return at, {}
 
 
 def day_of(props: Mapping[str, Any]) -> date | None:

@@ -51,7 +51,7 @@ def test_a_file_taken_twice_counts_once(data_dir: Path) -> None:
     assert (first["new"], first["known"], again["new"], again["known"]) == (1, 0, 0, 1)
     assert first["bad"] == [{"row": 3, "reason": "no lead 'bo@x.example'"}]
     (stored,) = deals_of(data_dir)
-    assert (stored.name, stored.props) == ("deal.won", {"amount": "1200", "currency": "EUR"})
+    assert (stored.name, stored.props) == ("deal.won", {"amount": "1200", "currency": "EUR", "day": "2026-02-01"})
 
 
 def test_a_file_that_is_none_is_an_error_and_not_a_traceback(data_dir: Path) -> None:

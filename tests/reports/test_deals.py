@@ -3,11 +3,12 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from models.leads import BehaviourRow
-from nurture.errors import ImportFileError
+from nurture.errors import ImportFileError, InputError
 from nurture.measures.money import Money
 from perennial.intake.deals import BadDeal, DealRow
 from perennial.intake.deals import read_deals as read_file
@@ -81,21 +82,35 @@ def test_a_file_of_deals_is_read_row_by_row(tmp_path: Path) -> None:
         "ada@example.com,won,2026-02-01,D-7,1200.50,eur,\n"
         "l2,lost,2026-02-01T09:00+01:00,,,,budget\n"
         "l3,signed,2026-02-01,,,,\n"
-        "l3,won,soon,,,,\n"
         "l3,won,2026-02-01,,12,,\n"
-        "l3,won,2027-02-01,,,,\n"
         "l3,won\n"
     )
-    won, lost, *bad = read_file(file, NOON)
+    won, lost, *bad = read_file(file)
     assert isinstance(won, DealRow)
     assert won.props == {"deal": "D-7", "amount": "1200.50", "currency": "EUR"}
-    assert won.report("l1").id == won.report("l1").id
     assert isinstance(lost, DealRow)
-    assert (lost.at, lost.props) == (datetime(2026, 2, 1, 8, tzinfo=UTC), {"reason": "budget"})
+    told = lost.report("l2", "UTC", NOON)
+    assert (told.at, told.props) == (datetime(2026, 2, 1, 8, tzinfo=UTC), {"reason": "budget"})
     said = [each.reason for each in bad if isinstance(each, BadDeal)]
-    assert [each.row for each in bad] == [4, 5, 6, 7, 8]
-    for reason, part in zip(said, ("none of opened", "no time", "no ISO 4217", "future", "2 fields"), strict=True):
+    assert [each.row for each in bad] == [4, 5, 6]
+    for reason, part in zip(said, ("none of opened", "no ISO 4217", "2 fields"), strict=True):
         assert part in reason
+
+
+@pytest.mark.parametrize("time_zone", ["America/Los_Angeles", "UTC", "Pacific/Auckland"])
+def test_a_deal_without_a_time_is_of_a_day_of_the_leads(time_zone: str) -> None:
+    """Never of the day before, nor at midnight."""
+    told = DealRow(2, "l1", "deal.won", "2026-02-01", {"deal": "D-7"}).report("l1", time_zone, NOON)
+    assert told.at.astimezone(ZoneInfo(time_zone)).date() == date(2026, 2, 1)
+    assert told.props == {"deal": "D-7", "day": "2026-02-01"}
+
+
+@pytest.mark.parametrize(
+    ("at", "says"), [("soon", "no time"), ("2027-02-01", "future"), ("2027-02-01T09:00", "future")]
+)
+def test_a_deal_at_no_time_or_to_come_is_refused(at: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        DealRow(2, "l1", "deal.won", at, {}).report("l1", "UTC", NOON)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +120,7 @@ def test_a_file_without_its_columns_is_refused(tmp_path: Path, header: str, says
     file = tmp_path / "deals.csv"
     file.write_text(f"{header}\n")
     with pytest.raises(ImportFileError, match=says):
-        list(read_file(file, NOON))
+        list(read_file(file))
 
 
 def test_rates_are_read_with_their_dates(tmp_path: Path) -> None:
