@@ -89,18 +89,18 @@ class ForkedWorld:
         """How a rest may end: the score from then on, and the behaviour that ends it (None: time)."""
         middle = now + ((by - now) if by is not None else _UNLIMITED) / 2
         heard = [
-            _behaved(Pattern.parse(text), middle) for text in dict.fromkeys(park.listens) if text not in self._exits
+            behaved(Pattern.parse(text), middle) for text in dict.fromkeys(park.listens) if text not in self._exits
         ]
         ways: list[tuple[int, Behaved | None]] = []
         if park.until is not None:
             ways += [(LOW, None), (HIGH, None)]
         if park.wakes_at_score is not None:
             graduating = max(GRADUATING, park.wakes_at_score)
-            ways.append((graduating, None if park.until is not None else _behaved(Pattern("page.viewed"), middle)))
+            ways.append((graduating, None if park.until is not None else behaved(Pattern("page.viewed"), middle)))
         return ways + [(score, behaved) for behaved in heard for score in (LOW, HIGH)]
 
 
-def _behaved(pattern: Pattern, at: datetime) -> Behaved:
+def behaved(pattern: Pattern, at: datetime) -> Behaved:
     """A behaviour that the pattern matches."""
     subject = pattern.glob.replace("*", "").replace("?", "x")
     return Behaved(at, f"{pattern} at {at.isoformat()}", pattern.name, subject)

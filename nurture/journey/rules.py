@@ -83,11 +83,6 @@ def _with_helpers(function: Callable[..., Any], calls: dict[Any, set[Any]]) -> I
         waiting += [one for one in called if one in calls[each]]
 
 
-def helpers_of(function: Callable[..., Any]) -> list[Callable[..., Any]]:
-    """The function, and the helpers that it calls, directly or not."""
-    return list(_with_helpers(function, {}))
-
-
 def _values_named_in(function: Callable[..., Any]) -> Iterator[Any]:
     """What the names in a function, and in those that it defines, stand for."""
     yield from inspect.getclosurevars(function).nonlocals.values()

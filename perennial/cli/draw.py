@@ -4,10 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.journeys import Enrolment
 from nurture.bench.paths.drawing import Map, map_of, mermaid
 from nurture.bench.paths.explore import explore
 from nurture.errors import InputError
@@ -17,6 +14,7 @@ from perennial.app.programme import programme_of
 from perennial.cli.opening import opened_database, run
 from perennial.cli.printing import err, escape, escape_lines, out
 from perennial.platform.settings import load_settings
+from perennial.reports.places import count_steps
 
 KINDS = (".svg", ".mmd")
 
@@ -58,13 +56,4 @@ def _write(file: Path, drawn: Map) -> None:
 
 async def _standing(track: Track) -> dict[str, int]:
     async with opened_database() as inst, inst.database.reading() as session:
-        return await standing_of(session, track)
-
-
-async def standing_of(session: AsyncSession, track: Track) -> dict[str, int]:
-    """How many leads stand at each step of a track, by its key."""
-    wanted = select(Enrolment.step, func.count()).where(
-        Enrolment.track.in_(track.names), Enrolment.status != "finished", Enrolment.step.is_not(None)
-    )
-    rows = await session.execute(wanted.group_by(Enrolment.step))
-    return {str(step): count for step, count in rows}
+        return await count_steps(session, track)

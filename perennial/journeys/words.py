@@ -25,9 +25,6 @@ from nurture.people.behaviours import BEHAVIOURS
 from perennial.platform.database import Transaction, connection_of, upsert_ignore
 from perennial.platform.prepared import Prepared
 
-ERASED = "erased"
-"""What stands for words that are gone."""
-
 _WORDS = Prepared(select(Word.ref, Word.text).where(Word.enrolment_id == bindparam("enrolment")))
 _BEGAN = Prepared(select(Enrolment.cause, Enrolment.traits).where(Enrolment.id == bindparam("enrolment")))
 _KEEP = upsert_ignore(Word)

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.journeys import Enrolment
-from nurture.journey.track import Registry
+from nurture.journey.track import Registry, Track
 from perennial.journeys.held import say_place
 
 
@@ -44,3 +44,12 @@ async def count_places(session: AsyncSession, registry: Registry) -> dict[str, T
         story = registry[name].story.partition("\n")[0] if name in registry else "no longer in the programme"
         found[name] = TrackCounts(story, dict(journeys), dict(standing), dict(ended))
     return found
+
+
+async def count_steps(session: AsyncSession, track: Track) -> dict[str, int]:
+    """How many leads stand at each step of a track, by its key."""
+    wanted = select(Enrolment.step, func.count()).where(
+        Enrolment.track.in_(track.names), Enrolment.status != "finished", Enrolment.step.is_not(None)
+    )
+    rows = await session.execute(wanted.group_by(Enrolment.step))
+    return {str(step): count for step, count in rows}

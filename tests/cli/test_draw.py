@@ -6,8 +6,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from nurture.journey.track import load_tracks
-from perennial.cli.draw import standing_of
 from perennial.platform.database import Database
+from perennial.reports.places import count_steps
 from tests.builders import enrolment, person, store
 from tests.cli.conftest import invoke
 
@@ -59,4 +59,4 @@ async def test_leads_are_counted_where_they_stand(database: Database) -> None:
     )
     track = load_tracks("workflows.tracks")["new-lead"]
     async with database.reading() as session:
-        assert await standing_of(session, track) == {"send:welcome/wait": 2}
+        assert await count_steps(session, track) == {"send:welcome/wait": 2}

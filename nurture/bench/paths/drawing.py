@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from nurture.bench.paths.graph import Graph, Line, Move, Place
 from nurture.bench.paths.story import say_span
 from nurture.journey.decision import AlertStep, Do, Enrol, Finish, HandOff, Park, Send
-from nurture.journey.facts import Waiting
 from nurture.journey.keys import Key
 from nurture.journey.matchers import say_pattern
 from nurture.journey.track import Track
@@ -183,8 +182,8 @@ def _say(place: Place) -> str:  # noqa: PLR0911 - one case a kind of step
 
 
 def _say_wait(place: Place) -> str:
-    waiting = place.journal.stands.fact if place.journal.stands is not None else None
-    if not isinstance(waiting, Waiting):
+    waiting = place.wait
+    if waiting is None:
         return "wait"
     if isinstance(waiting.length, str) and not waiting.length.startswith("to "):
         return "wait, as long as suits the lead"
@@ -211,8 +210,7 @@ def _label(move: Move, place: Place) -> str:
 
 
 def _until(place: Place) -> tuple[str, ...]:
-    waiting = place.journal.stands.fact if place.journal.stands is not None else None
-    return waiting.until if isinstance(waiting, Waiting) else ()
+    return place.wait.until if place.wait is not None else ()
 
 
 def _matches(pattern: str, behaved: object) -> bool:

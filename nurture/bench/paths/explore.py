@@ -12,30 +12,30 @@ import inspect
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from nurture.bench.forks import LOW
+from nurture.bench.paths.alike import Asked, state_of
 from nurture.bench.paths.graph import Graph, Line, Move, Place
 from nurture.bench.paths.hearing import Hearer, Question
 from nurture.bench.paths.moves import did_before, moves_from
+from nurture.bench.tryout import START
 from nurture.content.catalogue import Catalogue
 from nurture.errors import PerennialError, TrackError
 from nurture.journey.calls import Stop
 from nurture.journey.decision import AnyNext, Finish, Park
 from nurture.journey.driving import drive
 from nurture.journey.explaining.state import state_without_times
-from nurture.journey.facts import AnyFact, Behaved, Chosen, Done, Enrolled, Graduated, Scored
+from nurture.journey.facts import AnyFact, Behaved, Enrolled, Graduated, Scored
 from nurture.journey.journal import Journal
 from nurture.journey.keys import Key
-from nurture.journey.matchers import Matcher
-from nurture.journey.promises import Promise
 from nurture.journey.run import Run
 from nurture.journey.settle import AssignedLead
 from nurture.journey.track import Track
 from nurture.journey.wording import say_reason
 from nurture.people.scoring import stage_of
 
-START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 MOST = 100_000
 """How many decisions an exploration takes before it is given up; real tracks need some thousands."""
 
@@ -45,7 +45,6 @@ A_FEW = 500
 MOST_STARTS = 200
 """How many combinations of traits and variants are explored."""
 
-PLAIN_SCORE = 10
 Traits = tuple[tuple[str, str], ...]
 
 
@@ -98,9 +97,9 @@ class _Explorer:
     track: Track
     catalogue: Catalogue
     most: int
-    known: dict[Matcher, timedelta | None]
+    known: Asked
     graph: Graph = field(default_factory=Graph)
-    asked: dict[Matcher, timedelta | None] = field(default_factory=dict)
+    asked: Asked = field(default_factory=dict)
     _numbers: dict[Any, int] = field(default_factory=dict)
     _lives: list[Life] = field(default_factory=list)
     _starts: dict[Start, None] = field(default_factory=dict)
@@ -115,7 +114,7 @@ class _Explorer:
         """Explore until nothing is new, or too many decisions were taken."""
         self._starts[Start()] = None
         for start in self._starts_in_turn():
-            self._come(Life(start), None, Move("start", (), START), start.journal(PLAIN_SCORE))
+            self._come(Life(start), None, Move("start", (), START), start.journal(LOW))
             while self._queue:
                 number = self._queue.popleft()
                 if self.graph.decisions >= self.most:
@@ -126,7 +125,7 @@ class _Explorer:
                     self._come(self._lives[number], place, move, place.journal)
         return self.graph
 
-    def explored_for_what_is_asked(self) -> dict[Matcher, timedelta | None]:
+    def explored_for_what_is_asked(self) -> Asked:
         """Explore; what the code asked whether the lead did, and within how long at most."""
         self.explored()
         return self.asked
@@ -207,13 +206,12 @@ class _Explorer:
         self._learn(life.start, found.heard)
         showed = life.showed or any(isinstance(fact, Behaved | Graduated) for fact in (*move.facts, *found.facts))
         after = journal.after(found.facts)
-        state = self._state(life.start, found, after, move.now, showed=showed)
+        state = life.start, found.state, showed, state_of(found.next, after, move.now, self.track, self.known)
         number = self._numbers.get(state)
         if number is None:
             number = self._numbers[state] = len(self.graph.places)
             line = found.heard.line or Line(self.track.file, self.track.line)
-            parent = None if place is None else (place.number, move)
-            self.graph.places.append(Place(number, found.next, after, move.now, found.because, line, parent))
+            self.graph.places.append(Place(number, found.next, after, move.now, found.because, line))
             self._lives.append(Life(life.start, turned, showed))
             self._queue.append(number)
         if place is not None:
@@ -252,16 +250,6 @@ class _Explorer:
             for variant in variants:
                 self._starts.setdefault(replace(start, chooses=_with(start.chooses, name, variant)))
 
-    def _state(self, start: Start, found: _Run, journal: Journal, now: datetime, *, showed: bool) -> Any:
-        """What decides how lives go on from here: two that have it in common are one place."""
-        if isinstance(found.next, Finish):
-            return start, found.next.outcome, found.state
-        had = frozenset(_sent(journal))
-        behaviours = tuple(sorted((str(each), _age(journal, each, within, now)) for each, within in self.known.items()))
-        at_threshold = journal.scored(len(journal) - 1).score >= (self.track.graduates_at or 101)
-        promised = tuple(_since(promise, journal, now) for promise in self.track.promises)
-        return start, _shape(found.next, now), found.state, had, behaviours, at_threshold, showed, promised
-
     def _note_variant(self, start: Start, place: Place, number: int) -> None:
         """Note what lives with these variants go through."""
         to = self.graph.places[number].next
@@ -281,48 +269,6 @@ def replace_score(move: Move, journal: Journal, score: int) -> Move:
 
 def _with(pairs: Traits, name: str, value: str) -> Traits:
     return tuple(sorted({**dict(pairs), name: value}.items()))
-
-
-def _sent(journal: Journal) -> Iterator[str]:
-    """What the lead had: pieces that were sent, and pieces that were chosen."""
-    for entry in journal.entries:
-        match entry.fact:
-            case Done(key=key, result="sent"):
-                yield Key.parse(key).subject
-            case Chosen(choice=str() as choice):
-                yield choice
-
-
-def _age(journal: Journal, matcher: Matcher, within: timedelta | None, now: datetime) -> float:
-    """In which quarter of the span that the code asks about the lead last did this; -1 if not in it.
-
-    Lives that differ by less are taken for alike, or a track that waits for days and asks for a month has no end.
-    """
-    for fact in journal.behaved(len(journal) - 1):
-        if matcher.matches(fact.name, fact.subject):
-            if within is None:
-                return 0.0
-            age = now - (fact.last or fact.at)
-            return -1.0 if age > within else float(4 * age // within)
-    return -1.0
-
-
-def _since(promise: Promise, journal: Journal, now: datetime) -> Any:
-    """What a promise may depend on: how long ago such a step was taken, or the stage."""
-    if promise.rest is not None:
-        last = next((fact.at for fact in reversed(journal.facts) if promise.step.took(fact)), None)
-        return None if last is None else min(now - last, promise.rest.length)
-    return journal.scored(len(journal) - 1).stage if promise.while_ is not None else None
-
-
-def _shape(following: AnyNext, now: datetime) -> Any:
-    """What comes next, however often it came."""
-    if isinstance(following, Park):
-        rest = None if following.until is None else following.until - now
-        return Key.parse(following.key).place, rest, following.listens, following.wakes_at_score, following.why
-    if isinstance(following, Finish):
-        return following
-    return repr(replace(following, key=Key.parse(following.key).place))
 
 
 def _named(following: AnyNext) -> str:

@@ -18,11 +18,12 @@ from nurture.journey.journal import Journal
 from nurture.journey.keys import Key
 from nurture.journey.matchers import converted, say_pattern
 from nurture.journey.patterns import hears
-from nurture.journey.rules import helpers_of
-from nurture.journey.source import Source
+from nurture.journey.rules import sources_of
+from nurture.journey.step_rules import STEPS
 from nurture.journey.track import Track
 
-STEPS = frozenset({"send", "hand_off", "alert", "enrol", "do", "wait", "next_piece", "choose"})
+HOT = 50
+"""The score from which a lead is past consideration: who enrols with it has shown something before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def faults_of(track: Track, catalogue: Catalogue, graph: Graph) -> list[Fault]:
 def _faults_at(place: Place, track: Track) -> Iterator[Fault]:
     story = tell_life(place.journal)
     match place.next:
-        case Park(until=None, why="wait", listens=listens) if not _only_exits(listens, track):
+        case Park(until=None, why="wait"):
             yield Fault(
                 place.line,
                 "waits without an end: a lead that never does it stays here for ever; give the wait days= as well",
@@ -125,42 +126,36 @@ def _on_a_quiet_way(journal: Journal) -> list[Done]:
 
 
 def _qualified(journal: Journal) -> bool:
-    """Whether the lead has shown something: a behaviour, a graduation, a score that grew."""
+    """Whether the lead has shown something: a behaviour, a graduation, a score that grew, or was high already."""
     first = journal.enrolled.score
     return (
         any(
             isinstance(fact, Behaved | Graduated) or (isinstance(fact, Scored) and fact.score > first)
             for fact in journal
         )
-        or first >= 50
+        or first >= HOT
     )
-
-
-def _only_exits(listens: tuple[str, ...], track: Track) -> bool:
-    return set(listens) <= set(track.exits.patterns)
 
 
 def _shadowed(place: Place, track: Track) -> Iterator[str]:
     """The patterns that a wait asks for and that end the track before the wait hears them."""
-    waiting = next((fact for fact in reversed(place.journal.facts) if getattr(fact, "kind", "") == "waiting"), None)
-    for pattern in getattr(waiting, "until", ()):
+    for pattern in place.wait.until if place.wait is not None else ():
         name, _, subject = pattern.partition(":")
         if pattern in track.exits.patterns or hears(track.exits.patterns, name, subject or "*"):
             yield pattern
 
 
 def _without_an_end(graph: Graph) -> Iterator[Fault]:
-    """Places from which no way leads to the end: the first of them."""
+    """The first place from which no way leads to the end; a wait for ever is told as one."""
     if not graph.whole:
         return
-    ending = graph.coming_to(place.number for place in graph.places if place.ends)
-    lost = [place for place in graph.places if place.number not in ending and not _waits_for_ever(place)]
-    if lost and not any(_waits_for_ever(place) for place in graph.places if place.number not in ending):
-        first = lost[0]
+    ending = graph.coming_to(place.number for place in graph.places if place.ends or _waits_for_ever(place))
+    lost = next((place for place in graph.places if place.number not in ending), None)
+    if lost is not None:
         yield Fault(
-            first.line,
+            lost.line,
             "never ends: from here no path leads to the track's end; return an Outcome at some time",
-            tell_life(first.journal),
+            tell_life(lost.journal),
         )
 
 
@@ -188,11 +183,9 @@ def _promises_broken(track: Track, graph: Graph) -> Iterator[Fault]:
 def _unreached(track: Track, graph: Graph) -> Iterator[Fault]:
     """Steps in the source that no path comes to."""
     reached = {(line.file, line.number) for line in graph.lines}
-    for function in dict.fromkeys((*helpers_of(track.function), *helpers_of(track.on_graduation))):
-        if function.__code__.co_filename != track.file:
-            continue
-        source = Source(function)
-        for node in ast.walk(source.tree):
+    sources = dict((*sources_of(track.function), *sources_of(track.on_graduation)))
+    for source in sources.values():
+        for node in ast.walk(source.tree) if source.file == track.file else ():
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=verb)) if (
                     name in source.leads | {"lead"} and verb in STEPS

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from nurture.journey.decision import AnyNext, Finish, Park
-from nurture.journey.facts import AnyFact
+from nurture.journey.facts import AnyFact, Waiting
 from nurture.journey.journal import Journal
 
 MoveKind = Literal["start", "done", "refused", "time", "behaviour", "graduation"]
@@ -39,7 +39,7 @@ class Line:
 class Place:
     """Where lives can stand: what comes next there, and the shortest life that comes to it.
 
-    `journal` is of that life, with the facts of the decision; `parent` is the place before, with the move from there.
+    `journal` is of that life, with the facts of the decision.
     """
 
     number: int
@@ -48,7 +48,6 @@ class Place:
     now: datetime
     because: tuple[str, ...]
     line: Line
-    parent: tuple[int, Move] | None
     edges: list[tuple[Move, int]] = field(default_factory=list)
 
     @property
@@ -61,14 +60,20 @@ class Place:
         """Whether the lead rests here."""
         return isinstance(self.next, Park)
 
+    @property
+    def wait(self) -> Waiting | None:
+        """The wait that the lead stands in."""
+        stands = self.journal.stands
+        return stands.fact if stands is not None and isinstance(stands.fact, Waiting) else None
+
 
 @dataclass(slots=True)
 class Graph:
     """All places of a track, in the order in which they were found: the nearest to the enrolment first.
 
     `whole` is False if the exploration was given up at `decisions` decisions; `lines` are those from which a step was
-    called; `assumed` says under which traits and variants it was explored; `took` is what each variant of an
-    experiment led to.
+    called; `choices` are what pieces were asked for, with the line; `took` is what each variant of an experiment led
+    to; `errors` are what the code raised, with the life that did it.
     """
 
     places: list[Place] = field(default_factory=list)
@@ -79,18 +84,9 @@ class Graph:
     took: dict[str, dict[str, set[tuple[str, str]]]] = field(default_factory=dict)
     errors: dict[str, Journal] = field(default_factory=dict)
 
-    def life(self, place: Place) -> Iterator[tuple[Place, Move | None]]:
-        """The shortest life to a place: each place on the way, with the move out of it (None for the last)."""
-        way: list[tuple[Place, Move | None]] = [(place, None)]
-        while place.parent is not None:
-            number, move = place.parent
-            place = self.places[number]
-            way.append((place, move))
-        return reversed(way)
-
     def coming_to(self, goals: Iterable[int]) -> set[int]:
         """The places from which one of these can be reached, these included."""
-        back: Mapping[int, list[int]] = self._reversed()
+        back = self._reversed()
         found = set(goals)
         queue = deque(found)
         while queue:

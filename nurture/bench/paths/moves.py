@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from nurture.bench.forks import behaved
 from nurture.bench.life import refused, succeeded
 from nurture.bench.paths.graph import Move, Place
 from nurture.bench.samples import samples_of
 from nurture.journey.decision import AlertStep, AnyStep, Do, Finish, Park
-from nurture.journey.facts import Behaved, Scored
+from nurture.journey.facts import Scored
 from nurture.journey.matchers import Matcher
 from nurture.journey.own import return_type
 from nurture.journey.patterns import Pattern, hears
 from nurture.journey.rules import activities_of
 from nurture.journey.track import Track
 from nurture.people.scoring import stage_of
-
-UNLIMITED = timedelta(days=365)
-"""When a rest without an end is looked at for a graduation."""
 
 
 def moves_from(place: Place, track: Track) -> Iterator[Move]:
@@ -41,12 +39,6 @@ def did_before(move: Move, park: Park, matcher: Matcher, track: Track) -> Move |
             continue
         return Move(move.kind, (done, *move.facts), move.now)
     return None
-
-
-def behaved(pattern: Pattern, at: datetime) -> Behaved:
-    """A behaviour that the pattern matches."""
-    subject = pattern.glob.replace("*", "").replace("?", "x")
-    return Behaved(at, f"{pattern} at {at.isoformat()}", pattern.name, subject)
 
 
 def _ends_of(park: Park, now: datetime, track: Track) -> Iterator[Move]:

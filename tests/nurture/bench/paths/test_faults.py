@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from itertools import pairwise
 
 import pytest
 
 from nurture.bench.paths.explore import explore
 from nurture.bench.paths.faults import Fault, faults_of, topics_without
-from nurture.bench.paths.story import tell_life
 from nurture.content.catalogue import Catalogue, parse_piece
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import converted, link_clicked, opted_out, page_viewed
@@ -349,13 +347,3 @@ def test_a_track_that_is_too_large_says_so() -> None:
     graph = explore(made, CATALOGUE, most=200)
     assert not graph.whole
     assert faults_of(made, CATALOGUE, graph) == []
-
-
-def test_every_place_is_reached_by_the_life_that_it_names() -> None:
-    """The shortest life to a place passes its places in order, and its story can be told."""
-    graph = explore(told(sound, graduates_at=75), CATALOGUE)
-    for place in graph.places:
-        numbers = [each.number for each, _ in graph.life(place)]
-        assert numbers[-1] == place.number
-        assert all(any(to == after for _, to in graph.places[one].edges) for one, after in pairwise(numbers))
-        assert tell_life(place.journal).startswith("enrolled")
