@@ -147,7 +147,7 @@ def test_check_finds_a_broken_piece(tmp_path: Path) -> None:
 
 
 def test_check_passes_what_ships(tmp_path: Path) -> None:
-    """The pieces and tracks of this repository keep their rules."""
-    result = invoke("check", "--json", data_dir=tmp_path)
+    """The pieces of this repository keep their rules, and a track; tests/tracks follows every path of each."""
+    result = invoke("check", "re-engagement", "--json", data_dir=tmp_path)
     assert result.exit_code == 0, result.output
     assert '"problems": []' in result.stdout
