@@ -13,17 +13,22 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.intake import Event
 from nurture.errors import InputError
 from perennial.intake.reports import Report
+from perennial.intake.visitors import Attached
 
 State = Literal["done", "anonymous", "ignored", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What an event means: behaviours to report, and the state it ends in once they are told."""
+    """What an event means: behaviours to report, and the state it ends in once they are told.
+
+    What it has `attached` is told before it, and before all that the lead does later.
+    """
 
     state: State
     reports: tuple[Report, ...] = ()
     note: str = ""
+    attached: Attached | None = None
 
 
 IGNORED = Meaning("ignored")

@@ -30,10 +30,30 @@ class Read:
     visitor: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a batch has shown so far: visitors who are nobody yet, and leads with earlier events to be told first."""
+
+    nobodys: set[str] = field(default_factory=set)
+    later: set[str] = field(default_factory=set)
+
+    def leaves_out(self, event: Event, meaning: Meaning) -> bool:
+        """Take note of an event; whether earlier events of its lead come first."""
+        if meaning.state == "anonymous" and event.anonymous_id:
+            self.nobodys.add(event.anonymous_id)
+        now = meaning.attached
+        if now is not None and (now.any or not self.nobodys.isdisjoint(now.visitors)):
+            self.later.add(now.lead_id)
+        return not self.later.isdisjoint(report.lead_id for report in meaning.reports)
+
+
 async def read_all(
-    session: AsyncSession, events: Sequence[Event], translator: Translator, listener: Listener
+    session: AsyncSession, events: Sequence[Event], translator: Translator, listener: Listener, batch: Batch
 ) -> list[Read]:
-    """Read events in order, and record what they report. Raises what a reader raises, and NotFoundError."""
+    """Read events in order, and record what they report. Raises what a reader raises, and NotFoundError.
+
+    What a lead did after earlier events were attached to it is not among the answers: it is read again after those.
+    """
     reads: list[Read] = []
     waiting: list[Read] = []
     at_hand = await _at_hand(session, events)
@@ -42,6 +62,8 @@ async def read_all(
             await _record(session, waiting, listener)
             waiting = []
         meaning = await translator.meaning(session, event)
+        if batch.leaves_out(event, meaning):
+            continue
         attached = None not in {event.anonymous_id, event.lead_id}
         reports = [replace(each, received_at=event.received_at, attached=attached) for each in meaning.reports]
         meaning = replace(meaning, reports=tuple(reports))

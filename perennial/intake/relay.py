@@ -27,7 +27,7 @@ from perennial.intake.listener import Listener
 from perennial.intake.meaning import Meaning, Translator
 from perennial.intake.outbox import Backlog, backlog
 from perennial.intake.prompting import Prompter
-from perennial.intake.reading import Read, read_all
+from perennial.intake.reading import Batch, Read, read_all
 from perennial.intake.refusals import Answer, answer_of
 from perennial.intake.shares import RENEW, Shares
 from perennial.intake.telling import Teller
@@ -79,11 +79,11 @@ class Relay:
             await self.shares.give_up()
 
     async def drain(self) -> int:
-        """Pass on one batch of the outbox; how many events it had. Raises RPCError if Temporal is away."""
+        """Pass on one batch of the outbox; how many events are settled or next. Raises RPCError if Temporal is away."""
         numbers = await self._waiting()
         if not numbers:
             return 0
-        reads = await self._recorded(numbers)
+        reads = await self._recorded(numbers, Batch())
         fates = await self.teller.tell([receipt for read in reads for receipt in read.receipts])
         ends: list[tuple[Read, str, str]] = []
         for read in reads:
@@ -98,7 +98,7 @@ class Relay:
         if len(self.teller.held_back) > MOST_HELD_BACK:
             log.warning("too many journeys do not answer; the outbox keeps what comes in")
             await asyncio.sleep(AWAY.total_seconds())
-        return len(ends)
+        return len(ends) + len(numbers) - len(reads)
 
     async def backlog(self) -> Backlog:
         """What is waiting now."""
@@ -145,18 +145,25 @@ class Relay:
         async with self.database.reading() as session:
             return (await session.scalars(wanted.order_by(Event.id).limit(self.batch))).all()
 
-    async def _recorded(self, numbers: Sequence[int]) -> list[Read]:
-        """Record what events mean, all in one transaction; if one fails, in halves, until it is alone."""
+    async def _recorded(self, numbers: Sequence[int], batch: Batch) -> list[Read]:
+        """Record what events mean, all in one transaction; if one fails, in halves, until it is alone.
+
+        Those are left out that are to be read again, after earlier ones.
+        """
         for _ in range(TRIES):
             try:
                 async with self.database.writing() as session:
-                    return await read_all(session, await _load(session, numbers), self.translator, self.listener)
+                    events = await _load(session, numbers)
+                    return await read_all(session, events, self.translator, self.listener, batch)
             except Exception as error:
                 if is_outage(error):
                     raise
                 if len(numbers) > 1:
                     half = len(numbers) // 2
-                    return [*await self._recorded(numbers[:half]), *await self._recorded(numbers[half:])]
+                    return [
+                        *await self._recorded(numbers[:half], batch),
+                        *await self._recorded(numbers[half:], batch),
+                    ]
                 kind = type(error).__name__
                 if isinstance(error, InputError):
                     log.warning("an event makes no sense", number=numbers[0], kind=kind)

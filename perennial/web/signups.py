@@ -202,5 +202,5 @@ class SignupReader:
         )
         if lead_id is None:
             return IGNORED
-        await attach_earlier(session, lead_id, user_id=user_id, anonymous_id=anonymous_id)
-        return Meaning("done")
+        attached = await attach_earlier(session, lead_id, user_id=user_id, anonymous_id=anonymous_id)
+        return Meaning("done", attached=attached)

@@ -20,7 +20,7 @@ from perennial.intake import own
 from perennial.intake.history import History
 from perennial.intake.listener import Listener
 from perennial.intake.outbox import Incoming, accept
-from perennial.intake.reading import read_all
+from perennial.intake.reading import Batch, read_all
 from perennial.intake.recording import Recorder
 from perennial.intake.reports import Receipt, Report
 from perennial.journeys.enrolling import Enroller
@@ -89,7 +89,7 @@ async def test_what_was_received_is_dated_by_the_receipt(enrolled: Database) -> 
     async def relay(session: AsyncSession) -> None:
         await accept(session, [waited])
         events = (await session.scalars(select(Event))).all()
-        await read_all(session, events, translator(SECRETS, DEFAULT_MODEL), listener)
+        await read_all(session, events, translator(SECRETS, DEFAULT_MODEL), listener, Batch())
 
     await does(enrolled, relay)
     await told(enrolled, report("page.viewed", NOON - HOUR, id_="e2", path="/"))

@@ -31,6 +31,7 @@ from perennial.intake.listener import Listener
 from perennial.intake.meaning import Meaning
 from perennial.intake.outbox import Incoming, store
 from perennial.intake.prompting import AGAIN, GRACE, Prompter
+from perennial.intake.reading import Batch
 from perennial.intake.relay import Relay
 from perennial.intake.shares import LEASE, PARTS, RENEW, Shares
 from perennial.intake.telling import LONGEST_PAUSE, TRIES, Fates, Teller
@@ -212,7 +213,7 @@ async def test_behaviours_of_an_enrolment_that_was_removed_hold_back_nobody(stan
     stand.journeys.answers["new-lead/l1"] = refusal(RPCStatusCode.NOT_FOUND, "workflow not found")
     await stand.clicks("l1", "l2")
     numbers = await stand.relay._waiting()
-    reads = await stand.relay._recorded(numbers)
+    reads = await stand.relay._recorded(numbers, Batch())
     async with stand.database.writing() as session:
         await session.execute(delete(Enrolment).where(Enrolment.id == "new-lead/l1/1"))
     fates = await stand.relay.teller.tell([receipt for read in reads for receipt in read.receipts])

@@ -13,7 +13,7 @@ from nurture.people.behaviours import BEHAVIOURS
 from perennial.intake.fields import identifier_of, mapping_of, moment_of
 from perennial.intake.meaning import Meaning, behaviour_id
 from perennial.intake.reports import Report
-from perennial.intake.visitors import attach_earlier
+from perennial.intake.visitors import Attached, attach_earlier
 from perennial.integrations.segment.calls import PUBLIC
 from perennial.leads.identity import Identities, agreed_to
 
@@ -47,7 +47,7 @@ class SegmentReader:
         traits = mapping_of(body.get("traits")) or mapping_of(mapping_of(body.get("context")).get("traits"))
         properties = mapping_of(body.get("properties"))
         email = _own_address(str(kind), body, traits, properties)
-        lead_id = event.lead_id
+        lead_id, attached = event.lead_id, None
         if lead_id is None:
             user_id = identifier_of(body.get("userId"))
             previous = identifier_of(body.get("previousId")) if kind == "alias" else None
@@ -68,22 +68,21 @@ class SegmentReader:
             if lead_id is None and previous is not None:
                 lead_id = await self.identities.renamed(session, user_id=user_id, previous=previous, at=at)
             if lead_id is not None:
-                await attach_earlier(session, lead_id, user_id=user_id, anonymous_id=anonymous_id)
+                attached = await attach_earlier(session, lead_id, user_id=user_id, anonymous_id=anonymous_id)
         if lead_id is not None and kind == "alias":
-            await self._join(session, lead_id, identifier_of(body.get("previousId")), at)
+            joined = await self._join(session, lead_id, identifier_of(body.get("previousId")), at)
+            attached = joined if attached is None else attached.with_more(joined)
         if lead_id is None:
             return Meaning("anonymous" if event.anonymous_id else "ignored", note="nobody's yet")
         name, props = _behaviour_of(str(kind), body, properties)
-        if name is None:
-            return Meaning("done")
-        return Meaning("done", (Report(behaviour_id(event), lead_id, name, props, at),))
+        reports = () if name is None else (Report(behaviour_id(event), lead_id, name, props, at),)
+        return Meaning("done", reports, attached=attached)
 
-    async def _join(self, session: AsyncSession, lead_id: str, previous: str | None, at: datetime) -> None:
+    async def _join(self, session: AsyncSession, lead_id: str, previous: str | None, at: datetime) -> Attached | None:
         """Join what an alias's `previousId` did, as a browser or as a user, unless it is another lead's name."""
-        if previous is None:
-            return
-        if await self.identities.join(session, lead_id, previous, at):
-            await attach_earlier(session, lead_id, user_id=previous, anonymous_id=previous)
+        if previous is None or not await self.identities.join(session, lead_id, previous, at):
+            return None
+        return await attach_earlier(session, lead_id, user_id=previous, anonymous_id=previous)
 
 
 def _own_address(
