@@ -1,10 +1,10 @@
 """Patterns: which behaviours count, as `behaviour:subject-glob`; strings on the wire, taken apart here alone."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import translate
 from functools import lru_cache
+
+from nurture.people.globs import glob_matches
 
 ANY = "*"
 
@@ -28,7 +28,7 @@ class Pattern:
 
     def matches(self, name: str, subject: str) -> bool:
         """Whether a behaviour with this name and subject counts; globs match without case."""
-        return self.name == name and (self.glob in (ANY, subject) or _glob(self.glob).match(subject) is not None)
+        return self.name == name and (self.glob in (ANY, subject) or glob_matches(self.glob, subject))
 
     def __str__(self) -> str:
         return f"{self.name}:{self.glob}"
@@ -43,8 +43,3 @@ def hears(patterns: Iterable[str], name: str, subject: str) -> bool:
 def _parsed(text: str) -> Pattern:
     name, colon, glob = text.partition(":")
     return Pattern(name, glob if colon else ANY)
-
-
-@lru_cache(maxsize=4096)
-def _glob(glob: str) -> re.Pattern[str]:
-    return re.compile(translate(glob), re.IGNORECASE)

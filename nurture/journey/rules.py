@@ -45,6 +45,8 @@ FORBIDDEN_MODULES = {
     "threading": "awaits something foreign",
     "temporalio": "awaits something foreign",
 }
+PURE_MODULES = frozenset({"urllib.parse"})
+"""They only read text, though what stands beside them does more."""
 LIBRARIES = sys.stdlib_module_names | {"nurture", "activities", "perennial", "temporalio"}
 REMEDY = "a track reads the lead and awaits its steps; put the rest into an activity and call it with lead.do(...)"
 
@@ -160,8 +162,7 @@ def _breaches(tree: ast.AST, names: dict[str, Any]) -> Iterator[tuple[int, str]]
 def _import_breaches(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, str]]:
     modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [name.name for name in node.names]
     for module in modules:
-        why = FORBIDDEN_MODULES.get(module.partition(".")[0])
-        if why:
+        if why := _forbidden(module):
             yield node.lineno, f"{why} (import {module})"
 
 
@@ -179,6 +180,9 @@ def _name_breaches(node: ast.Name | ast.Attribute, value: Any) -> Iterator[tuple
 
 
 def _module_breaches(node: ast.expr, module: str, said: str) -> Iterator[tuple[int, str]]:
-    why = FORBIDDEN_MODULES.get(module.partition(".")[0].removeprefix("_"))
-    if why:
+    if why := _forbidden(module.removeprefix("_")):
         yield node.lineno, f"{why} ({said})"
+
+
+def _forbidden(module: str) -> str | None:
+    return None if module in PURE_MODULES else FORBIDDEN_MODULES.get(module.partition(".")[0])

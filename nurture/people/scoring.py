@@ -8,11 +8,13 @@ same score as of any date, in any order, and taking a behaviour's entries away t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from math import floor, fsum
 
 from nurture.errors import InputError
 from nurture.people.behaviours import behaviour_kind
+from nurture.people.globs import glob_matches
+from nurture.people.pages import page_glob
+from nurture.people.words import words_of
 
 STAGES = ("awareness", "consideration", "decision")
 LONGEST_NAME = 64
@@ -40,6 +42,11 @@ class EngagementRule:
     subject_glob: str = "*"
     half_life: timedelta = timedelta(days=30)
     cap: float | None = None
+
+    @property
+    def glob(self) -> str:
+        """The glob, of a page as pages are spelled."""
+        return page_glob(self.subject_glob) if self.behaviour == "page.viewed" else self.subject_glob
 
     def __post_init__(self) -> None:
         behaviour_kind(self.behaviour)
@@ -110,18 +117,18 @@ class ScoringModel:
         object.__setattr__(self, "_fades", fades)
         object.__setattr__(self, "_fits", frozenset(rule.name for rule in self.fit))
 
-    def fit_entries(self, traits: Mapping[str, str], at: datetime) -> list[ScoreLine]:
-        """One entry for each fit rule that the profile meets as of `at`."""
+    def fit_entries(self, traits: Mapping[str, object], at: datetime) -> list[ScoreLine]:
+        """One entry for each fit rule that the profile meets as of `at`; of a list, any word may meet it."""
         return [
             ScoreLine(rule.name, rule.points, rule.reason, at)
             for rule in self.fit
-            if traits.get(rule.trait) in rule.values
+            if not rule.values.isdisjoint(words_of(traits.get(rule.trait)))
         ]
 
     def engagement_entries(self, behaviour_id: str, name: str, subject: str | None, at: datetime) -> list[ScoreLine]:
         """The entry of the first rule that matches the behaviour that happened at `at`; none if none does."""
         for rule in self.engagement:
-            if rule.behaviour == name and fnmatchcase((subject or "").lower(), rule.subject_glob.lower()):
+            if rule.behaviour == name and glob_matches(rule.glob, subject or ""):
                 reason = f"{behaviour_kind(name).says} {subject or ''}".strip()
                 return [ScoreLine(rule.name, rule.points, reason, at, behaviour_id)]
         return []

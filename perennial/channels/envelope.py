@@ -7,6 +7,7 @@ from temporalio.exceptions import ApplicationError
 
 from nurture.content.catalogue import Piece
 from nurture.errors import ContentError
+from nurture.people.words import trait_words
 from perennial.channels.ports import Envelope
 from perennial.channels.render import Reader, render
 from perennial.intake.bots import HIDDEN_LINK
@@ -38,7 +39,7 @@ def envelope_of(
     layouts: Path,
 ) -> Envelope:
     """The message. Raises ApplicationError, which names the piece and not the lead, if the piece does not render."""
-    traits = lead.traits
+    traits = trait_words(lead.traits)
     reader = Reader(lead.first_name, lead.company, traits.get("topic"), traits.get("industry"))
     public_url = sender.public_url.rstrip("/")
     unsubscribe = f"{public_url}/u/{tokens.sign('preferences', touch.id)}"

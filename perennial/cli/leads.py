@@ -7,6 +7,7 @@ from rich.table import Table
 
 from models.leads import LeadRow
 from nurture.people.scoring import Score
+from nurture.people.words import say_words
 from perennial.cli.opening import opened_database, run, scores_now
 from perennial.cli.options import InSegment, Json, Where
 from perennial.cli.printing import counted, escape, out, print_json
@@ -42,7 +43,7 @@ def leads(
             str(score.total),
             score.stage,
             ", ".join(on.get(lead.id, [])),
-            " ".join(f"{name}={value}" for name, value in sorted(lead.traits.items())),
+            " ".join(f"{name}={say_words(value)}" for name, value in sorted(lead.traits.items())),
         )
         for lead, score in found
     ]

@@ -17,6 +17,7 @@ from models.leads import LeadRow
 from models.touches import Touch
 from nurture.journey.facts import AnyFact, Chosen, Deferred, Enrolled, Graduated, Scored, Waited, Waiting
 from nurture.journey.wording import say_fact, say_key
+from nurture.people.words import say_words
 from nurture.timing.clock import Clock
 from perennial.cli.page import Times
 from perennial.cli.printing import counted
@@ -140,7 +141,7 @@ def print_story(console: Console, story: SampleLead) -> None:
     about = ", ".join(part for part in (lead.company, lead.country) if part)
     name = f"{lead.first_name or lead.email} ({about})" if about else lead.first_name or lead.email
     print_narrow(console, Text.assemble(("\nOne lead's story  ", "bold"), f"{name}, on {story.track}"))
-    traits = ", ".join(f"{name} {value}" for name, value in lead.traits.items())
+    traits = ", ".join(f"{name} {say_words(value)}" for name, value in lead.traits.items())
     print_narrow(console, Text(f"times in {times.name}" + (f"; {traits}" if traits else ""), "bright_black"))
     table = Table.grid(padding=(0, 2))
     last = ""

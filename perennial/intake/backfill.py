@@ -11,6 +11,7 @@ from typing import Any
 
 from nurture.errors import ImportFileError
 from nurture.people.behaviours import behaviour_kind
+from nurture.people.words import words_of
 from perennial.intake.reports import LONGEST_REPORT_ID, Report
 from perennial.leads.behaviours import when_told
 from perennial.leads.importing.csv_rows import csv_rows
@@ -88,4 +89,4 @@ def _json_line(row: int, line: str) -> OldEvent:
         given = None
     if not isinstance(given, dict):
         return OldEvent(row, ("",) * len(COLUMNS), "is no JSON object")
-    return OldEvent(row, tuple(str(given.get(column) or "").strip() for column in COLUMNS))
+    return OldEvent(row, tuple(", ".join(words_of(given.get(column))) for column in COLUMNS))

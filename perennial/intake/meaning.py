@@ -3,7 +3,7 @@
 A vendor's reader lives in its folder (`perennial.integrations`); `perennial.app.sources` lists them all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal, Protocol
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
 from nurture.errors import InputError
+from nurture.people.words import MOST_WORDS
 from perennial.intake.reports import Report
 from perennial.intake.visitors import Attached
 
@@ -63,3 +64,9 @@ class Translator:
 def behaviour_id(event: Event) -> str:
     """The id of the behaviour that an event reports: the same for the same event, and opaque."""
     return f"{event.source[:2]}{sha256(event.fingerprint.encode()).hexdigest()[:30]}"
+
+
+def behaviour_ids(event: Event) -> Iterator[str]:
+    """The ids of the behaviours that an event reports, in order, for one that tells of several."""
+    first = behaviour_id(event)
+    return (first if number == 0 else f"{first}-{number}" for number in range(MOST_WORDS))

@@ -22,7 +22,7 @@ from models.journeys import Enrolment, FactRow, Unheard
 from models.leads import BehaviourRow, Identity, ScoreEntry
 from nurture.errors import NotFoundError, RefusedError
 from nurture.people.scoring import ScoringModel
-from perennial.intake.meaning import behaviour_id
+from perennial.intake.meaning import behaviour_ids
 from perennial.intake.visitors import visitor_of
 from perennial.leads.identity import write_identity
 from perennial.leads.lock import lock_leads
@@ -62,7 +62,7 @@ async def binding_of(session: AsyncSession, user_id: str) -> Binding:
         await session.scalars(select(Event).where(Event.source == SOURCE, Event.anonymous_id.in_(browsers)))
     ).all()
     events = {event.id: event for event in (*by_user, *by_browser) if event.lead_id in {None, lead_id}}
-    ids = [behaviour_id(event) for event in events.values()]
+    ids = [id_ for event in events.values() for id_ in behaviour_ids(event)]
     behaviours: list[str] = []
     for part in in_parts(sorted(ids)):
         of_lead = select(BehaviourRow.id).where(BehaviourRow.id.in_(part), BehaviourRow.lead_id == lead_id)

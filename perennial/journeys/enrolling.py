@@ -22,6 +22,7 @@ from nurture.journey.facts import Enrolled
 from nurture.journey.refs import is_ref
 from nurture.journey.track import Registry, Track
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
+from nurture.people.words import trait_words
 from nurture.timing.clock import Clock
 from perennial.journeys.handles import ENROLMENT, enrolment_of, workflow_of
 from perennial.journeys.words import Words
@@ -190,7 +191,7 @@ async def first_fact(
         cause=cause,
         score=score.total,
         stage=score.stage,
-        traits={name: str(value) for name, value in lead.traits.items()},
+        traits=trait_words(lead.traits),
         seen=tuple(sorted(seen)),
     )
 

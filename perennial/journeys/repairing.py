@@ -22,6 +22,7 @@ from nurture.journey.facts import Enrolled, Exited, Finished
 from nurture.journey.plan import outcome_of
 from nurture.journey.refs import is_ref
 from nurture.journey.wording import say_reason
+from nurture.people.words import trait_words
 from perennial.journeys.adopting import lock_head
 from perennial.journeys.alerts import LOST, drop_alert
 from perennial.journeys.enrolling import Enroller
@@ -205,7 +206,7 @@ class Repair:
                     number=_number(enrolment_id),
                     status="active",
                     cause="" if is_ref(began.cause) else began.cause,
-                    traits={name: str(value) for name, value in lead.traits.items()} if not began.traits else None,
+                    traits=trait_words(lead.traits) if not began.traits else None,
                     priority=tracks[view.track].priority if view.track in tracks else 0,
                     started_at=began.at,
                 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nurture.errors import InputError
+from nurture.people.words import words_of
 from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
 from perennial.leads.slugs import slug
 
@@ -24,14 +25,14 @@ _LONGEST_SLUG = 64
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Names and country as given, traits as slugs; None or missing for what was not given."""
+    """Names and country as given, traits as slugs or lists of them; None or missing for what was not given."""
 
     first_name: str | None = None
     last_name: str | None = None
     company: str | None = None
     country: str | None = None
     time_zone: str | None = None
-    traits: Mapping[str, str] = field(default_factory=dict)
+    traits: Mapping[str, str | list[str]] = field(default_factory=dict)
 
     def names(self) -> dict[str, str | None]:
         """The columns of a lead that hold its names, company and country."""
@@ -53,14 +54,14 @@ def profile_of(traits: Mapping[str, Any]) -> Profile:
     if whole and not (first or last):
         first, _, last = (part[:128] for part in whole.partition(" "))
     country = country_code(_text(traits, 64, "country") or _text(where, 64, "country") or "")
-    slugs = {ours: slug(str(traits[theirs])) for theirs, ours in _TRAITS.items() if _is_word(traits.get(theirs))}
+    kept = {ours: _kept(traits.get(theirs)) for theirs, ours in _TRAITS.items() if theirs in traits}
     return Profile(
         first_name=first or None,
         last_name=last or None,
         company=_text(company, 200, "name") if isinstance(company, Mapping) else _text(traits, 200, "company"),
         country=country,
         time_zone=_zone(_text(traits, 64, "timezone", "timeZone", "time_zone"), country),
-        traits={name: value[:_LONGEST_SLUG] for name, value in slugs.items() if value},
+        traits={name: value for name, value in kept.items() if value},
     )
 
 
@@ -72,8 +73,10 @@ def _text(said: Mapping[str, Any], longest: int, *names: str) -> str | None:
     return None
 
 
-def _is_word(value: Any) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool)
+def _kept(value: Any) -> str | list[str]:
+    """The slug of a word; of a list, the slugs of its words."""
+    slugs = [found[:_LONGEST_SLUG] for word in words_of(value) if (found := slug(word))]
+    return slugs if isinstance(value, list) else next(iter(slugs), "")
 
 
 def _zone(said: str | None, country: str | None) -> str | None:

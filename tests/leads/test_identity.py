@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
 from models.leads import Consent, Identity, LeadRow, ScoreEntry
+from nurture.people.words import trait_words
 from perennial.intake.outbox import Incoming, accept
 from perennial.intake.visitors import attach_earlier, reattach, visitor_of
 from perennial.leads.identity import Identities, write_identity
@@ -181,6 +182,16 @@ async def test_a_known_profile_is_filled_and_never_changed(database: Database) -
     lead = await one(database, "ada")
     assert (lead.first_name, lead.company) == ("Ada", "Northwind")
     assert lead.traits == {"topic": "forecasting", "industry": "retail"}
+
+
+async def test_a_list_as_a_trait_stays_a_list_and_a_track_reads_its_first_word(database: Database) -> None:
+    """Its words are slugs in any script; what is no word is left out."""
+    await settle(database, person("ada", traits={}))
+    said = {"industry": ["Retail", "制造业", None, "C++"], "topic": [], "seniority": {"a": 1}, "occupation": 7}
+    assert await resolved(database, email="ada@example.com", traits=said) == "ada"
+    lead = await one(database, "ada")
+    assert lead.traits == {"industry": ["retail", "制造业", "c-plus-plus"], "occupation": "7"}
+    assert trait_words(lead.traits) == {"industry": "retail", "occupation": "7"}
 
 
 async def test_no_event_lifts_an_opt_out_or_grants_again(database: Database) -> None:

@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
 from nurture.people.behaviours import BEHAVIOURS
+from nurture.people.words import word_of, words_of
 from perennial.intake.deals import DEAL_PROPS
 from perennial.intake.fields import mapping_of, moment_of
 from perennial.intake.meaning import IGNORED, Meaning, behaviour_id
@@ -20,8 +21,8 @@ async def read_crm(_: AsyncSession, event: Event, /) -> Meaning:
     data = mapping_of(event.body.get("data"))
     name = str(event.body.get("type"))
     subject = BEHAVIOURS[name].subject if name in BEHAVIOURS else None
-    props = {subject: str(data.get("reason") or "")} if subject else {}
+    props = {subject: ", ".join(words_of(data.get("reason")))} if subject else {}
     if name.startswith("deal."):
-        props |= {key: str(data[key]) for key in DEAL_PROPS if data.get(key) is not None}
+        props |= {key: word for key in DEAL_PROPS if (word := word_of(data.get(key)))}
     at = moment_of(data.get("at")) or event.received_at
     return Meaning("done", (Report(behaviour_id(event), event.lead_id, name, props, at),))

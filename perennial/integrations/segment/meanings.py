@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.intake import Event
 from nurture.people.addresses import is_role
 from nurture.people.behaviours import BEHAVIOURS
+from nurture.people.words import word_of, words_of
 from perennial.intake.fields import identifier_of, mapping_of, moment_of
-from perennial.intake.meaning import Meaning, behaviour_id
+from perennial.intake.meaning import Meaning, behaviour_ids
 from perennial.intake.reports import Report
 from perennial.intake.visitors import Attached, attach_earlier
 from perennial.integrations.segment.calls import PUBLIC
@@ -74,8 +75,9 @@ class SegmentReader:
             attached = joined if attached is None else attached.with_more(joined)
         if lead_id is None:
             return Meaning("anonymous" if event.anonymous_id else "ignored", note="nobody's yet")
-        name, props = _behaviour_of(str(kind), body, properties)
-        reports = () if name is None else (Report(behaviour_id(event), lead_id, name, props, at),)
+        name, said = _behaviour_of(str(kind), body, properties)
+        ids = behaviour_ids(event)
+        reports = () if name is None else tuple(Report(next(ids), lead_id, name, props, at) for props in said)
         return Meaning("done", reports, attached=attached)
 
     async def _join(self, session: AsyncSession, lead_id: str, previous: str | None, at: datetime) -> Attached | None:
@@ -130,19 +132,21 @@ def _without_consent(traits: Mapping[str, Any]) -> dict[str, Any]:
 
 def _behaviour_of(
     kind: str, body: Mapping[str, Any], properties: Mapping[str, Any]
-) -> tuple[str | None, dict[str, Any]]:
-    """The behaviour that a call reports, with its properties; None if it reports none."""
+) -> tuple[str | None, list[dict[str, str]]]:
+    """The behaviour that a call reports, with the properties of each time: a list of two guides is two downloads."""
     if kind == "page":
         page = mapping_of(mapping_of(body.get("context")).get("page"))
-        path = properties.get("path") or properties.get("url") or page.get("path") or page.get("url")
-        return ("page.viewed", {"path": str(path)}) if path else (None, {})
+        paths = (properties.get("path"), properties.get("url"), page.get("path"), page.get("url"))
+        path = next(filter(None, map(word_of, paths)), None)
+        return ("page.viewed", [{"path": path}]) if path else (None, [])
     if kind != "track":
-        return None, {}
+        return None, []
     name = _meant(body)
     if name is None or name.startswith(_NEVER_FROM_A_BROWSER):
-        return None, {}
+        return None, []
     subject = BEHAVIOURS[name].subject
-    value = properties.get(subject) if subject else None
-    if subject and value is None:
-        value = properties.get("name") or properties.get("title") or ""
-    return name, {subject: str(value)} if subject else {}
+    if subject is None:
+        return name, [{}]
+    named = (properties.get(subject), properties.get("name"), properties.get("title"))
+    words = next(filter(None, map(words_of, named)), ("",))
+    return name, [{subject: word} for word in words]

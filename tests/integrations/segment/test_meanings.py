@@ -66,3 +66,59 @@ async def test_what_a_person_says_of_itself_binds_its_user(database: Database, b
     await settle(database, person("bo"))
     assert await read(database, body) == "bo"
     assert await read(database, {"type": "track", "event": "Demo Requested"}) == "bo"
+
+
+@pytest.mark.parametrize(
+    ("name", "properties", "subjects"),
+    [
+        ("content.downloaded", {"piece": ["guide", "Prices"]}, ["guide", "Prices"]),
+        ("form.submitted", {"form": ["guide", "guide", None, 7, True]}, ["guide", "7"]),
+        ("form.submitted", {"form": {"id": "f-1", "name": "Контакт"}}, ["Контакт"]),
+        ("event.attended", {"event": [], "title": "Open day"}, ["Open day"]),
+        ("form.submitted", {"form": {}}, [""]),
+        ("demo.requested", {"products": ["a", "b"]}, [""]),
+    ],
+    ids=["two pieces", "odd ones", "an object", "an empty list", "nothing", "no subject"],
+)
+async def test_a_list_is_a_list_and_never_a_programs_text(
+    database: Database, name: str, properties: dict[str, Any], subjects: list[str]
+) -> None:
+    """Each of its words counts once; read twice, the same ids."""
+    await settle(database, person("bo"))
+    told = {"type": "track", "event": name, "properties": properties, "context": {"traits": {"email": OTHER}}}
+
+    async def reading(session: AsyncSession) -> list[tuple[str, str]]:
+        await accept(session, [Incoming("segment", None, ("m",), told | {"userId": "u-1"}, NOON)])
+        event = (await session.scalars(select(Event))).one()
+        return [(report.id, report.subject) for report in (await READER(session, event)).reports]
+
+    first = await does(database, reading)
+    assert [subject for _, subject in first] == subjects
+    assert len({id_ for id_, _ in first}) == len(subjects)
+    assert await does(database, reading) == first
+
+
+@pytest.mark.parametrize(
+    ("said", "page"),
+    [
+        ({"properties": {"path": "https://a.example/Pricing/?x=1#top"}}, "/pricing"),
+        ({"properties": {"url": "https://a.example/Pricing"}}, "/pricing"),
+        ({"context": {"page": {"url": "https://a.example/Pricing#faq"}}}, "/pricing"),
+        ({"properties": {"path": None, "url": ["https://a.example/Pricing"]}}, "/pricing"),
+        ({"properties": {"path": {}, "url": "https://a.example/"}}, "/"),
+    ],
+)
+async def test_a_page_call_names_its_page_in_any_of_the_usual_fields(
+    database: Database, said: dict[str, Any], page: str
+) -> None:
+    """`path` first, then `url`, then what the library knows of the page."""
+    await settle(database, person("bo"))
+    told = {"type": "page", **said}
+    told["context"] = {**told.get("context", {}), "traits": {"email": OTHER}}
+
+    async def reading(session: AsyncSession) -> list[str]:
+        await accept(session, [Incoming("segment", None, ("m",), told | {"userId": "u-1"}, NOON)])
+        event = (await session.scalars(select(Event))).one()
+        return [report.subject for report in (await READER(session, event)).reports]
+
+    assert await does(database, reading) == [page]

@@ -62,6 +62,19 @@ def test_a_behaviour_without_a_rule_scores_nothing() -> None:
     assert MODEL.engagement_entries("b1", "email.teleported", "welcome", NOW) == []
 
 
+def test_a_list_as_a_trait_meets_a_rule_by_any_of_its_words() -> None:
+    """And earns its points once."""
+    found = MODEL.fit_entries({"seniority": ["engineer", "vp", "director"], "occupation": []}, NOW)
+    assert [entry.rule for entry in found] == ["director"]
+
+
+@pytest.mark.parametrize("glob", ["/Preise/", "https://a.example/preise", "/PREISE"])
+def test_a_rule_for_a_page_means_it_however_it_is_spelled(glob: str) -> None:
+    """As a matcher does."""
+    model = ScoringModel((), (EngagementRule("prices", 5, "page.viewed", glob),))
+    assert [entry.points for entry in model.engagement_entries("b1", "page.viewed", "/preise", NOW)] == [5]
+
+
 def test_engagement_halves_each_half_life_and_fit_does_not() -> None:
     """Ten points are ten today, five after 30 days, two and a half (rounded up) after 60."""
     entries = [*clicks(0), ScoreLine("director", 10, "decides", NOW)]
