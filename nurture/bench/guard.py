@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from nurture.errors import TrackError
-from nurture.journey.rules import CLOCKS, FORBIDDEN_BUILTINS, FORBIDDEN_MODULES, REMEDY
+from nurture.journey.rules import CLOCKS, FORBIDDEN_BUILTINS, PURE_MODULES, REMEDY, forbidden_module
 
 MOST_LINES = 50_000
 """A run of a track over more lines than this will not come to a step."""
@@ -130,5 +130,5 @@ def _breach_of_builtin(called: Any) -> str | None:
 def _breach_of_module(module: str, name: str) -> str | None:
     root = module.partition(".")[0]
     known = _SAME.get(root, root.removeprefix("_"))
-    why = FORBIDDEN_MODULES.get(known) if known != "sys" else None
+    why = forbidden_module(module if module in PURE_MODULES else known) if known != "sys" else None
     return f"{why} ({known}.{name})" if why else None

@@ -162,7 +162,7 @@ def _breaches(tree: ast.AST, names: dict[str, Any]) -> Iterator[tuple[int, str]]
 def _import_breaches(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[int, str]]:
     modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [name.name for name in node.names]
     for module in modules:
-        if why := _forbidden(module):
+        if why := forbidden_module(module):
             yield node.lineno, f"{why} (import {module})"
 
 
@@ -180,9 +180,10 @@ def _name_breaches(node: ast.Name | ast.Attribute, value: Any) -> Iterator[tuple
 
 
 def _module_breaches(node: ast.expr, module: str, said: str) -> Iterator[tuple[int, str]]:
-    if why := _forbidden(module.removeprefix("_")):
+    if why := forbidden_module(module.removeprefix("_")):
         yield node.lineno, f"{why} ({said})"
 
 
-def _forbidden(module: str) -> str | None:
+def forbidden_module(module: str) -> str | None:
+    """What is wrong with a track that calls something of this module; None if nothing is."""
     return None if module in PURE_MODULES else FORBIDDEN_MODULES.get(module.partition(".")[0])
