@@ -17,6 +17,7 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 
 from nurture.errors import ContentError, close_names
+from nurture.people.slugs import slug
 
 Stage = Literal["awareness", "consideration", "decision"]
 Format = Literal[
@@ -137,8 +138,9 @@ def _problems(fields: Mapping[str, object], body: str) -> list[str]:  # noqa: C9
             found.append(f"{name}: {fields[name]!r} is not one line of text; write one line, in quotes")
     for name in ("topic", "industry"):
         value = fields.get(name, ANY)
-        if not (isinstance(value, str) and _SLUG.fullmatch(value)):
-            found.append(f"{name}: {value!r} is not a slug; write it like `data-quality`, or `{ANY}`")
+        if not (isinstance(value, str) and value and value == slug(value)):
+            like = (isinstance(value, str) and slug(value)) or "data-quality"
+            found.append(f"{name}: {value!r} is not a slug; write it like `{like}`, or `{ANY}`")
     if type(fields.get("order", 0)) is not int:
         found.append(f"order: {fields['order']!r} is not a whole number; write one like `10`")
     variants = fields.get("variants") or []

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nurture.errors import InputError
+from nurture.people.slugs import slug
 from nurture.people.words import words_of
 from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
-from perennial.leads.slugs import slug
 
 # Segment's reserved traits are in camel case; many senders use snake case.
 _TRAITS = {

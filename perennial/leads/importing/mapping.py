@@ -11,9 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from nurture.errors import ImportFileError, InputError, close_names
 from nurture.people.behaviours import behaviour_kind
+from nurture.people.slugs import slug
 from nurture.timing.days import day_in, tells_days
 from perennial.leads.countries import valid_time_zone
-from perennial.leads.slugs import slug
 
 ImportedReason: TypeAlias = Literal["opt-out", "complaint", "hard-bounce", "invalid-address"]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from nurture.errors import ImportFileError
+from nurture.errors import ImportFileError, InputError
+from nurture.people.slugs import slug
 from perennial.leads.importing.leads_file import LeadRecord, Reject, check_file, read_leads, rejects_file, rejects_path
-from perennial.leads.importing.mapping import BehaviourColumn, LeadMapping, read_mapping
-from perennial.leads.slugs import slug
+from perennial.leads.importing.mapping import BehaviourColumn, LeadMapping, TraitColumn, read_mapping
 from tests.paths import SAMPLE
 
 PLAIN = LeadMapping.model_validate(
@@ -375,3 +375,11 @@ def test_x_education_rows_follow_its_mapping(tmp_path: Path) -> None:
         ("email.clicked", None, timedelta(days=30))
     ]
     assert "Worst" not in str(replace(record, values=()))
+
+
+def test_a_value_that_no_slug_keeps_is_told() -> None:
+    """Dropped in silence, nobody would know why the lead is in no segment."""
+    with pytest.raises(InputError, match=r"Branch .* no letter or digit"):
+        TraitColumn(column="Branch").read("???")
+    assert TraitColumn(column="Branch", others="drop").read("???") == ""
+    assert TraitColumn(column="Branch", values={"Shops": "retail"}).read("SHOPS") == "retail"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from nurture.content.catalogue import ANY, FORMATS, STAGES, Catalogue, Piece, parse_piece
 from nurture.content.folder import load_catalogue
 from nurture.errors import ContentError
+from nurture.people.slugs import slug
 
 GOOD = """---
 subject: "Five checks"
@@ -132,6 +133,24 @@ def test_all_problems_of_a_piece_are_told_at_once() -> None:
     with pytest.raises(ContentError) as refusal:
         parse_piece("five-checks", GOOD.replace("awareness", "early").replace("order: 20", "order: x"))
     assert [line.split(":")[1] for line in str(refusal.value).splitlines()] == [" stage", " order"]
+
+
+@pytest.mark.parametrize("word", ["制造业", "c-plus-plus", "c-sharp", "данные", "データ品質"])
+def test_a_topic_is_a_word_of_any_script_spelled_as_a_trait(word: str) -> None:
+    """The piece is picked for a lead whose trait says the same, and for no other."""
+    piece = parse_piece("five-checks", GOOD.replace("data-quality", word))
+    shelf = Catalogue({"five-checks": piece})
+    assert shelf.pick("awareness", traits={"topic": slug(word.upper())}, seen=()) == "five-checks"
+    assert shelf.pick("awareness", traits={"topic": "c"}, seen=()) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "like"), [("C++", "c-plus-plus"), ("Données Clés", "donnees-cles"), ("?!", "data-quality")]
+)
+def test_a_topic_that_is_no_slug_is_told_how_it_is_spelled(word: str, like: str) -> None:
+    """By the same rule as a trait."""
+    with pytest.raises(ContentError, match=f"topic: .* is not a slug; write it like `{like}`"):
+        parse_piece("five-checks", GOOD.replace("data-quality", f'"{word}"'))
 
 
 def test_a_file_name_that_is_no_slug_is_refused() -> None:
