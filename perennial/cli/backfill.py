@@ -1,14 +1,17 @@
 """`backfill`: old events from a file, as history."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.leads import BehaviourRow
 from nurture.errors import InputError
 from perennial.cli.many import progress
 from perennial.cli.opening import opened_database, recorder_of, run
@@ -32,6 +35,7 @@ def backfill(
         ),
     ],
     *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
     rejects: Annotated[
         Path | None, typer.Option(help="Where bad rows go, each with its reason; else beside FILE.")
     ] = None,
@@ -42,41 +46,61 @@ def backfill(
     What stops mail (lead.opted_out) acts at any age. Taking the same file again changes nothing.
     """
     bad = rejects or rejects_path(file)
-    counts = run(_backfill(file, bad))
+    counts = run(_backfill(file, bad, dry_run=dry_run))
     if as_json:
         said = {name: counts[name] for name in ("new", "known", "rejected")}
-        print_json({**said, "rejects": str(bad) if counts["rejected"] else None})
+        print_json({**said, "dry_run": dry_run, "rejects": str(bad) if counts["rejected"] else None})
         return
-    out().print(f"[bold]{counted(counts['new'], 'event')} taken[/] as history, {counts['known']:,} known already")
+    would = "would be " if dry_run else ""
+    taken = f"[bold]{counted(counts['new'], 'event')} {would}taken[/] as history, {counts['known']:,} known already"
+    out().print(f"{taken}{' (dry run: nothing was changed)' if dry_run else ''}")
     if counts["rejected"]:
-        out().print(f"{counts['rejected']:,} rejected, see {escape(str(bad))}")
+        out().print(f"{counts['rejected']:,} {would}rejected, see {escape(str(bad))}")
 
 
-async def _backfill(file: Path, bad: Path) -> Counter[str]:
+async def _backfill(file: Path, bad: Path, *, dry_run: bool) -> Counter[str]:
     total = sum(1 for _ in read_events(file))  # a file that cannot be read to its end is refused before anything
     counts: Counter[str] = Counter()
     rows = read_events(file)
-    async with opened_database(to_write=True) as base:
-        now, recorder = base.now(), recorder_of(base)
+    seen: set[str] = set()
+    async with opened_database(to_write=not dry_run) as base:
+        now, database = base.now(), base.database
         with rejects_file(bad, COLUMNS) as keep, progress("backfilling", total) as advance:
             while batch := list(islice(rows, BATCH)):
-                rejected: list[Reject] = []
-                async with base.database.writing() as session:
-                    reports = []
-                    for row in batch:
-                        try:
-                            reports.append(await _report(session, row, now))
-                        except InputError as error:
-                            rejected.append(Reject(row.row, str(error), row.values))
-                    receipts = await recorder.record(session, reports, now)
-                    await accept(session, [own.event_of(report, now) for report in reports])
+                async with database.reading() if dry_run else database.writing() as session:
+                    reports, rejected = await _reports(session, batch, now)
+                    if dry_run:
+                        new = await _unknown(session, reports) - seen
+                        seen |= new
+                    else:
+                        receipts = await recorder_of(base).record(session, reports, now)
+                        await accept(session, [own.event_of(report, now) for report in reports])
+                        new = {receipt.report.id for receipt in receipts if receipt.new}
                 for reject in rejected:
                     keep(reject)
-                new = len({receipt.report.id for receipt in receipts if receipt.new})
-                counts.update(new=new, known=len(receipts) - new, rejected=len(rejected))
+                counts.update(new=len(new), known=len(reports) - len(new), rejected=len(rejected))
                 advance(len(batch))
-        base.database.announce(CHANNEL)
+        if not dry_run:
+            database.announce(CHANNEL)
     return counts
+
+
+async def _reports(
+    session: AsyncSession, batch: Sequence[OldEvent], now: datetime
+) -> tuple[list[Report], list[Reject]]:
+    reports, rejected = [], []
+    for row in batch:
+        try:
+            reports.append(await _report(session, row, now))
+        except InputError as error:
+            rejected.append(Reject(row.row, str(error), row.values))
+    return reports, rejected
+
+
+async def _unknown(session: AsyncSession, reports: Sequence[Report]) -> set[str]:
+    """The ids of the reports that are not stored yet."""
+    ids = {report.id for report in reports}
+    return ids - set(await session.scalars(select(BehaviourRow.id).where(BehaviourRow.id.in_(ids))))
 
 
 async def _report(session: AsyncSession, row: OldEvent, now: datetime) -> Report:

@@ -50,13 +50,15 @@ def test_old_events_count_once_and_move_no_journey(folder: Path, name: str, text
     file = folder / name
     file.write_text(text, encoding="utf-8")
 
-    def taken() -> dict[str, Any]:
-        result = invoke("backfill", str(file), "--json", data_dir=folder)
+    def taken(*options: str) -> dict[str, Any]:
+        result = invoke("backfill", str(file), "--json", *options, data_dir=folder)
         assert result.exit_code == 0, result.output
         found: dict[str, Any] = json.loads(result.stdout)
         return found
 
+    tried = taken("--dry-run")
     first = taken()
+    assert tried == first | {"dry_run": True}, "it counts what then happens, and changes nothing"
     assert (first["new"], first["rejected"]) == (2, bad)
     assert len(Path(first["rejects"]).read_text(encoding="utf-8").splitlines()) == bad + 1
     assert taken()["new"] == 0
