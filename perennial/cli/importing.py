@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,12 +11,13 @@ from temporalio.client import Client
 from perennial.cli.many import progress
 from perennial.cli.opening import LATER, opened_database, run, tell_if_up
 from perennial.cli.options import Json
-from perennial.cli.printing import counted, escape, out, print_json
+from perennial.cli.printing import counted, err, escape, out, print_json
 from perennial.journeys.asked import Asked, ask_to_exit, tell_asked
 from perennial.journeys.handles import running
 from perennial.leads.importing.importer import ImportReport, import_leads
-from perennial.leads.importing.leads_file import check_file, read_leads, rejects_file, rejects_path
+from perennial.leads.importing.leads_file import LeadRecord, check_file, read_leads, rejects_file, rejects_path
 from perennial.leads.importing.mapping import read_mapping
+from perennial.leads.importing.proposing import propose
 from perennial.platform.program import command
 from perennial.platform.secrets import secrets_of
 
@@ -24,9 +25,13 @@ from perennial.platform.secrets import secrets_of
 def import_(
     file: Annotated[Path, typer.Argument(help="The leads, as .csv or .csv.gz in UTF-8.", show_default=False)],
     mapping: Annotated[
-        Path,
-        typer.Option("--map", help="Which column is what (TOML); sample/mapping.toml explains.", show_default=False),
-    ],
+        Path | None,
+        typer.Option(
+            "--map",
+            help="Which column is what (TOML); sample/mapping.toml explains. Without it, one is proposed.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
     rejects: Annotated[
@@ -37,8 +42,12 @@ def import_(
     """Import leads from a CSV file; importing it again changes nothing.
 
     Bad rows are left out and kept with their row numbers and reasons in a rejects file; opt-outs in the file become
-    suppressions at once.
+    suppressions at once. Without --map nothing is imported: a mapping is proposed from the header, on standard output,
+    with the first lead as it would be read.
     """
+    if mapping is None:
+        _propose(file, as_json=as_json)
+        return
     bad = rejects or rejects_path(file)
     report, ended, told = run(_import(file, mapping, dry_run=dry_run, bad=bad))
     if as_json:
@@ -71,6 +80,33 @@ def import_(
         console.print(f"{counted(ended, 'running journey was', 'running journeys were')} {were} to end{later}")
     if report.added and not dry_run:
         console.print(f"Next: [bold]{command('enrol')} new-lead --all[/]")
+
+
+def _propose(file: Path, *, as_json: bool) -> None:
+    """Print a mapping to keep, and beside it, on standard error, what it makes of the file."""
+    proposal = propose(file)
+    sample = None if proposal.sample is None else _shown(proposal.sample)
+    if as_json:
+        print_json({"mapping": proposal.toml, "left_out": proposal.left_out, "sample": sample})
+        return
+    typer.echo(proposal.toml, nl=False)
+    console = err()
+    if sample is None:
+        console.print("[yellow]No row of the first ones becomes a lead by this mapping.[/]")
+    else:
+        console.print(f"[bold]Row {sample.pop('row')} would become[/]")
+        for name, value in sample.items():
+            console.print(f"  {name:<12} {escape(str(value))}")
+    name = f"{file.name.split('.')[0]}.toml"
+    again = f"{command('import')} {escape(str(file))}"
+    console.print(f"Keep it: [bold]{again} > {escape(name)}[/]; read it, set the basis; then")
+    console.print(f"  [bold]{again} --map {escape(name)} --dry-run[/]")
+
+
+def _shown(lead: LeadRecord) -> dict[str, Any]:
+    fields = ("row", "email", "external_id", "first_name", "last_name", "company", "country", "time_zone")
+    said = {name: value for name in fields if (value := getattr(lead, name)) is not None}
+    return {**said, **lead.traits, **({"never mailed": ", ".join(lead.suppress)} if lead.suppress else {})}
 
 
 async def _import(file: Path, mapping: Path, *, dry_run: bool, bad: Path) -> tuple[ImportReport, int, bool]:

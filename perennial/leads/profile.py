@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nurture.errors import InputError
+from nurture.people.names import split_name
 from nurture.people.slugs import slug
 from nurture.people.words import words_of
 from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
@@ -52,7 +53,7 @@ def profile_of(traits: Mapping[str, Any]) -> Profile:
     first, last = _text(traits, 128, "firstName", "first_name"), _text(traits, 128, "lastName", "last_name")
     whole = _text(traits, 256, "name")
     if whole and not (first or last):
-        first, _, last = (part[:128] for part in whole.partition(" "))
+        first, last = (part[:128] for part in split_name(whole))
     country = country_code(_text(traits, 64, "country") or _text(where, 64, "country") or "")
     kept = {ours: _kept(traits.get(theirs)) for theirs, ours in _TRAITS.items() if theirs in traits}
     return Profile(

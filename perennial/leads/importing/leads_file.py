@@ -187,10 +187,14 @@ def _record(
         raise InputError("holds a NUL character, which is not text")
     lead = mapping.lead
     given = _given(values, columns, not_given)
-    named = {field: given[column] for field in _LONGEST if (column := getattr(lead, field))}
+    first, last = lead.names(given)
+    named = {field: given[column] for field in ("external_id", "company") if (column := getattr(lead, field))}
+    named |= {"first_name": first, "last_name": last}
     for field, text in named.items():
         if len(text) > _LONGEST[field]:
-            raise InputError(f"{getattr(lead, field)} is {len(text)} letters long, at most {_LONGEST[field]} fit")
+            raise InputError(
+                f"{getattr(lead, field) or lead.full_name} is {len(text)} letters long, at most {_LONGEST[field]} fit"
+            )
     if lead.external_id and not named["external_id"]:
         raise InputError(f"{lead.external_id} is empty")
     email = lead.address(given)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from nurture.errors import ImportFileError, InputError, close_names
 from nurture.people.behaviours import behaviour_kind
+from nurture.people.names import NameOrder, split_name
 from nurture.people.slugs import slug
 from nurture.timing.days import day_in, tells_days
 from perennial.leads.countries import valid_time_zone
@@ -47,17 +48,30 @@ class _Part(BaseModel):
 
 
 class PersonColumns(_Part):
-    """The columns of a lead's own fields; `email` is a column, or a template with columns in braces."""
+    """The columns of a lead's own fields; `email` is a column, or a template with columns in braces.
+
+    A `full_name` is split by its order (`nurture.people.names`) where no column gives the first or the last name.
+    """
 
     email: str
     external_id: str | None = None
     first_name: str | None = None
     last_name: str | None = None
+    full_name: str | None = None
+    full_name_order: NameOrder = "first-last"
     company: str | None = None
     country: str | None = None
     city: str | None = None
     time_zone: str | None = None
     default_time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+
+    def names(self, row: dict[str, str]) -> tuple[str, str]:
+        """The first and the last name of a row; empty for what is not given."""
+        first = row[self.first_name] if self.first_name else ""
+        last = row[self.last_name] if self.last_name else ""
+        if self.full_name and not (first or last):
+            return split_name(row[self.full_name], self.full_name_order)
+        return first, last
 
     def address(self, row: dict[str, str]) -> str:
         """The address of a row; empty if a column of the template is."""
@@ -163,7 +177,7 @@ class LeadMapping(_Part):
     def columns(self) -> dict[str, str]:
         """Every column that is read, and the key of the mapping that names it."""
         email = _IN_BRACES.findall(self.lead.email) or [self.lead.email]
-        fields = ("external_id", "first_name", "last_name", "company", "country", "city", "time_zone")
+        fields = ("external_id", "first_name", "last_name", "full_name", "company", "country", "city", "time_zone")
         named = [(column, "lead.email") for column in email]
         named += [(column, f"lead.{field}") for field in fields if (column := getattr(self.lead, field))]
         named += [(trait.column, f"traits.{name}") for name, trait in self.traits.items()]
@@ -181,11 +195,17 @@ def read_mapping(path: Path) -> LeadMapping:
     """The mapping in a TOML file; raises ImportFileError that names the file, the key and the remedy."""
     try:
         text = path.read_text("utf-8-sig")
-        return LeadMapping.model_validate(tomllib.loads(text))
     except OSError as error:
         raise ImportFileError(f"{path}: cannot read the mapping: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ImportFileError(f"{path}: byte {error.start} is not UTF-8: save the mapping as UTF-8") from None
+    return parse_mapping(text, path)
+
+
+def parse_mapping(text: str, path: Path) -> LeadMapping:
+    """The mapping in a TOML text; raises ImportFileError, as `read_mapping` does."""
+    try:
+        return LeadMapping.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise ImportFileError(f"{path}: not TOML: {error}") from None
     except ValidationError as error:
