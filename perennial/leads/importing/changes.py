@@ -14,7 +14,8 @@ from nurture.people.scoring import ScoreLine, ScoringModel
 from perennial.leads.behaviours import on_day, write_behaviours
 from perennial.leads.consent import LONGEST_SOURCE, NewConsent, write_lines
 from perennial.leads.identity import new_lead_id
-from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, NeverMail, Reject
+from perennial.leads.importing.leads_file import ImportedBehaviour, LeadRecord, Reject
+from perennial.leads.importing.never_mail import NeverMail
 from perennial.leads.lookup import current_leads
 from perennial.leads.scores import delete_entries, write_entries
 from perennial.leads.suppression import WITHDRAWS, NewSuppression, write_suppressions

@@ -7,7 +7,7 @@ record is given, so that a file that cannot be read to its end is refused before
 import csv
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from perennial.leads.countries import country_code, time_zone_for, valid_time_zo
 from perennial.leads.importing.csv_rows import csv_rows
 from perennial.leads.importing.formulas import as_given, as_text
 from perennial.leads.importing.mapping import BehaviourColumn, ImportedReason, LeadMapping, hint_at, in_any_case
+from perennial.leads.importing.never_mail import NeverMail, never_mail_of, texts_given
 
 _OF_REJECTS = ("row", "reason")
 _LONGEST = {"external_id": 128, "first_name": 128, "last_name": 128, "company": 200}
@@ -63,15 +64,6 @@ class LeadRecord:
         """The same row, left out."""
         never = NeverMail(self.suppress, self.email_key, self.external_id) if self.suppress else None
         return Reject(self.row, reason, self.values, never)
-
-
-@dataclass(frozen=True, slots=True)
-class NeverMail:
-    """What a row says against mail to somebody: why, and the address and id by which the person can be known."""
-
-    reasons: tuple[ImportedReason, ...]
-    email_key: str | None
-    external_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +123,7 @@ def _read(path: Path, mapping: LeadMapping, columns: tuple[str, ...]) -> Iterato
         try:
             record = _record(row, tuple(values), columns, mapping, not_given)
         except InputError as error:
-            said = _never_mail(tuple(values), columns, mapping, not_given)
+            said = never_mail_of(tuple(values), columns, mapping, not_given)
             if said is not None:
                 for key in _keys(said.email_key, said.external_id):
                     never[key] = (*never.get(key, ()), *said.reasons)
@@ -152,31 +144,6 @@ def _keys(email_key: str | None, external_id: str | None) -> list[tuple[str, str
     return [(kind, value) for kind, value in named if value]
 
 
-def _never_mail(
-    values: tuple[str, ...], columns: tuple[str, ...], mapping: LeadMapping, not_given: set[str]
-) -> NeverMail | None:
-    """What a row that is left out says against mail, as far as it can be read; None if it says nothing."""
-    given = _given(values, columns, not_given)
-    reasons: dict[ImportedReason, None] = {}
-    for rule in mapping.suppress:
-        with suppress(InputError, ValueError, IndexError, KeyError):
-            if rule.applies(values[columns.index(rule.column)], given=bool(given[rule.column])):
-                reasons[rule.reason] = None
-    if not reasons:
-        return None
-    lead, key = mapping.lead, None
-    with suppress(InputError, KeyError):
-        key = normalise(lead.address(given))
-    return NeverMail(tuple(reasons), key, given.get(lead.external_id or "") or None)
-
-
-def _given(values: tuple[str, ...], columns: tuple[str, ...], not_given: set[str]) -> dict[str, str]:
-    return {
-        column: "" if (text := value.strip()).casefold() in not_given else text
-        for column, value in zip(columns, values, strict=False)
-    }
-
-
 def _record(
     row: int, values: tuple[str, ...], columns: tuple[str, ...], mapping: LeadMapping, not_given: set[str]
 ) -> LeadRecord:
@@ -186,7 +153,7 @@ def _record(
     if any("\0" in value for value in values):
         raise InputError("holds a NUL character, which is not text")
     lead = mapping.lead
-    given = _given(values, columns, not_given)
+    given = texts_given(values, columns, not_given)
     first, last = lead.names(given)
     named = {field: given[column] for field in ("external_id", "company") if (column := getattr(lead, field))}
     named |= {"first_name": first, "last_name": last}

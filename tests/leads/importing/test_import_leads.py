@@ -320,8 +320,23 @@ async def test_two_rows_about_one_lead_are_not_both_taken(database: Database) ->
         ",ann@northwind.example,Germany,yes",
         "1,ann@northwind.example,Germany,yes,one more",
         "1,ann@northwind.example,Ger\0many,yes",
+        "1,ann@northwind.example,Berlin, Germany,yes",
+        "1,ann@northwind.example,yes",
+        "Dr,1,ann@northwind.example,Germany,yes",
+        "9, ANN@Northwind.EXAMPLE ,Atlantis, YES ",
     ],
-    ids=["a country nobody knows", "another's id", "no address", "no id", "too many fields", "a NUL"],
+    ids=[
+        "a country nobody knows",
+        "another's id",
+        "no address",
+        "no id",
+        "too many fields",
+        "a NUL",
+        "a comma before",
+        "a field missing",
+        "a comma first",
+        "another case",
+    ],
 )
 async def test_what_a_row_that_is_left_out_says_against_mail_holds(
     database: Database, tmp_path: Path, row: str
