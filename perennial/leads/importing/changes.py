@@ -108,6 +108,8 @@ class Changes:
     changed: dict[str, _Row] = field(default_factory=dict)
     stale_scores: list[int] = field(default_factory=list)
     now_suppressed: list[str] = field(default_factory=list)
+    strangers: dict[str, str] = field(default_factory=dict)
+    """Addresses of nobody we know that rows which are left out forbid to mail, with the reason."""
     behaviours: list[_Row] = field(default_factory=list)
     entries: list[tuple[str, ScoreLine]] = field(default_factory=list)
     suppressions: list[NewSuppression] = field(default_factory=list)
@@ -161,9 +163,14 @@ class Changes:
             had.setdefault(one.lead_id, set()).add(one.reason)
         added = {lead_id for lead_id, *_ in new}
         for each in never:
-            for lead_id, key, external_id in (*known, *new):
-                if each.email_key != key and (each.external_id is None or each.external_id != external_id):
-                    continue
+            meant = [
+                lead_id
+                for lead_id, key, external_id in (*known, *new)
+                if each.email_key == key or (each.external_id is not None and each.external_id == external_id)
+            ]
+            if not meant and each.email_key:
+                self.strangers.setdefault(each.email_key, each.reasons[0])
+            for lead_id in meant:
                 fresh = [reason for reason in each.reasons if reason not in had.setdefault(lead_id, set())]
                 if not fresh:
                     continue

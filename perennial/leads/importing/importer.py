@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
+from typing import get_args
 
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,13 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from perennial.leads.importing.changes import Changes, EarlierRows
 from perennial.leads.importing.leads_file import LeadRecord, Reject
-from perennial.leads.suppressed_addresses import suppressed_addresses
+from perennial.leads.importing.mapping import ImportedReason
+from perennial.leads.suppressed_addresses import lift_address, suppress_address, suppressed_addresses
 from perennial.leads.suppression import WITHDRAWS
 from perennial.platform.database import Database
 from perennial.platform.secrets import Secrets
 
 BATCH = 500
 _ATTEMPTS = 3
+_IMPORTED = frozenset(get_args(ImportedReason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ async def import_leads(
                     async with database.writing() as session:
                         await changes.work_out(session, await _with_rejects(session, batch, secrets), lock=True)
                         await changes.write(session)
+                        if secrets is not None:
+                            await _keep_addresses(session, secrets, changes, batch)
                         if on_suppressed is not None and changes.now_suppressed:
                             await on_suppressed(session, changes.now_suppressed)
                 break
@@ -97,17 +102,37 @@ async def import_leads(
 async def _with_rejects(
     session: AsyncSession, batch: list[LeadRecord | Reject], secrets: Secrets | None
 ) -> list[LeadRecord | Reject]:
-    """The batch, with the rows rejected whose addresses must not become a lead's."""
+    """The batch, with the rows rejected whose addresses must not become a lead's.
+
+    Not a row that opts its lead out as an earlier import did whose row was left out: the lead is then never mailed.
+    """
     if secrets is None:
         return batch
     keys = [each.email_key for each in batch if isinstance(each, LeadRecord)]
     found = await suppressed_addresses(session, secrets, keys)
     return [
         each.rejected(f"this address is never to be a lead's: {found[each.email_key]}")
-        if isinstance(each, LeadRecord) and each.email_key in found
+        if isinstance(each, LeadRecord)
+        and each.email_key in found
+        and not (each.suppress and found[each.email_key] in _IMPORTED)
         else each
         for each in batch
     ]
+
+
+async def _keep_addresses(
+    session: AsyncSession, secrets: Secrets, changes: Changes, batch: list[LeadRecord | Reject]
+) -> None:
+    """Suppress addresses of nobody we know that left-out rows forbid; free those whose suppressed lead is new."""
+    for key, reason in changes.strangers.items():
+        await suppress_address(session, secrets, key, reason, changes.at)
+    refused = {reject.row for reject in changes.rejects}
+    never = [
+        each.email_key for each in batch if isinstance(each, LeadRecord) and each.suppress and each.row not in refused
+    ]
+    for key, reason in (await suppressed_addresses(session, secrets, never)).items():
+        if reason in _IMPORTED:
+            await lift_address(session, secrets, key)
 
 
 def _plus(report: ImportReport, changes: Changes, batch: list[LeadRecord | Reject]) -> ImportReport:

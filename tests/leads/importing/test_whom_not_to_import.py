@@ -2,7 +2,10 @@
 
 from dataclasses import replace
 
-from models.leads import LeadRow
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.leads import Consent, LeadRow, SuppressedAddress, Suppression
+from perennial.leads.identity import Identities
 from perennial.leads.importing.importer import import_leads
 from perennial.leads.importing.leads_file import LeadRecord, Reject
 from perennial.leads.suppressed_addresses import suppress_address
@@ -73,3 +76,39 @@ async def test_a_lead_that_became_another_is_not_changed_any_more(database: Data
     (reject,) = await refused(database)
 
     assert (reject.row, reject.reason) == (3, "this lead was merged into ada; import that one")
+
+
+async def test_an_opt_out_of_nobody_we_know_holds_when_its_row_is_left_out(database: Database) -> None:
+    """A later list or form makes no lead of that address; the row once mended makes one that is never mailed."""
+    reject = replace(BO, suppress=("opt-out",)).rejected("unknown Country 'Atlantis'")
+
+    async def brought(*records: LeadRecord | Reject, dry_run: bool = False) -> tuple[int, int]:
+        report = await import_leads(database, records, at=NOON, secrets=SECRETS, dry_run=dry_run)
+        return report.added, report.rejected
+
+    async def form(session: AsyncSession) -> str | None:
+        said = {"consent": {"basis": "consent", "source": "form", "wording": "v1"}}
+        return await Identities(SECRETS).resolve(session, email="BO@Example.com", traits=said, at=NOON)
+
+    assert await brought(reject, dry_run=True) == (0, 1)
+    assert await rows(database, SuppressedAddress) == []
+    assert await brought(reject) == (0, 1)
+    assert await brought(BO) == (0, 1)
+    assert await does(database, form) is None
+
+    assert await brought(replace(BO, suppress=("opt-out",))) == (1, 0)
+    (bo,) = await rows(database, LeadRow)
+    assert [(one.lead_id, one.reason) for one in await rows(database, Suppression)] == [(bo.id, "opt-out")]
+    assert [one.action for one in await rows(database, Consent)] == ["withdrawn"]
+    assert await brought(BO) == (0, 0)
+    assert await does(database, form) == bo.id
+    assert len(await rows(database, Suppression)) == 1
+
+
+async def test_an_erased_lead_is_not_brought_back_by_its_own_opt_out(database: Database) -> None:
+    """Erased is stricter."""
+    await settle(database, person("ada"))
+    await does(database, lambda session: erase_rows(session, "ada", NOON, secrets=SECRETS))
+    report = await import_leads(database, [replace(ADA, suppress=("opt-out",))], at=NOON, secrets=SECRETS)
+    assert (report.added, report.rejected) == (0, 1)
+    assert [one.reason for one in await rows(database, SuppressedAddress)] == [ERASED]
