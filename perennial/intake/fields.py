@@ -17,7 +17,7 @@ def text_of(value: Any) -> str | None:
 
 def identifier_of(value: Any) -> str | None:
     """An identifier as text; libraries send numbers as well."""
-    return (str(value) or None) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return (str(value).strip() or None) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def moment_of(value: Any) -> datetime | None:

@@ -55,6 +55,7 @@ _NAMED = Prepared(
 
 async def write_identity(session: AsyncSession, lead_id: str, kind: IdentityKind, value: str, at: datetime) -> None:
     """Know a lead by this id from now on. A browser changes hands and takes its id along; other ids stay."""
+    value = value.strip()
     if not 0 < len(value) <= LONGEST_ID:
         return
     row = {"kind": kind, "value": value, "lead_id": lead_id, "at": at}

@@ -3,6 +3,7 @@
 Commands, webhooks and pages all look up here, so that a name means the same lead everywhere.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Literal, TypeAlias, assert_never
 
@@ -23,6 +24,8 @@ SPOKEN: Sequence[NameKind] = ("id", "crm", "external", "address", "user")
 
 A browser may claim any user id for itself, so that one comes last: it cannot take another lead's name away.
 """
+
+_NO_TEXT = re.compile("[\\x00\\ud800-\\udfff]")
 
 _LONGEST_CHAIN = 32
 """How many merges are followed; the limit only guards against a ring."""
@@ -48,7 +51,13 @@ async def require_lead(session: AsyncSession, name: str) -> LeadRow:
 
 
 async def find_named(session: AsyncSession, name: str, kinds: Sequence[NameKind] = SPOKEN) -> str | None:
-    """The id of the lead that has this name itself, even if it was merged into another; None if there is none."""
+    """The id of the lead that has this name itself, even if it was merged into another; None if there is none.
+
+    Spaces around a name say nothing; a name that no text column holds (NUL, half a surrogate pair) is nobody's.
+    """
+    name = name.strip()
+    if _NO_TEXT.search(name):
+        return None
     for kind in kinds:
         if (lead_id := await _named(session, kind, name)) is not None:
             return lead_id
