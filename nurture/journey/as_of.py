@@ -84,7 +84,10 @@ def value(run: Run, activity: str, returned: Any) -> Any:
 def moment(run: Run, position: int) -> datetime:
     """When the fact at a position was recorded, or derived."""
     settled = len(run.journal)
-    return run.journal.facts[position].at if position < settled else run.derived[position - settled].at
+    if position < settled:
+        return run.journal.facts[position].at
+    derived = run.derived[position - settled :]  # none yet where a reading knows that a wait will have ended
+    return derived[0].at if derived else run.now
 
 
 def _number(run: Run, value: int, name: str) -> ObservedInt:

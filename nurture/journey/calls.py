@@ -78,6 +78,15 @@ class EndCall:
 Call = StepCall | WaitCall | ChoiceCall | EndCall
 
 
+def signature(call: Call, scope: str) -> str:
+    """A call in short, to be known again in edited code: its name with its scope; a wait by its length and `until`."""
+    if isinstance(call, WaitCall):
+        return " ".join((f"{scope}{call.name}", str(call.span), *call.patterns))
+    if isinstance(call, EndCall):
+        return f"{scope}{call.name} {call.outcome}"
+    return scope + call.name
+
+
 class Stop:
     """What a run yields when nothing more can be derived: what comes next."""
 
@@ -99,4 +108,16 @@ class Lost:
         self.call = call
 
     def __await__(self) -> Generator[Lost, None, None]:
+        yield self
+
+
+class Ahead:
+    """What a run yields that only looks ahead: the call that the code comes to next."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    def __await__(self) -> Generator[Ahead, None, None]:
         yield self

@@ -5,10 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from nurture.errors import PerennialError, TrackError
-from nurture.journey.calls import Lost, Stop
+from nurture.journey.calls import Ahead, Lost, Stop, signature
+from nurture.journey.facts import Waiting
 
 if TYPE_CHECKING:
     from nurture.journey.run import Run
@@ -42,6 +44,24 @@ def drive(
     finally:
         close(run, coroutine)
     raise TrackError(f"{where}: awaits {found!r}, which is no step of the lead")
+
+
+def note_what_follows(run: Run, coroutine: Any) -> None:
+    """Complete the wait that a run has just come to rest in: what the code comes to next, should the time run out."""
+    wait = run.derived[-1] if run.derived else None
+    if type(wait) is not Waiting:
+        return
+    reason, notes = run.reason, run.notes
+    run.notes, run.looking = [], True
+    try:
+        found = coroutine.send(None)
+    except TrackError:
+        raise
+    except Exception:  # noqa: BLE001 - what the code does wrong further on is told when the lead is there
+        found = None
+    if isinstance(found, Ahead):
+        run.derived[-1] = replace(wait, then=signature(found.call, run.scope))
+    run.reason, run.notes = reason, notes
 
 
 def close(run: Run, coroutine: Any) -> None:

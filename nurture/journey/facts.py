@@ -93,6 +93,8 @@ class Waiting:
     """The lead stands in a wait: how long it is, the patterns that end it sooner, and when it is over (UTC).
 
     `deadline` counts the pauses up to `at`; a later pause moves it. A wait that was edited is recorded again.
+    `then` is what the code came to next, should nothing end the wait sooner: evidence of which wait it is, once the
+    code is edited ("" if nothing is known).
     """
 
     at: datetime
@@ -100,6 +102,7 @@ class Waiting:
     length: Span = None
     until: tuple[str, ...] = ()
     deadline: datetime | None = None
+    then: str = ""
     kind: Literal["waiting"] = "waiting"
 
 

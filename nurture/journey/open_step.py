@@ -2,7 +2,8 @@
 
 1. A new score at the threshold starts the graduation in place of the step.
 2. A pause parks the lead.
-3. A wait that the code no longer has keeps the lead until its end; a step to catch up on comes next.
+3. A wait that the code no longer has keeps the lead until its end, again after a graduation that interrupted it; a step
+   to catch up on comes next.
 4. A choice, and a wait that is over, are derived and recorded; a wait that is not over, and a send that the gate put
    off, are where the lead parks; any other step is what comes next.
 """
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, assert_never
 
 from nurture.errors import TrackError
-from nurture.journey.calls import Call, ChoiceCall, EndCall, StepCall, Stop, WaitCall
+from nurture.journey.calls import Ahead, Call, ChoiceCall, EndCall, StepCall, Stop, WaitCall
 from nurture.journey.decision import AnyStep, Finish, Park, ParkReason
 from nurture.journey.facts import Chosen, Finished, Graduated, Waited, Waiting
 from nurture.journey.interrupts import armed_again, graduating_score, pause_of
@@ -34,9 +35,11 @@ async def settle(run: Run, call: Call, key: str, opened: Entry | None) -> Any:
 
     `opened` is the entry of the open wait, if the call is for it; `key` what the step is called already, if it is.
     """
+    await _look(run, call)
     caught_up = run.caught_up_on(call)
     if caught_up is not None:
         return caught_up
+    interrupted: Entry | None = None
     while True:
         if run.reader is not None and (known := run.reader.beyond(call)) is not None:
             return known
@@ -44,9 +47,11 @@ async def settle(run: Run, call: Call, key: str, opened: Entry | None) -> Any:
             raise TrackError(f"{run.track.where}: {MOST_STEPS} steps without one that takes time")
         graduated = _graduation(run)
         if graduated is not None:
-            opened = run.left_wait = None  # the graduation takes its place
+            opened = None  # the graduation takes its place
+            interrupted = run.left_wait
             run.derived.append(graduated)
             await run.graduate(graduated, len(run.journal) + len(run.derived) - 1)
+            await _look(run, call)
             continue
         pause = pause_of(run.journal)
         if pause is not None:
@@ -54,10 +59,26 @@ async def settle(run: Run, call: Call, key: str, opened: Entry | None) -> Any:
             await _park(run, key or _key_of(run, call), None, None, "paused")
         if run.left_wait is None:
             break
-        left, run.left_wait = run.left_wait, None
-        await _wait(run, _call_of(left), left.fact.key, left)
+        await _sit_out(run, call, again=run.left_wait is interrupted)
     await _catch_up(run)
     return await _take(run, call, key or _key_of(run, call), opened)
+
+
+async def _look(run: Run, call: Call) -> None:
+    """Stop at this call if the run only looks ahead."""
+    if run.looking:
+        await Ahead(call)
+
+
+async def _sit_out(run: Run, call: Call, *, again: bool) -> None:
+    """Keep the lead in the wait that the code no longer has; from its start if a graduation interrupted it."""
+    left, run.left_wait = run.left_wait, None
+    assert left is not None
+    opened = left if left is run.journal.stands and not again else None
+    await _wait(run, _call_of(left), left.fact.key, opened)
+    await _look(run, call)
+    if run.reader is not None:
+        run.reader.moved_on()
 
 
 async def _take(run: Run, call: Call, key: str, opened: Entry | None) -> Waited | Chosen:
@@ -100,7 +121,8 @@ async def _wait(run: Run, call: WaitCall, key: str, opened: Entry | None) -> Wai
         if known is None:
             run.derived.append(Waiting(run.now, key, call.span, call.patterns, deadline))
         await _park(run, key, deadline, call.until, "wait")
-        raise AssertionError  # pragma: no cover - a run that parks goes no further
+        # Only a run that looks ahead goes on from here
+        return Waited(run.now, key, "time", "", "", call.span, call.patterns)
     _stand_on(run, waited)
     return waited
 

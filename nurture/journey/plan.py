@@ -8,16 +8,18 @@ At the first difference there has been an edit: the explanation with the fewest 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from nurture.content.catalogue import Catalogue
 from nurture.errors import PerennialError
 from nurture.journey.calls import Stop
 from nurture.journey.decision import AnyNext, Decision, Finish, Park
-from nurture.journey.driving import drive
+from nurture.journey.driving import drive, note_what_follows
 from nurture.journey.explaining import costs
-from nurture.journey.explaining.reading import Reading, Used, read
+from nurture.journey.explaining.reading import Reading, read
 from nurture.journey.explaining.search import search
 from nurture.journey.explaining.tape import ALTER, EVERY
+from nurture.journey.explaining.tape_reader import Used
 from nurture.journey.explaining.telling import tell, tell_loss
 from nurture.journey.facts import (
     AnyFact,
@@ -61,7 +63,7 @@ def plan(track: Track, journal: Journal, now: datetime, catalogue: Catalogue = N
             return _as_read(track, journal, now, reading)
     run = Run(track, journal, now, catalogue)
     try:
-        found = drive(run, track)
+        found = drive(run, track, at_stop=partial(note_what_follows, run))
     except PerennialError as error:
         if not run.past:
             raise

@@ -56,6 +56,12 @@ class Reader(Protocol):
         entry again, some were dropped. None: nothing fits.
         """
 
+    def answered(self) -> None:
+        """A call that is behind the lead has been answered."""
+
+    def moved_on(self) -> None:
+        """The lead has come further before this call: what was read since the call before it is out of date."""
+
     def beyond(self, call: Call) -> Any:
         """What answers a call past the journal's entries, if the reading knows it: a step that was moved there."""
 
@@ -80,6 +86,7 @@ class Run:
         "journal",
         "last_done",
         "left_wait",
+        "looking",
         "names",
         "notes",
         "now",
@@ -118,7 +125,8 @@ class Run:
         self.offer_seen = -1  # where the last offer was answered: scores up to there graduate nobody
         self.caught_up = list(journal.caught_up)
         self.catching_up: list[StepCall] = []
-        self.left_wait: Entry | None = None  # the open wait, if the code no longer has it
+        self.left_wait: Entry | None = None  # open, or interrupted by a graduation, and no longer in the code
+        self.looking = False  # the run has come to rest, and goes on only to see what the code comes to next
         self.closed = False
 
     async def whole(self) -> None:
@@ -188,6 +196,8 @@ class Run:
             elif isinstance(found, Entry):
                 key, opened = found.fact.key, found
             elif found is not AGAIN:
+                if self.reader is not None:
+                    self.reader.answered()
                 return found
         return await settle(self, call, key, opened)
 
@@ -292,9 +302,9 @@ class Run:
         if index < len(self.journal):
             self._advance()
         self.graduated += 1
-        outer = self.scope, self.last_done
+        outer = self.scope, self.last_done, self.left_wait
         self.scope = "graduation/" if self.graduated == 1 else f"graduation~{self.graduated}/"
-        self.last_done = None
+        self.last_done = self.left_wait = None
         self.position = max(self.position, index)
         self.because_of(graduated)
         outcome = await self.track.on_graduation(Lead(self))
@@ -302,7 +312,7 @@ class Run:
             raise TrackError(f"{self.track.where}: its graduation returned {outcome!r}, not an Outcome")
         if not outcome.returns and not self._went_on():
             await self.meet(EndCall(outcome.name))
-        self.scope, self.last_done = outer
+        self.scope, self.last_done, self.left_wait = outer
 
     def _went_on(self) -> bool:
         """Whether the lead has been outside the graduation since: an edit that ends it there comes too late."""

@@ -179,6 +179,9 @@ class Model:
                 self.resume[scope] = found.tokens
                 self.open_question = self.open_question or found.open_question
         self.program = program
+        for each in program.statements().values():
+            if isinstance(each, Step) and each.does == "choose" and each.into:
+                self.variables.setdefault(each.into, variant_of(each.what))  # one that the lead is past is its own
         self.scope = 0
         self.under_way = isinstance(self.last, Act)
         self.last = None

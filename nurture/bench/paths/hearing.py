@@ -97,6 +97,12 @@ class Hearer:
         """The entry, if it is what is called for."""
         return entry if self.run.fits(call, entry) and not isinstance(entry.fact, Released) else None
 
+    def answered(self) -> None:
+        """Nothing: the code is read as it is."""
+
+    def moved_on(self) -> None:
+        """Nothing: the code has every wait."""
+
     def beyond(self, call: Call) -> Any:  # noqa: ARG002 - the protocol's
         """Nothing: no step was moved."""
         return None

@@ -50,8 +50,8 @@ ALTER_BOTH = 1.1
 ALTER_OPEN = 0.3
 """In addition for the open wait, which is better evidence than one that is over."""
 
-ALTER_OVER = 0.2
-"""In addition for the open wait if both were edited and it would be over now: nobody is mailed early by an edit."""
+ALTER_OVER = 0.5
+"""In addition for the open wait if it would be over now: no edit mails early that can be read otherwise."""
 
 ALTER_CHOICE = 0.5
 """A choice is made for another stage."""
@@ -62,7 +62,7 @@ REWORD = 1.3
 IN_PLACE = 0.6
 """Two steps that were both done have changed places, as in a list in another order: less than dropping one."""
 
-IN_PLACE_LAST = 1.0
+IN_PLACE_LAST = 1.1
 """In addition if it is the step that was done last: the lead stands there."""
 
 FLIP = 1.2
@@ -76,6 +76,9 @@ MOVED = 1.0
 
 MOVED_ALTERED = 0.5
 """In addition for the open wait taken as altered, if the code has it as it was further on."""
+
+OTHER_THEN = 1.0
+"""In addition where the code goes on from the open wait otherwise than it did when the lead came to stand in it."""
 
 TELL_FROM = 3.0
 """A reading that costs this much is told to a person."""

@@ -186,7 +186,7 @@ class Offers:
         cost = costs.ALTER if one else costs.ALTER_BOTH
         if isinstance(fact, Waiting):
             cost += costs.ALTER_OPEN
-            if not one and self._is_over(call, fact):
+            if self._is_over(call, fact):
                 cost += costs.ALTER_OVER
         return cost
 
@@ -243,15 +243,14 @@ def kinds_of(entries: Sequence[Entry]) -> str:
 
 
 def _cost_of_dropping(entries: Sequence[Entry], journal: Journal) -> float:
-    cost, steps, after_step = 0.0, 0, False
+    cost, steps = 0.0, 0
     for entry in entries:
         stands = entry is journal.stands or isinstance(entry.fact, Waiting | Deferred)
         if entry.acted:
             cost += costs.DROP_STEP_IN_ROW if steps else costs.DROP_STEP
             steps += 1
-        elif stands and not after_step:
+        elif stands and not steps:
             cost += costs.DROP_STANDING
         else:
             cost += costs.DROP_PAUSE_IN_ROW if steps > 1 else costs.DROP_PAUSE
-        after_step = entry.acted
     return cost

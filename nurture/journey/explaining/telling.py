@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from nurture.journey.calls import Call, ChoiceCall, WaitCall
-from nurture.journey.explaining.reading import Reading, Used
+from nurture.journey.explaining.reading import Reading
 from nurture.journey.explaining.tape import ALTER, DROP, DROP_AND_ALTER, EVERY, FLIP, IN_PLACE, MET, REWORD, SO
+from nurture.journey.explaining.tape_reader import Used
 from nurture.journey.facts import Deferred, Span, Waited, Waiting
 from nurture.journey.journal import Entry
 from nurture.journey.keys import Key

@@ -638,12 +638,12 @@ def test_where_a_lead_stands_is_a_fact() -> None:
     """The open wait is recorded with its length, what ends it, and its deadline; recorded again when it was edited."""
     journey = standing(3)
     waiting = journey.journal.facts[-1]
-    assert waiting == Waiting(at(0), "send:a/wait", 7 * 86_400.0, (), at(7))
+    assert waiting == Waiting(at(0), "send:a/wait", 7 * 86_400.0, (), at(7), "send:b")
     assert isinstance(journey.journal.stands and journey.journal.stands.fact, Waiting)
     journey.go(7)
     assert Waited(at(7), "send:a/wait", "time", length=7 * 86_400.0) in journey.journal.facts
     longer = standing(9).edited(waiting_after_b(12))
-    assert longer.decide().facts == (Waiting(at(9), "send:b/wait", 12 * 86_400.0, (), at(19)),)
+    assert longer.decide().facts == (Waiting(at(9), "send:b/wait", 12 * 86_400.0, (), at(19), "send:c"),)
 
 
 def test_held_is_not_recorded_twice_by_a_second_plan() -> None:
