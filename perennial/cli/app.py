@@ -88,6 +88,7 @@ COMMANDS = {
     "retell": Command(KEEP, "cli.relay.retell", "retell --dry-run"),
     "prune": Command(KEEP, "cli.prune.prune", "prune --dry-run"),
     "suppress": Command(KEEP, "cli.privacy.suppress", "suppress ada@example.com --reason manual"),
+    "lift": Command(KEEP, "cli.lift.lift", 'lift --saying "sender address" --why "our DNS was broken" --dry-run'),
     "merge": Command(KEEP, "cli.privacy.merge", "merge ada@example.com ada@old.example.com"),
     "unbind": Command(KEEP, "cli.unbind.unbind", "unbind u-1042 --dry-run"),
     "export": Command(KEEP, "cli.privacy.export", "export ada@example.com"),

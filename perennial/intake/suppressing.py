@@ -16,15 +16,21 @@ from perennial.leads.suppression import SUPPRESSES, NewSuppression, suppress_at_
 from perennial.platform.database import in_parts
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """An event that forbids further mail: its place in its batch, what it means, when, and whom it concerns."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concerned:
+    """An event's place in its batch, and whom it concerns: by the touch, or else by the address."""
 
     number: int
-    behaviour: str
-    at: datetime
     touch_id: str | None
     email: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop(Concerned):
+    """An event that forbids further mail: what it means, and when."""
+
+    behaviour: str
+    at: datetime
 
 
 async def suppress_stopped(
@@ -36,7 +42,7 @@ async def suppress_stopped(
     """
     known = await _stored(session, [events[stop.number].fingerprint for stop in stops])
     fresh = [stop for stop in stops if events[stop.number].fingerprint not in known]
-    leads = await _leads(session, fresh)
+    leads = await leads_concerned(session, fresh)
     told = [
         NewSuppression(leads[stop.number], SUPPRESSES[stop.behaviour], source, stop.at)
         for stop in fresh
@@ -53,8 +59,8 @@ async def _stored(session: AsyncSession, fingerprints: Sequence[str]) -> set[str
     return found
 
 
-async def _leads(session: AsyncSession, stops: Sequence[Stop]) -> dict[int, str]:
-    """The lead that each stop is about, by the stop's number; after a merge the lead that goes on."""
+async def leads_concerned(session: AsyncSession, stops: Sequence[Concerned]) -> dict[int, str]:
+    """The lead that each is about, by its number; after a merge the lead that goes on."""
     by_touch: dict[str, str] = {}
     for some in in_parts(sorted({stop.touch_id for stop in stops if stop.touch_id})):
         rows = await session.execute(select(Touch.id, Touch.lead_id).where(Touch.id.in_(some)))

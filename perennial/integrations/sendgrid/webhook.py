@@ -114,11 +114,11 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
     ]
     stops = [
         Stop(
-            number,
-            behaviour,
-            min(unix_moment_of(body.get("timestamp")) or now, now),
-            text_of(body.get(TOUCH_ARGUMENT)),
-            text_of(body.get("email")),
+            number=number,
+            behaviour=behaviour,
+            at=min(unix_moment_of(body.get("timestamp")) or now, now),
+            touch_id=text_of(body.get(TOUCH_ARGUMENT)),
+            email=text_of(body.get("email")),
         )
         for number, event in enumerate(incoming)
         if (behaviour := STOPS.get(kind_of(body := event.body)))

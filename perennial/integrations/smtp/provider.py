@@ -13,6 +13,7 @@ from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from email.policy import Policy
 from email.utils import format_datetime
+from functools import partial
 
 import aiosmtplib
 
@@ -28,6 +29,7 @@ from perennial.channels.ports import (
 )
 from perennial.channels.tracking import track_links
 from perennial.intake.bounces import read_bounce
+from perennial.integrations.smtp.answers import with_answer
 from perennial.platform.tokens import Tokens
 
 PERMANENT = 500
@@ -163,13 +165,13 @@ def _address(name: str, address: str) -> Address:
 
 def _refused(error: aiosmtplib.SMTPResponseException) -> SendError:
     """What a reply to RCPT or DATA means, by its code, its enhanced code and its words."""
-    code = str(error.code)
+    code, said = str(error.code), partial(with_answer, code=error.code, words=error.message)
     match read_bounce(f"{error.code} {error.message}", code=error.code):
         case "sender-rejected":
             return SendingStoppedError("the SMTP server refuses us, the sender", code=code)
         case "hard-bounce":
-            return NotSentError("the SMTP server knows no such mailbox", code=code, bounce="hard")
+            return NotSentError(said("the SMTP server knows no such mailbox"), code=code, bounce="hard")
         case _ if error.code >= PERMANENT:
-            return NotSentError("the SMTP server refuses the mail for now", code=code, bounce="soft")
+            return NotSentError(said("the SMTP server refuses the mail for now"), code=code, bounce="soft")
         case _:
             return TryLaterError("the SMTP server asks to try again", code=code, soft=True)
