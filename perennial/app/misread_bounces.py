@@ -110,9 +110,7 @@ def _by_sendgrid(lead_id: str, event: Event) -> Bounce:
 async def _with_leads(session: AsyncSession, events: Iterable[Event]) -> list[tuple[str, Event]]:
     numbered = dict(enumerate(events))
     concerned = [
-        Concerned(
-            Concerned(number=n, touch_id=text_of(one.body.get(TOUCH_ARGUMENT)), email=text_of(one.body.get("email")))
-        )
+        Concerned(number=n, touch_id=text_of(one.body.get(TOUCH_ARGUMENT)), email=text_of(one.body.get("email")))
         for n, one in numbered.items()
     ]
     leads = await leads_concerned(session, concerned)
