@@ -22,6 +22,7 @@ from nurture.journey.facts import (
     Paused,
     Released,
     Waited,
+    Waiting,
 )
 
 REF = re.compile(r"ref:[0-9a-f]{16}")
@@ -52,6 +53,8 @@ def reworded(fact: AnyFact, say: Say) -> AnyFact:
             return replace(fact, subject=say(fact.subject)) if fact.subject else fact
         case Done() | Deferred() | Exited() | Paused() | Overridden() | Released():
             return replace(fact, reason=say(fact.reason)) if fact.reason else fact
+        case Waiting():
+            return replace(fact, then=say(fact.then)) if fact.then else fact
         case Finished():
             return replace(fact, outcome=say(fact.outcome))
         case Held():

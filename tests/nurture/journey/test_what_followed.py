@@ -1,6 +1,7 @@
 """What the code came to next, when a lead came to stand in a wait, says later which wait of edited code it is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from nurture.journey.facts import Waiting
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import link_clicked, page_viewed
 from nurture.journey.outcomes import Outcome, nurtured, recycled
+from nurture.journey.refs import reworded
 from tests.journals import Journey, at, clicked, on_track, pieces, scored
 
 
@@ -193,3 +195,9 @@ def test_a_wait_that_an_edit_had_lost_is_not_the_next_edits_wait() -> None:
     later.go(60)
     assert later.journal.end is not None
     assert later.journal.end.at == at(17)
+
+
+def test_what_follows_is_hidden_from_temporal_as_the_outcome_itself_is() -> None:
+    """An outcome may be worded with what a track read of the lead."""
+    waiting = Waiting(at(0), "start/wait", 60.0, then="end left for Acme")
+    assert reworded(waiting, lambda text: text.replace("Acme", "ref:1")) == replace(waiting, then="end left for ref:1")
