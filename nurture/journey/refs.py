@@ -4,7 +4,7 @@ A reference is made of where the words came from (a behaviour's id), never of th
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -46,24 +46,27 @@ def is_strangers(name: str, subject: str) -> bool:
     return subject != "" and not name.startswith("email.")
 
 
+_TEXT: Mapping[type[AnyFact], str] = {
+    Behaved: "subject",
+    Waited: "subject",
+    Waiting: "then",
+    Finished: "outcome",
+    **dict.fromkeys((Done, Deferred, Exited, Paused, Overridden, Released), "reason"),
+}
+"""Which field of a fact is a text."""
+
+
 def reworded(fact: AnyFact, say: Say) -> AnyFact:
     """The fact with each of its texts said otherwise."""
     match fact:
-        case Behaved() | Waited():
-            return replace(fact, subject=say(fact.subject)) if fact.subject else fact
-        case Done() | Deferred() | Exited() | Paused() | Overridden() | Released():
-            return replace(fact, reason=say(fact.reason)) if fact.reason else fact
-        case Waiting():
-            return replace(fact, then=say(fact.then)) if fact.then else fact
-        case Finished():
-            return replace(fact, outcome=say(fact.outcome))
         case Held():
             return replace(fact, because=tuple(map(say, fact.because)))
         case Explained():
             tape = tuple(replace(one, call=say(one.call), answer=say(one.answer)) for one in fact.tape)
             return replace(fact, said=tuple(map(say, fact.said)), tape=tape)
-        case _:
-            return fact
+    name = _TEXT.get(type(fact), "")
+    text = getattr(fact, name) if name else ""
+    return replace(fact, **{name: say(text)}) if text else fact
 
 
 def reworded_next(following: AnyNext, say: Say) -> AnyNext:
