@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
+from typing import Any
 
 from nurture.journey.decision import AnyNext, Decision, Finish, HandOff
 from nurture.journey.facts import (
@@ -66,7 +67,10 @@ def reworded(fact: AnyFact, say: Say) -> AnyFact:
             return replace(fact, said=tuple(map(say, fact.said)), tape=tape)
     name = _TEXT.get(type(fact), "")
     text = getattr(fact, name) if name else ""
-    return replace(fact, **{name: say(text)}) if text else fact
+    if not text:
+        return fact
+    told: dict[str, Any] = {name: say(text)}
+    return replace(fact, **told)
 
 
 def reworded_next(following: AnyNext, say: Say) -> AnyNext:
