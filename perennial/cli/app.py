@@ -82,6 +82,7 @@ COMMANDS = {
     "release": Command(STEER, "cli.release.release", "release ada@example.com --track new-lead --at pricing-guide"),
     "pace": Command(STEER, "cli.pace.pace", "pace --per-minute 600 --per-hour 20000"),
     "check": Command(KEEP, "cli.upkeep.check", "check new-lead"),
+    "plan": Command(KEEP, "cli.plan.plan", "plan new-lead"),
     "draw": Command(KEEP, "cli.draw.draw", "draw new-lead --out new-lead.svg"),
     "migrate": Command(KEEP, "cli.upkeep.migrate", "migrate"),
     "repair": Command(KEEP, "cli.repair.repair", "repair --dry-run"),
