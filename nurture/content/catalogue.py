@@ -37,6 +37,9 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 ANY = "any"
 """The topic or industry of a piece that suits everyone."""
 
+LONGEST_TOPIC = 64
+"""Characters of a topic or an industry: a lead's wish for no more of it is kept by this name."""
+
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _REQUIRED = ("subject", "preheader", "stage", "format")
 _FIELDS = (*_REQUIRED, "topic", "industry", "order", "variants", "was")
@@ -141,6 +144,8 @@ def _problems(fields: Mapping[str, object], body: str) -> list[str]:  # noqa: C9
         if not (isinstance(value, str) and value and value == slug(value)):
             like = (isinstance(value, str) and slug(value)) or "data-quality"
             found.append(f"{name}: {value!r} is not a slug; write it like `{like}`, or `{ANY}`")
+        elif len(value) > LONGEST_TOPIC:
+            found.append(f"{name}: {value!r} is too long; it has at most {LONGEST_TOPIC} characters")
     if type(fields.get("order", 0)) is not int:
         found.append(f"order: {fields['order']!r} is not a whole number; write one like `10`")
     variants = fields.get("variants") or []

@@ -29,6 +29,9 @@ Story = Callable[[Lead], Awaitable[Outcome]]
 Delivery = Literal["at_most_once", "at_least_once"]
 NO_EXIT = Matcher(())
 
+LONGEST_NAME = 64
+"""Characters of a track's name: it is part of the ids of its journeys."""
+
 
 @dataclass(frozen=True)
 class Track:
@@ -93,6 +96,13 @@ class Track:
         return (self.name, *self.was)
 
 
+def _require_name(name: str, where: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
+        raise TrackError(f"{where}: {name!r} is no track name; use lower-case words joined by hyphens")
+    if len(name) > LONGEST_NAME:
+        raise TrackError(f"{where}: a track's name has at most {LONGEST_NAME} characters: {name!r}")
+
+
 def track(
     name: str,
     *,
@@ -145,8 +155,7 @@ def track(
             promises=promises,
         )
         for each in (name, *made.was):
-            if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", each):
-                raise TrackError(f"{made.where}: {each!r} is no track name; use lower-case words joined by hyphens")
+            _require_name(each, made.where)
         if len(inspect.signature(function).parameters) != 1:
             raise TrackError(f"{made.where}: a track takes one argument, the lead")
         if graduates_at is not None and not 0 < graduates_at <= 100:

@@ -153,6 +153,12 @@ def test_a_topic_that_is_no_slug_is_told_how_it_is_spelled(word: str, like: str)
         parse_piece("five-checks", GOOD.replace("data-quality", f'"{word}"'))
 
 
+def test_a_topic_that_no_lead_could_refuse_is_too_long() -> None:
+    """The wish for no more of it is kept by its name, in 64 characters."""
+    with pytest.raises(ContentError, match=r"topic: .* at most 64 characters"):
+        parse_piece("five-checks", GOOD.replace("data-quality", "t" * 65))
+
+
 def test_a_file_name_that_is_no_slug_is_refused() -> None:
     """Ids travel in step keys and addresses, so they are plain."""
     with pytest.raises(ContentError, match="name the file in lower case"):

@@ -54,6 +54,13 @@ def test_a_name_that_is_no_slug_is_refused(name: str) -> None:
     assert line_of(plain, 0) in str(error.value)
 
 
+@pytest.mark.parametrize("names", [{"name": "a" * 65}, {"name": "a", "was": "b" * 65}])
+def test_a_name_that_is_too_long_is_refused(names: dict[str, str]) -> None:
+    """PostgreSQL would refuse the journey of the first lead; this is said when the track is loaded."""
+    with pytest.raises(TrackError, match="at most 64 characters"):
+        track(**names)(plain)
+
+
 def test_a_function_that_is_no_story_is_refused() -> None:
     """Not async, or with another number of arguments."""
 
