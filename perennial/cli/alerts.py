@@ -13,6 +13,7 @@ from perennial.intake.failed import Failures, failures
 from perennial.intake.rejections import sender_rejections
 from perennial.journeys.alerts import AlertLine, latest_alerts
 from perennial.platform.program import command
+from perennial.reports.watching import watch
 
 LATELY = timedelta(days=30)
 """For how long a rejection of our mail calls for attention."""
@@ -25,11 +26,12 @@ def alerts(
 ) -> None:
     """List what the journeys ask a person to look at, mail that is rejected, and events that could not be passed on.
 
+    Also what the measures say now: complaints, bounces, opt-outs and clicks of a week, and offers that sales left open.
     The latest stands last.
     """
-    found, rejections, failed = run(_alerts(last))
+    found, rejections, failed, watched = run(_alerts(last))
     if as_json:
-        told = [*rejections, *((each.oldest, each.text) for each in failed)]
+        told = [*rejections, *((each.oldest, each.text) for each in failed), *watched]
         ours = [{"at": at, "text": text, "lead_id": None, "email": None} for at, text in told]
         print_json([*(asdict(line) for line in found), *ours])
         return
@@ -37,6 +39,7 @@ def alerts(
     lines = [(line.at, f"[bold]{escape(line.text)}[/]  {_whose(line)}") for line in found]
     lines += [(at, f"[bold red]{escape(note)}[/]") for at, note in rejections]
     lines += [(each.oldest, f"[bold]{escape(each.text)}[/]") for each in failed]
+    lines += [(at, f"[bold]{escape(text)}[/]") for at, text in watched]
     if lines:
         console.print("[dim]times in UTC[/]")
     for at, text in sorted(lines):
@@ -62,8 +65,11 @@ def _whose(line: AlertLine) -> str:
     return one if line.leads == 1 else f"{line.leads:,} leads on {line.track}, one of them {one}"
 
 
-async def _alerts(last: int) -> tuple[list[AlertLine], list[tuple[datetime, str]], list[Failures]]:
+async def _alerts(
+    last: int,
+) -> tuple[list[AlertLine], list[tuple[datetime, str]], list[Failures], list[tuple[datetime, str]]]:
     async with opened_database() as inst, inst.database.reading() as session:
         found = await latest_alerts(session, last)
         rejections = (await sender_rejections(session, inst.now() - LATELY))[:last][::-1]
-        return found, rejections, await failures(session)
+        watched = [(inst.now(), text) for text in await watch(session, inst.now())]
+        return found, rejections, await failures(session), watched

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
@@ -60,10 +61,17 @@ class MailGroup:
 
 
 async def read_engagement(
-    session: AsyncSession, period: Period, tracks: Collection[str] | None = None
+    session: AsyncSession,
+    period: Period,
+    tracks: Collection[str] | None = None,
+    *,
+    heard_until: datetime | None = None,
 ) -> list[MailGroup]:
-    """The mails of a period by track, piece and mailbox provider; what happened to them before its end."""
-    rows = await session.execute(_statement(period, tracks))
+    """The mails of a period by track, piece and mailbox provider; what happened to them before `heard_until`.
+
+    That is the period's end unless it is given.
+    """
+    rows = await session.execute(_statement(period, tracks, heard_until or period.until))
     return [
         MailGroup(track, piece, provider, Engagement(sent, Counter(dict(zip(DID, did, strict=True)))))
         for track, piece, provider, sent, *did in rows
@@ -80,7 +88,7 @@ def grouped(mails: Sequence[MailGroup], name: Callable[[MailGroup], str]) -> dic
     return {key: Engagement(number, did[key]) for key, number in sent.most_common()}
 
 
-def _statement(period: Period, tracks: Collection[str] | None) -> Select[*tuple[Any, ...]]:
+def _statement(period: Period, tracks: Collection[str] | None, heard_until: datetime) -> Select[*tuple[Any, ...]]:
     def is_so(name: str) -> ColumnElement[int]:
         return func.max(case((BehaviourRow.name == name, 1), else_=0))
 
@@ -90,7 +98,7 @@ def _statement(period: Period, tracks: Collection[str] | None) -> Select[*tuple[
             BehaviourRow.touch_id.is_not(None),
             BehaviourRow.name.in_(DID.values()),
             BehaviourRow.bot.is_(False),
-            BehaviourRow.at < period.until,
+            BehaviourRow.at < heard_until,
         )
         .group_by(BehaviourRow.touch_id)
         .subquery()

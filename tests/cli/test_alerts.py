@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.intake import Event
-from models.journeys import Alert
+from models.journeys import Alert, HandOffRow
 from perennial.intake.rejections import rejection_note
 from perennial.integrations.sendgrid.bounces import receiver_reason
 from perennial.platform.database import Database
@@ -39,7 +39,7 @@ def rejected(number: int, at: datetime) -> Event:
     )
 
 
-def stored(data_dir: Path, *rows: Event | Alert) -> None:
+def stored(data_dir: Path, *rows: Event | Alert | HandOffRow) -> None:
     """Keep these, beside Ada."""
 
     async def keep() -> None:
@@ -116,3 +116,17 @@ def test_events_that_could_not_be_passed_on_are_told_until_they_are(data_dir: Pa
         assert invoke(*words, data_dir=data_dir).exit_code == 0
         found = json.loads(invoke("alerts", "--json", data_dir=data_dir).stdout)
         assert ([each["text"] for each in found] == [line]) is (words != ["retell"])
+
+
+def test_what_the_measures_say_is_told_too(data_dir: Path) -> None:
+    """An offer that sales has left unanswered, in words and as JSON."""
+    at = datetime.now(UTC) - timedelta(days=5)
+    stay = "new-lead/l1/1"
+    offer = HandOffRow(
+        id="h1", enrolment_id=stay, lead_id="l1", step_key="hand_off", to="sales", reason="", score=80, at=at
+    )
+    stored(data_dir, offer)
+    line = "sales: 1 offer without an answer for over 3 days"
+    assert line in invoke("alerts", data_dir=data_dir).stdout
+    (told,) = json.loads(invoke("alerts", "--json", data_dir=data_dir).stdout)
+    assert told["text"].startswith(line)
