@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from statistics import median
 
 from nurture.measures.money import CENT
 from nurture.measures.paths import total_by_channel
@@ -169,11 +170,14 @@ def _cents(amount: float) -> Decimal:
 
 
 def pipeline_velocity(found: Outcomes) -> Decimal | None:
-    """What the open deals bring a day: their number x win rate x average amount won / days from opened to won."""
-    cycle = found.funnel.steps["opportunity", "won"].survival().median
+    """What the open deals bring a day: their number x win rate x average amount won / median days from opened to won.
+
+    The days are those of won deals alone, as the win rate tells already how many are not; None if anything is unknown.
+    """
+    lengths = [(deal.at - deal.opened_at) / _DAY for deal in found.won.deals if deal.opened_at is not None]
+    days = median(lengths) if lengths else 0.0
     closed = len(found.won.deals) + len(found.lost.deals)
-    if not (cycle and closed and found.won.summed):
+    if not (days > 0 and closed and found.won.summed):
         return None
     average = found.won.amount / found.won.summed
-    days = Decimal(cycle / _DAY)
-    return (len(found.open.deals) * Decimal(len(found.won.deals)) / closed * average / days).quantize(CENT)
+    return (len(found.open.deals) * Decimal(len(found.won.deals)) / closed * average / Decimal(days)).quantize(CENT)

@@ -16,6 +16,7 @@ from models.base import Base
 from nurture.measures.money import DatedRate, Rates
 from perennial.platform.database import Database
 from perennial.reports.outcome_page import report_of, write_report
+from perennial.reports.outcome_tables import pipeline_velocity
 from perennial.reports.outcomes import Outcomes, Scope, read_outcomes
 from perennial.reports.page import Report, render_report
 from tests.reports.test_measures import keep, winner
@@ -69,6 +70,29 @@ async def test_deals_without_a_rate_or_an_amount_are_told(database: Database) ->
 async def test_what_is_dated_after_now_is_told_and_not_counted(database: Database) -> None:
     found = await outcomes_of(database, *winner(), does("a", "page.viewed", 300))
     assert any("1 behaviour is dated after now" in note for note in report_of(found).notes)
+
+
+async def test_pipeline_velocity_is_told_though_most_deals_are_open_or_lost(database: Database) -> None:
+    """2 open deals x 1 won of 2 closed x 900 / 14 days: the days are those of the deals that were won."""
+    found = await outcomes_of(
+        database, *winner(),
+        *enters("b"), does("b", "deal.opened", 6), does("b", "deal.lost", 40),
+        *enters("c"), does("c", "deal.opened", 7), *enters("d"), does("d", "deal.opened", 8),
+    )  # fmt: skip
+    assert pipeline_velocity(found) == Decimal("64.29")
+    assert "2 open deals bring about 64.29 EUR a day." in report_of(found).summary
+
+
+async def test_pipeline_velocity_is_not_known_without_an_opening(database: Database) -> None:
+    """A deal that we only heard of as won took we do not know how long."""
+    found = await outcomes_of(
+        database,
+        *enters("a"),
+        does("a", "deal.won", 9, props={"amount": "900", "currency": "EUR"}),
+        *enters("c"),
+        does("c", "deal.opened", 7),
+    )
+    assert pipeline_velocity(found) is None
 
 
 async def test_credit_sums_to_the_deals_by_each_model(database: Database) -> None:
