@@ -204,6 +204,22 @@ async def test_credits_trace_to_touches_and_sum_to_the_deals(database: Database)
     assert paths.credits_by("markov") == pytest.approx({"guide": 2 / 3, "welcome": 1 / 3})
 
 
+async def test_paths_without_a_deal_are_counted_by_their_pieces(database: Database) -> None:
+    """In the order of their mails, those before the period left out; also of a lead that has won before the period."""
+    await keep(
+        database, *winner(),
+        *enters("b"), mail("b", "guide", 4), mail("b", "welcome", 2), mail("b", "guide", 6), mail("b", "early", -1),
+        *enters("c"), mail("c", "welcome", 3), mail("c", "guide", 7), mail("c", "guide", 8),
+        *enters("d"), mail("d", "guide", 1), mail("d", "refused", 2, state="refused"),
+        *enters("e", -9), does("e", "deal.won", -5), mail("e", "guide", 9),
+        *enters("f", -9), mail("f", "early", -2),
+    )  # fmt: skip
+    assert (await paths_of(database)).lost == {
+        (("welcome", "guide", "guide"), False): 2,
+        (("guide",), False): 2,
+    }
+
+
 @pytest.mark.parametrize(
     ("first", "last", "says"),
     [(date(2026, 5, 2), date(2026, 5, 1), "ends before it begins"), (date(2027, 1, 1), date(2027, 2, 1), "begins on")],
