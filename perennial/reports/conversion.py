@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from nurture.measures.proportions import Rate
 from nurture.measures.survival import Spell, Survival, survival
@@ -11,9 +11,15 @@ from perennial.reports.milestones import STAGES, Milestones
 from perennial.reports.period import Period
 
 STEPS = (*pairwise(STAGES), ("entered", "won"))
-"""The pairs of stages that are reported: each step of the funnel, and the whole of it."""
+"""The pairs of stages whose times are told: each step of the funnel, and the whole of it."""
 
-_PLACE = {stage: place for place, stage in enumerate(STAGES)}
+PAIRS = tuple(combinations(STAGES, 2))
+"""Any stage, and any later one."""
+
+_NAMES = tuple(STAGES)
+_LATER = [[(_NAMES.index(to), (since, to)) for since, to in PAIRS if since == stage] for stage in STAGES]
+"""By a stage's place: each later one's place, and the pair."""
+
 _HOUR = timedelta(hours=1)
 
 
@@ -21,8 +27,10 @@ _HOUR = timedelta(hours=1)
 class Conversion:
     """From one stage to another: of those who reached the first in the period, how many went on before its end.
 
-    `earlier` had reached the second one before the first: they are left out, and told.
+    `earlier` had reached the second one before the first: they are left out, and told. Times are kept if it is `timed`.
     """
+
+    timed: bool = True
 
     hits: int = 0
     of: int = 0
@@ -45,7 +53,8 @@ class Conversion:
             return
         self.of += 1
         self.hits += to is not None
-        self._spells[((to or until) - since) // _HOUR * _HOUR, to is not None] += 1
+        if self.timed:
+            self._spells[((to or until) - since) // _HOUR * _HOUR, to is not None] += 1
 
 
 @dataclass(slots=True)
@@ -54,18 +63,20 @@ class Funnel:
 
     period: Period
     reached: Counter[str] = field(default_factory=Counter)
-    steps: dict[tuple[str, str], Conversion] = field(default_factory=lambda: {step: Conversion() for step in STEPS})
+    steps: dict[tuple[str, str], Conversion] = field(
+        default_factory=lambda: {pair: Conversion(timed=pair in STEPS) for pair in PAIRS}
+    )
     by_week: dict[date, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     by_source: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, lead: Milestones) -> None:
         """Count a lead in each step whose first stage it reached in the period."""
-        for stage, at in zip(STAGES, lead.at, strict=True):
-            self.reached[stage] += self.period.holds(at)
-        for (first, second), conversion in self.steps.items():
-            since = lead.at[_PLACE[first]]
-            if since is not None and self.period.holds(since):
-                conversion.add(since, lead.at[_PLACE[second]], self.period.until)
+        for place, since in enumerate(lead.at):
+            if since is None or not self.period.holds(since):
+                continue
+            self.reached[_NAMES[place]] += 1
+            for later, pair in _LATER[place]:
+                self.steps[pair].add(since, lead.at[later], self.period.until)
         entered = lead.at[0]
         if entered is not None and self.period.holds(entered):
             for counts in (self.by_week[self.period.week_of(entered)], self.by_source[lead.source]):

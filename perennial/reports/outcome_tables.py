@@ -28,6 +28,7 @@ def tables_of(found: Outcomes, current: Callable[[str], str] = str) -> tuple[Tab
     return (
         _funnel(found),
         _velocity(found),
+        _conversions(found),
         _cohorts(found),
         _sources(found),
         _mail(found, "tracks", "Mail by track", lambda mail: current(mail.track)),
@@ -71,7 +72,17 @@ def _velocity(found: Outcomes) -> Table:
         "The time within which a quarter, half and three quarters of the leads go on, by Kaplan and Meier: leads under "
         "way count with the time that they have been. Not known: fewer than that have gone on.",
         ("step", "leads", "a quarter within", "half within", "three quarters within"),
-        tuple(row(first, second, step) for (first, second), step in found.funnel.steps.items()),
+        tuple(row(first, second, found.funnel.steps[first, second]) for first, second in STEPS),
+    )
+
+
+def _conversions(found: Outcomes) -> Table:
+    return Table(
+        "conversions",
+        "From any stage to any later one",
+        "Of the leads that reached the first stage in the period, how many have reached the second since.",
+        ("from", "to", "went on"),
+        tuple((STAGES[first], STAGES[second], step.rate) for (first, second), step in found.funnel.steps.items()),
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from models.base import Base
 from nurture.measures.money import DatedRate, Rates
+from nurture.measures.proportions import Rate
 from perennial.platform.database import Database
 from perennial.reports.outcome_page import report_of, write_report
 from perennial.reports.outcome_tables import pipeline_velocity
@@ -70,6 +71,19 @@ async def test_deals_without_a_rate_or_an_amount_are_told(database: Database) ->
 async def test_what_is_dated_after_now_is_told_and_not_counted(database: Database) -> None:
     found = await outcomes_of(database, *winner(), does("a", "page.viewed", 300))
     assert any("1 behaviour is dated after now" in note for note in report_of(found).notes)
+
+
+async def test_conversion_is_told_between_any_two_stages(database: Database) -> None:
+    """Of two that clicked, one is accepted by sales; velocity stays with the steps of the funnel."""
+    found = await outcomes_of(
+        database, *winner(), *enters("b"), mail("b", "welcome", 1), does("b", "email.clicked", 2, "b-welcome-1")
+    )
+    tables = {table.name: table.rows for table in report_of(found).tables}
+    told = {(first, second): rate for first, second, rate in tables["conversions"]}
+    assert len(told) == 28
+    assert told["clicked, visited, replied", "accepted by sales (SQL)"] == Rate(1, 2)
+    assert told["offered to sales", "deal won"] == Rate(1, 1)
+    assert len(tables["velocity"]) == 8
 
 
 async def test_pipeline_velocity_is_told_though_most_deals_are_open_or_lost(database: Database) -> None:
