@@ -172,9 +172,8 @@ class Lead:
         if fact is None:
 
             def make(key: str) -> Do:
-                return Do(
-                    key, called, argument_for(activity, plain_value(arg)), _seconds(within), _seconds(heartbeat), tries
-                )
+                limits = _seconds("within", within), _seconds("heartbeat", heartbeat)
+                return Do(key, called, argument_for(activity, plain_value(arg)), *limits, tries)
 
             fact = await self._run.meet(StepCall(name, make, _names("do", was), catch_up))
         return Answer(fact, activity, self._run) if isinstance(fact, Done) else fact
@@ -276,8 +275,13 @@ class OnOffer:
         self.run.offered, self.run.offer_seen = self.before, self.run.position
 
 
-def _seconds(length: timedelta | None) -> float | None:
-    return None if length is None else length.total_seconds()
+def _seconds(option: str, length: object) -> float | None:
+    """The seconds of an option. Raises TypeError for what is no length."""
+    if length is None:
+        return None
+    if not isinstance(length, timedelta):
+        raise TypeError(f"{option}= is a length, such as {option}=hours(1), not {length!r}")
+    return length.total_seconds()
 
 
 class Answer(Generic[R]):

@@ -26,6 +26,10 @@ SHIPPED_ACTIVITIES = "activities.own"
 """Where the activities of the shipped programme stand; those of another are its `activities`."""
 
 
+SHOWN = "new-lead"
+"""The track of the shipped programme that the documents tell of."""
+
+
 @dataclass(frozen=True)
 class Programme:
     """A programme: a Python package with `tracks/` and, if it likes, `segments.py` and `activities/`; and content.
@@ -106,3 +110,11 @@ def _modules_below(package: str) -> list[str]:
 def programme_of(settings: Settings) -> Programme:
     """The programme that the settings name."""
     return Programme(content=settings.content_dir, package=settings.programme)
+
+
+def track_to_try(settings: Settings) -> str:
+    """The track that a first command is shown with, `TRACK` if there is none: the shipped one, else the foremost."""
+    tracks = programme_of(settings).tracks
+    if SHOWN in tracks:
+        return SHOWN
+    return max(tracks.values(), key=lambda track: track.priority).name if tracks else "TRACK"

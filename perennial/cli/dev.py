@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nurture.timing.clock import describe_speed, parse_speed
+from perennial.app.programme import track_to_try
 from perennial.dev.stack import Stack, embedded_stack
 from perennial.platform.paths import SAMPLE
 from perennial.platform.processes import run_until_stopped
@@ -74,7 +75,7 @@ def _print_addresses(stack: Stack) -> None:
 
 In another terminal:
   {program()}{here} import {_near(SAMPLE / "leads.csv")} --map {_near(SAMPLE / "mapping.toml")}
-  {program()}{here} enrol new-lead --where Audience=new
+  {program()}{here} enrol {track_to_try(settings)} --where Audience=new
   {program()}{here} tracks
 {f"Then {first}:" if stack.mailbox_url else "Then see how a journey goes:"}
   {program()}{here} show LEAD

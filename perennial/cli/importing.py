@@ -8,6 +8,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 
+from perennial.app.programme import track_to_try
 from perennial.cli.many import progress
 from perennial.cli.opening import LATER, opened_database, run, tell_if_up
 from perennial.cli.options import Json
@@ -20,6 +21,7 @@ from perennial.leads.importing.mapping import read_mapping
 from perennial.leads.importing.proposing import propose
 from perennial.platform.program import command
 from perennial.platform.secrets import secrets_of
+from perennial.platform.settings import load_settings
 
 
 def import_(
@@ -79,7 +81,7 @@ def import_(
         were, later = ("told", "") if told else ("asked", f". {LATER}")
         console.print(f"{counted(ended, 'running journey was', 'running journeys were')} {were} to end{later}")
     if report.added and not dry_run:
-        console.print(f"Next: [bold]{command('enrol')} new-lead --all[/]")
+        console.print(f"Next: [bold]{command('enrol')} {track_to_try(load_settings())} --all[/]")
 
 
 def _propose(file: Path, *, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """`new`: write a small programme of one's own, which runs and passes its own tests."""
 
 import keyword
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ from perennial.cli.printing import escape, out
 from perennial.platform.paths import CONTENT
 from perennial.platform.program import command
 from perennial.platform.settings import variable
+
+_PLACE = re.compile(r"(?<!PERENNIAL_)PROGRAMME")
 
 LAYOUTS = ("layout.html.j2", "layout.txt.j2")
 
@@ -31,7 +34,7 @@ def new(
     for path, text in FILES.items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text.replace("PROGRAMME", name), encoding="utf-8")
+        file.write_text(_PLACE.sub(name, text), encoding="utf-8")
     for layout in LAYOUTS:
         (folder / "content" / layout).write_bytes((CONTENT / layout).read_bytes())
     console = out()

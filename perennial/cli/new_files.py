@@ -99,6 +99,7 @@ A programme for Perennial: what this company writes for itself.
 | --- | --- |
 | tracks, one file each | `tracks/` |
 | segments | `segments.py` |
+| activities of your own, as files with functions marked `@activity.defn` | `activities/`, a package |
 | content, one Markdown file a piece, and the layouts around it | `content/` |
 | tests | `tests/` |
 

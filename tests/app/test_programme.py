@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nurture.errors import SettingsError
-from perennial.app.programme import Programme, programme_of
+from perennial.app.programme import Programme, programme_of, track_to_try
 from perennial.platform.settings import load_settings
 
 TRACK = '''"""Greets."""
@@ -104,3 +104,15 @@ def test_a_programme_that_is_nowhere_is_an_error_of_the_settings(
     monkeypatch.setenv("PERENNIAL_PROGRAMME", "nowhere_at_all")
     with pytest.raises(SettingsError, match=f"PERENNIAL_PROGRAMME is not usable: .*{tmp_path}.*such as acme"):
         load_settings()
+
+
+def test_the_track_of_a_first_command_is_one_that_there_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the shipped programme the one in the README; of another its foremost; in words if there is none."""
+    assert track_to_try(load_settings()) == "new-lead"
+    (tmp_path / "bare" / "tracks").mkdir(parents=True)
+    (tmp_path / "bare" / "content").mkdir()
+    (tmp_path / "bare" / "__init__.py").touch()
+    (tmp_path / "bare" / "tracks" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PERENNIAL_PROGRAMME", "bare")
+    assert track_to_try(load_settings()) == "TRACK"

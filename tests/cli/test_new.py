@@ -36,6 +36,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_new_programmes_readme_names_the_setting_as_it_is(home: Path) -> None:
+    """Word for word, as `new` prints it."""
+    assert "\nexport PERENNIAL_PROGRAMME=acme\n" in (home / "acme" / "README.md").read_text(encoding="utf-8")
+
+
 def test_a_new_programme_checks_out(home: Path) -> None:
     """Its pieces render, its track may ship, its segment is known; nothing of the shipped programme is there."""
     checked = in_folder(home, "-m", "perennial.cli", "check", "--json", PERENNIAL_PROGRAMME="acme")

@@ -20,8 +20,8 @@ _DELIMITERS = ",;\t|"
 _LEAD = {
     "external_id": "lead-id contact-id record-id customer-id prospect-id external-id lead-number crm-id id",
     "email": "email e-mail email-address e-mail-address mail work-email email-adresse e-mail-adresse courriel correo",
-    "first_name": "first-name given-name forename firstname vorname prenom nombre",
-    "last_name": "last-name surname family-name lastname nachname nom-de-famille apellidos",
+    "first_name": "first first-name given-name forename firstname vorname prenom nombre",
+    "last_name": "last last-name surname family-name lastname nachname nom-de-famille apellidos",
     "full_name": "full-name name contact-name lead-name fullname contact",
     "company": "company company-name account account-name organisation organization employer firma entreprise empresa",
     "country": "country country-region country-code land pays pais",

@@ -15,7 +15,10 @@ from nurture.errors import TrackError
 from nurture.journey.lead import Lead
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.own import signature_faults
+from nurture.journey.plan import plan
 from nurture.journey.track import track
+from nurture.timing.durations import hours
+from tests.journals import at, journal, on_track
 
 EMPTY = Catalogue({})
 
@@ -167,3 +170,15 @@ def test_an_activity_that_could_not_be_called_is_found(function: Callable[..., A
 def test_an_activity_as_documented_is_sound(function: Callable[..., Any]) -> None:
     """With the type of its argument, or without."""
     assert list(signature_faults(function)) == []
+
+
+@pytest.mark.parametrize("option", ["within", "heartbeat"])
+def test_a_limit_that_is_no_length_is_refused_in_words(option: str) -> None:
+    """`within=hours`, say, where its brackets were forgotten."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.do("create_workspace", **{option: hours})
+        return nurtured
+
+    with pytest.raises(TrackError, match=rf"{option}= is a length, such as {option}=hours\(1\), not <function hours"):
+        plan(on_track(story), journal(), at(0))
