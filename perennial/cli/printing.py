@@ -16,6 +16,7 @@ from rich.markup import escape as without_markup
 from rich.segment import Segment
 from rich.text import Text
 
+from nurture.journey.refs import REF
 from perennial.platform.terminal import escaped_in_json, shown, shown_on_one_line
 
 
@@ -43,9 +44,13 @@ def err() -> Console:
     return SafeConsole(file=sys.stderr, highlight=False, soft_wrap=True)
 
 
+GONE = "(erased)"
+"""What stands for words that no database has any more: those of an erased lead, or of before a restored backup."""
+
+
 def escape(text: str) -> str:
-    """Somebody's words as part of a line: on one line, and without markup."""
-    return without_markup(shown_on_one_line(text))
+    """Somebody's words as part of a line: on one line, and without markup; words that are gone are said to be."""
+    return without_markup(shown_on_one_line(REF.sub(GONE, text)))
 
 
 def escape_lines(text: str) -> str:

@@ -120,6 +120,14 @@ def test_a_value_stays_on_its_line() -> None:
     assert escape("Ada\nEnrolled") == "Ada␊Enrolled"
 
 
+def test_words_that_are_gone_are_said_to_be() -> None:
+    """A reference that nobody knows any more tells a reader nothing."""
+    assert (
+        escape("viewed ref:0123456789abcdef, enrolled (ref:fedcba9876543210)") == "viewed (erased), enrolled ((erased))"
+    )
+    assert escape("ref: see the contract") == "ref: see the contract"
+
+
 def test_everything_is_printed_in_one_place() -> None:
     """A console, a markup escape or a print of a command's own would pass strangers' words on as they are."""
     own = re.compile(r"(?<!Safe)\bConsole\(|from rich\.markup|(?<![.\w])print\(|sys\.std(?:out|err)\.write")
