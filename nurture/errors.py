@@ -46,6 +46,10 @@ class TrackError(PerennialError):
         self.said = said
 
 
+class EndlessError(TrackError):
+    """A track's code runs on, or calls itself, without coming to a step: it was stopped by who watches it."""
+
+
 class RefusedError(PerennialError):
     """The request is well-formed, but a rule forbids it now."""
 

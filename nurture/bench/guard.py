@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from nurture.errors import TrackError
+from nurture.errors import EndlessError
 from nurture.journey.rules import CLOCKS, FORBIDDEN_BUILTINS, PURE_MODULES, REMEDY, forbidden_module
 
 MOST_LINES = 50_000
@@ -62,7 +62,7 @@ class Guard:
         if frame.f_code.co_filename.startswith(_OURS):
             return None
         if frame.f_code.co_filename in self.files and self._depth(frame) > MOST_DEEP:
-            raise TrackError(
+            raise EndlessError(
                 f"{self._place(frame)}: {frame.f_code.co_name} calls itself again and again, deeper with each; "
                 "write a while loop with a wait in it"
             )
@@ -82,7 +82,7 @@ class Guard:
             if frame.f_code.co_filename in self.files:
                 self.where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
             if self._lines > MOST_LINES:
-                raise TrackError(f"{self._place(frame) or self.where}: runs on without coming to a step")
+                raise EndlessError(f"{self._place(frame) or self.where}: runs on without coming to a step")
         return self._line
 
     def _profile(self, frame: FrameType, event: str, arg: Any) -> None:

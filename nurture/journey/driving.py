@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from nurture.errors import PerennialError, TrackError
+from nurture.errors import EndlessError, PerennialError, TrackError
 from nurture.journey.calls import Ahead, Lost, Stop, signature
 from nurture.journey.facts import Waiting
 
@@ -55,7 +55,7 @@ def note_what_follows(run: Run, coroutine: Any) -> None:
     run.notes, run.looking = [], True
     try:
         found = coroutine.send(None)
-    except TrackError:
+    except EndlessError:
         raise
     except Exception:  # noqa: BLE001 - what the code does wrong further on is told when the lead is there
         found = None

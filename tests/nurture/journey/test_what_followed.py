@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from nurture.errors import TrackError
+from nurture.journey.decision import Park
 from nurture.journey.facts import Waiting
 from nurture.journey.lead import Lead
 from nurture.journey.matchers import link_clicked, page_viewed
@@ -69,6 +71,19 @@ def test_what_the_code_does_wrong_further_on_is_told_when_the_lead_is_there() ->
     decision = journey.decide()
     assert then(journey) == ""
     assert decision.because == ("enrolled",)
+
+
+def test_code_that_returns_no_outcome_further_on_stops_no_lead_in_its_wait() -> None:
+    """It is told when the lead comes to it."""
+
+    async def story(lead: Lead) -> Outcome:
+        await lead.wait(days=1)
+        return None  # type: ignore[return-value]
+
+    journey = Journey(on_track(story))
+    assert isinstance(journey.decide().next, Park)
+    with pytest.raises(TrackError, match="a track returns an Outcome"):
+        journey.go(2)
 
 
 def test_a_send_and_the_open_wait_behind_it_change_places() -> None:
