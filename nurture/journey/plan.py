@@ -134,6 +134,7 @@ def last_place(journal: Journal) -> str:
 
 def _as_it_is(journal: Journal, now: datetime, run: Run, following: AnyNext) -> Decision:
     """The decision of a run in which the code and the journal agree."""
+    run.note_renamed_pieces()
     facts: list[AnyFact] = [*run.renames, *run.derived]
     if journal.explained is not None or journal.held is not None:
         facts.insert(0, Explained(now))
@@ -144,6 +145,7 @@ def _as_read(track: Track, journal: Journal, now: datetime, reading: Reading) ->
     """The decision of a reading, which is kept as a hint unless it is the one kept already."""
     assert reading.next is not None
     run = reading.run
+    run.note_renamed_pieces()
     facts: list[AnyFact] = [*run.renames, *run.derived]
     tape = tuple(used.choice for used in reading.reader.used if not _is_recorded(used, journal, run))
     explained = Explained(now, reading.cost, tell(reading), tape, track.fingerprint)

@@ -30,7 +30,7 @@ from nurture.journey.names import Names
 from nurture.journey.open_step import settle
 from nurture.journey.outcomes import Outcome
 from nurture.journey.reads import Judge
-from nurture.journey.settle import pick, variant
+from nurture.journey.settle import pick, pieces_had, variant
 
 if TYPE_CHECKING:
     from nurture.content.catalogue import Catalogue
@@ -265,6 +265,16 @@ class Run:
             if not Names([*self.journal.renames, *self.renames]).same(was, call.name):
                 self.names.join(was, call.name)
                 self.renames.append(Renamed(self.now, was, call.name))
+
+    def note_renamed_pieces(self) -> None:
+        """Remember the new names of pieces that the lead has had, before their files forget the old ones."""
+        if not self.catalogue.renames:
+            return
+        known = Names([*self.journal.renames, *self.renames])
+        had = pieces_had(self.journal)
+        for was, now in self.catalogue.renames:
+            if was in had and not known.same(f"send:{was}", f"send:{now}"):
+                self.renames.append(Renamed(self.now, f"send:{was}", f"send:{now}"))
 
     def stand(self, entry: Entry) -> None:
         """Stand at a settled entry: reads are as of there, and it is the reason for what follows."""

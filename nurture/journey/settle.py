@@ -83,11 +83,9 @@ def variant(key: str, lead: str, variants: tuple[str, ...]) -> str:
     return variants[int.from_bytes(digest[:8], "big") % len(variants)]
 
 
-def pick(
-    choice: ChoiceCall, journal: Journal, chosen: Collection[Chosen], names: Names, catalogue: Catalogue
-) -> str | None:
-    """The next piece for a stage that the lead has not had, under any of its names; None if none is left."""
-    had = {*journal.enrolled.seen, *(fact.choice for fact in chosen if fact.choice)}
+def pieces_had(journal: Journal) -> set[str]:
+    """The ids of the pieces that the lead has had, or that were chosen for it, here and on other tracks."""
+    had = set(journal.enrolled.seen)
     for key, index in journal.steps.items():
         fact = journal.facts[index]
         if isinstance(fact, Chosen):
@@ -96,5 +94,13 @@ def pick(
             parsed = Key.parse(key)
             if parsed.verb == "send":
                 had.add(parsed.subject)
+    return had
+
+
+def pick(
+    choice: ChoiceCall, journal: Journal, chosen: Collection[Chosen], names: Names, catalogue: Catalogue
+) -> str | None:
+    """The next piece for a stage that the lead has not had, under any of its names; None if none is left."""
+    had = {*pieces_had(journal), *(fact.choice for fact in chosen if fact.choice)}
     traits = journal.enrolled.traits
     return catalogue.pick(choice.stage or "", traits=traits, seen=names.all_pieces(had), formats=choice.formats)

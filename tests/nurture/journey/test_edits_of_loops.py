@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from nurture.content.catalogue import Catalogue, parse_piece
+from nurture.journey.compaction import compact
 from nurture.journey.decision import Finish, Park
 from nurture.journey.facts import Renamed
 from nurture.journey.lead import Lead
@@ -248,3 +250,44 @@ def test_a_value_put_in_behind_the_lead_answers_whatever_the_code_does_with_it()
     assert journey.decide().next == Park("send:b/wait", at(11))
     assert journey.go(20).next == Finish("nurtured")
     assert journey.sends == []
+
+
+def shelf(*named: tuple[str, tuple[str, ...]]) -> Catalogue:
+    """Pieces for one stage in this order, each with the ids that it had before."""
+    text = "---\nsubject: S\npreheader: P\nstage: awareness\nformat: education\norder: {}\n{}---\nHello.\n"
+    return Catalogue(
+        {
+            id_: parse_piece(id_, text.format(order, f"was: [{', '.join(was)}]\n" if was else ""))
+            for order, (id_, was) in enumerate(named, 1)
+        }
+    )
+
+
+@pytest.mark.parametrize("compacts", [False, True])
+@pytest.mark.parametrize(
+    "later",
+    [
+        pytest.param((("a3", ("a", "a2")), ("b", ()), ("c", ())), id="both names kept"),
+        pytest.param((("a3", ("a2",)), ("b", ()), ("c", ())), id="a chain, its first name gone"),
+        pytest.param((("a2", ()), ("b", ()), ("c", ())), id="tidied away"),
+    ],
+)
+def test_a_piece_that_was_had_is_had_under_every_later_name(
+    later: tuple[tuple[str, tuple[str, ...]], ...], compacts: bool
+) -> None:
+    """A loop over what comes next calls for no piece again, so the journal notes the new name by itself."""
+
+    async def whatever_comes(lead: Lead) -> Outcome:
+        while piece := await lead.next_piece("awareness"):
+            await lead.send(piece)
+            await lead.wait(days=3)
+        return nurtured
+
+    journey = Journey(on_track(whatever_comes), catalogue=shelf(("a", ()), ("b", ()), ("c", ())))
+    for day, pieces in ((4, (("a2", ("a",)), ("b", ()), ("c", ()))), (7, later)):
+        journey.go(day)
+        if compacts:
+            journey.journal = compact(journey.journal)
+        journey.catalogue = shelf(*pieces)
+    journey.go(40)
+    assert journey.sends == [(0, "a"), (3, "b"), (6, "c")]
