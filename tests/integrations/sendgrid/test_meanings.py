@@ -78,4 +78,4 @@ async def test_a_late_word_of_delivery_takes_the_gateways_points_back(database: 
     (click,) = await rows(database, BehaviourRow, name="email.clicked")
     assert click.bot
     (entry,) = await rows(database, ScoreEntry, behaviour_id=click.id)
-    assert (entry.points, entry.reason) == (0, "a machine's click (before the mail was delivered)")
+    assert (entry.points, entry.reason) == (0, "taken back: a machine's click (before the mail was delivered)")
