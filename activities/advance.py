@@ -7,9 +7,9 @@ goes to the step's own activity, with patience. docs/decisions/0010 says why.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,6 +28,8 @@ from nurture.journey.plan import look_ahead, plan
 from nurture.journey.track import Registry, Track
 from nurture.journey.wording import say_next
 from nurture.people.scoring import ScoringModel
+from nurture.segments.asked import is_stale, news_of, segments_asked
+from nurture.segments.named import Segment
 from perennial.journeys.adopting import Head, OpenTouch, adopt, lock_head, unsaved_of
 from perennial.journeys.alerts import raise_for_edit
 from perennial.journeys.asked import forget_asked
@@ -37,7 +39,9 @@ from perennial.journeys.stuck import Retry, plan_or_stay, track_or_gone, write_t
 from perennial.journeys.unheard import take_unheard
 from perennial.journeys.words import Words, words_of_wake, words_with
 from perennial.leads.scores import rescore
+from perennial.leads.scores_now import ScoresNow
 from perennial.platform.database import Database
+from perennial.segments.lead_facts import facts_of_id
 
 AT_ONCE = timedelta(seconds=5)
 """How long `advance` waits for the provider, in real time; the workflow hears nothing meanwhile."""
@@ -107,6 +111,8 @@ class AdvanceActivity:
     sender: SendActivity
     lean: bool = False
     """Whether only the search attributes of `models.visibility.LEAN` are shown."""
+    segments: Mapping[str, Segment] = field(default_factory=dict)
+    """What the names mean by which tracks ask for segments."""
 
     @activity.defn(name="advance")
     async def advance(self, asked: Advancing) -> Advanced:
@@ -132,6 +138,7 @@ class AdvanceActivity:
             if open_touch is not None and track.delivery == "at_most_once":
                 return _unsettled(asked, len(adopted), open_touch)
             heard = await self._hear(connection, asked, head, journal, adopted, track.graduates_at)
+            heard = await self._hear_segments(connection, asked, heard, journal, track)
             seen = journal.after(heard.unheard).extended(heard.facts)
             retry = Retry(self.sender.time.clock, asked.woken_at, head.stuck_since)
             decision, trouble = plan_or_stay(track, seen, heard.now, self.catalogue, retry)
@@ -186,6 +193,17 @@ class AdvanceActivity:
         if moved or (score.total, score.stage) != _last_score(journal):
             facts.append(Scored(heard.now, score.total, score.stage))
         return Heard(heard.now, tuple(facts), tuple(unheard))
+
+    async def _hear_segments(
+        self, connection: AsyncConnection, asked: Advancing, heard: Heard, journal: Journal, track: Track
+    ) -> Heard:
+        """With which segments the lead is in now, of those that the track asks for, if that has changed."""
+        segments = segments_asked(track, self.segments) if track.segments else ()
+        if not segments or not (asked.rescore or is_stale(journal, segments)):
+            return heard
+        facts = await facts_of_id(connection, asked.lead_id, ScoresNow(self.scoring, heard.now))
+        told = news_of(journal, segments, facts, heard.now)
+        return heard if told is None else replace(heard, facts=(*heard.facts, told))
 
     def _after(self, wake: Wake, step: Send, outcome: StepOutcome) -> Wake:
         """The wake once its step has had this outcome, planned on."""

@@ -16,6 +16,7 @@ from nurture.journey.decision import AnyNext, AnyStep, Decision, Finish, Park
 from nurture.journey.facts import (
     AnyFact,
     Behaved,
+    Belongs,
     Deferred,
     Done,
     Enrolled,
@@ -103,7 +104,7 @@ class Life:
 
     Between two turns its driver may `record` or `note` what else happens. The journal given may be of any length: a new
     journey's holds `Enrolled` alone. `now` is the moment to go on from, by default the journal's last; `decide` takes
-    the decisions, `plan` by default.
+    the decisions, `plan` by default; `belonging` finds out before each which segments the lead is in.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Life:
         catalogue: Catalogue = NO_CONTENT,
         *,
         decide: Decide = plan,
+        belonging: Callable[[Journal, datetime], Belongs | None] = lambda _journal, _now: None,
     ) -> None:
         self.track = track
         self.journal = journal
@@ -123,6 +125,7 @@ class Life:
         self.catalogue = catalogue
         self.decision: Decision | None = None
         self._decide = decide
+        self._belonging = belonging
         self._due = True  # a decision is due: something was recorded since the last
 
     @property
@@ -155,6 +158,8 @@ class Life:
 
     def decide(self) -> Turn:
         """Take one decision and record what it derived."""
+        if (told := self._belonging(self.journal, self.now)) is not None:
+            self.journal = self.journal.extended([told])
         turn = Turn(self.journal, self.now, self._decide(self.track, self.journal, self.now, self.catalogue))
         self.decision = turn.decision
         self.journal = self.journal.after(turn.decision.facts)

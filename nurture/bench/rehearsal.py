@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from nurture.bench.belonging import Belonging
 from nurture.bench.life import Life, QuietWorld, put_off, refused, succeeded
 from nurture.bench.scorecard import Scorecard
 from nurture.content.catalogue import Catalogue
@@ -27,6 +28,7 @@ from nurture.journey.track import Track
 from nurture.journey.wording import say_next
 from nurture.people.behaviours import behaviour_kind
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel, stage_of
+from nurture.segments.named import Segment
 
 MONDAY_MORNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
@@ -36,8 +38,9 @@ class Rehearsal:
 
     `answers` are what an engineer's own activities return, by name: a value, or a function of the argument; without
     one, None. `chooses` says which variant of an experiment the lead gets; `refuses` which steps are refused, by piece,
-    team, activity or key, and why; `puts_off` for how long a step is put off before it is done. Methods return the
-    rehearsal itself, so that a story reads in one line.
+    team, activity or key, and why; `puts_off` for how long a step is put off before it is done; `segments`
+    what the names mean that `lead.is_in` is asked by. Methods return the rehearsal itself, so that a story reads in one
+    line.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Rehearsal:
         chooses: Mapping[str, str] | None = None,
         refuses: Mapping[str, str] | Collection[str] = (),
         puts_off: Mapping[str, timedelta] | None = None,
+        segments: Mapping[str, Segment] | None = None,
     ) -> None:
         traits = dict(traits or {})
         self._card = Scorecard(traits, at, scoring)
@@ -62,7 +66,8 @@ class Rehearsal:
         enrolled = Enrolled(at, lead, "rehearsal", score.score, score.stage, traits, seen)
         reasons = refuses if isinstance(refuses, Mapping) else dict.fromkeys(_names(refuses), "refused in rehearsal")
         world = _RehearsedWorld(self._card, answers or {}, reasons, puts_off or {})
-        self._life = Life(track, Journal([enrolled]), world, catalogue=catalogue or _NO_CATALOGUE)
+        belonging = Belonging(track, segments or {}, scoring)
+        self._life = Life(track, Journal([enrolled]), world, catalogue=catalogue or _NO_CATALOGUE, belonging=belonging)
         self._go_on()
 
     # What happens to the lead

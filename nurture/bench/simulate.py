@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from typing import Protocol, assert_never
 
 from nurture.bench.behaviour_model import PlannedBehaviour
+from nurture.bench.belonging import Belonging
 from nurture.bench.life import Life, put_off, refused, succeeded
 from nurture.bench.scorecard import Scorecard
 from nurture.content.catalogue import Catalogue
@@ -26,6 +27,7 @@ from nurture.journey.keys import Key
 from nurture.journey.matchers import opted_out
 from nurture.journey.track import Track
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
+from nurture.segments.named import Segment
 
 MONTH = timedelta(days=30)
 
@@ -98,6 +100,7 @@ def simulate(
     catalogue: Catalogue,
     rules: GateRules | None = None,
     scoring: ScoringModel = DEFAULT_MODEL,
+    segments: Mapping[str, Segment] | None = None,
 ) -> Simulation:
     """Enrol these leads at `start` (aware) and live N months of 30 days; `rules` are the gate's, else the track's.
 
@@ -106,13 +109,14 @@ def simulate(
     """
     if start.tzinfo is None:
         raise InputError("a simulation starts at an aware moment, in UTC")
+    belonging = Belonging(track, segments or {}, scoring)
     journals: dict[str, Journal] = {}
     decisions = 0
     for lead in leads:
         world = SimulatedWorld(track, lead, model, catalogue, rules or track.gate_rules, scoring, start)
         score = world.score(start)
         first = Enrolled(start, lead.id, "simulated", score.score, score.stage, dict(lead.traits))
-        life = Life(track, Journal([first]), world, catalogue=catalogue)
+        life = Life(track, Journal([first]), world, catalogue=catalogue, belonging=belonging)
         decisions += sum(1 for _ in life.turns(until=start + months * MONTH))
         journals[lead.id] = life.journal
     return Simulation(journals, decisions)

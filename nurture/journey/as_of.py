@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from nurture.journey.matchers import Matcher
 from nurture.journey.reads import Length, ObservedInt, ObservedStr, observe
+from nurture.journey.segment_reads import Named, segment_name
+from nurture.journey.wording import say_within
 from nurture.timing.cadence import cadence as work_out_cadence
 
 if TYPE_CHECKING:
@@ -53,6 +55,17 @@ def times(run: Run, matcher: Matcher) -> ObservedInt:
     behaved = run.journal.behaved(run.position)
     count = sum(fact.times for fact in behaved if run.names.hears(matcher, fact.name, fact.subject))
     return _number(run, count, f"times it {matcher}")
+
+
+def is_in(run: Run, segment: Named | str) -> bool:
+    """Whether the lead is in a segment; not if that was never found out."""
+    name = segment_name(segment)
+    question = say_within(name)
+    found = run.journal.belongs(name, run.position) or False
+    answer = found if run.reader is None else run.reader.judge(question, found)
+    if answer is found:
+        run.notes.append((question, answer))
+    return answer
 
 
 def require_matcher(asked: object) -> None:

@@ -6,10 +6,12 @@ The law "compaction changes no plan and no explanation, whatever the code of the
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from nurture.journey.facts import (
     AnyFact,
     Behaved,
+    Belongs,
     Chosen,
     Deferred,
     Done,
@@ -34,8 +36,8 @@ def compact(journal: Journal) -> Journal:
     """The journal without what no plan can read again, whatever its code.
 
     Alike behaviours between two positions become one with a count, of the scores between two positions only the last
-    and the lowest stay; settled waits and deferrals, old readings and past pauses go. Facts no decision has looked at
-    yet stay as they are.
+    and the lowest stay, of what is told of the same segments the last; settled waits and deferrals, old readings and
+    past pauses go. Facts no decision has looked at yet stay as they are.
     """
     standing = {entry.index for entry in journal.entries}
     kept: list[AnyFact] = []
@@ -80,7 +82,13 @@ def _compact_gap(gap: list[AnyFact], journal: Journal, end: int) -> list[AnyFact
     in_wait = journal.enrolled.at - TOLERANCE if end > journal.progress else None
     kept: list[AnyFact] = []
     where: dict[tuple[str, str, bool], int] = {}
+    told = [fact for fact in gap if isinstance(fact, Belongs)]
+    stale = {
+        id(fact) for fact, later in pairwise(told) if _names(fact) == _names(later) and _told_before(fact, journal)
+    }
     for fact in gap:
+        if id(fact) in stale:
+            continue
         if isinstance(fact, Scored):
             if id(fact) in wanted:
                 kept.append(fact)
@@ -104,3 +112,19 @@ def _compact_gap(gap: list[AnyFact], journal: Journal, end: int) -> list[AnyFact
             where[alike] = len(kept)
             kept.append(fact)
     return kept
+
+
+def _names(fact: Belongs) -> set[str]:
+    return {*fact.to, *fact.not_to}
+
+
+def _told_before(fact: Belongs, journal: Journal) -> bool:
+    """Whether this is not the first that tells of some segment: the first holds for what came before it, too."""
+    earlier: set[str] = set()
+    for index in journal.belongings:
+        known = journal.facts[index]
+        assert isinstance(known, Belongs)
+        if known is fact:
+            return _names(fact) <= earlier
+        earlier |= _names(known)
+    return False

@@ -2,10 +2,10 @@
 
 In Temporal they hold no personal data: references stand there for what strangers wrote (`nurture.journey.refs`).
 
-Facts come from three places: the world (`Enrolled`, `Behaved`, `Scored`, `Done`, `Deferred`), a person at the controls
-(`Paused`, `Resumed`, `Overridden`, `Released`, `Exited`), and `plan`, which records what it derived (`Waiting`,
-`Waited`, `Chosen`, `Graduated`, `Exited`, `Finished`) so that the past never changes. `Renamed`, `Explained` and
-`Held` say how `plan` read an edited track.
+Facts come from three places: the world (`Enrolled`, `Behaved`, `Scored`, `Belongs`, `Done`, `Deferred`), a person at
+the controls (`Paused`, `Resumed`, `Overridden`, `Released`, `Exited`), and `plan`, which records what it derived
+(`Waiting`, `Waited`, `Chosen`, `Graduated`, `Exited`, `Finished`) so that the past never changes. `Renamed`,
+`Explained` and `Held` say how `plan` read an edited track.
 
 What a later change of a fact's shape must keep is in docs/decisions/0009.
 """
@@ -53,6 +53,16 @@ class Scored:
     score: int
     stage: str
     kind: Literal["scored"] = "scored"
+
+
+@dataclass(frozen=True, slots=True)
+class Belongs:
+    """Which of the segments that the track asks for the lead is in from here on, by name, and which it is not in."""
+
+    at: datetime
+    to: tuple[str, ...] = ()
+    not_to: tuple[str, ...] = ()
+    kind: Literal["belongs"] = "belongs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +268,7 @@ AnyFact = (
     Enrolled
     | Behaved
     | Scored
+    | Belongs
     | Done
     | Deferred
     | Waiting

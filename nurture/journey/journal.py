@@ -13,6 +13,7 @@ from typing import Any
 from nurture.journey.facts import (
     AnyFact,
     Behaved,
+    Belongs,
     Chosen,
     Deferred,
     Done,
@@ -95,6 +96,7 @@ class Journal:
         self.released: Released | None = None
         self.behaviours: tuple[int, ...] = ()
         self.scores: tuple[int, ...] = ()  # where the score changed, the enrolment included
+        self.belongings: tuple[int, ...] = ()  # where it was told which segments the lead is in
         self.graduations: tuple[int, ...] = ()
         self.pauses: tuple[int, ...] = ()  # Paused and Resumed
         self.progress = 0  # the last fact that moved the lead: a wait counts from there
@@ -130,6 +132,8 @@ class Journal:
                     behaviours.append(index)
                 case Scored():
                     scores.append(index)
+                case Belongs():
+                    self.belongings += (index,)
                 case Done():
                     key = Key.parse(fact.key)
                     if key.scope == CATCH_UP:
@@ -217,6 +221,21 @@ class Journal:
         fact = self.facts[self.scores[bisect_right(self.scores, position) - 1]]
         assert isinstance(fact, Scored | Enrolled)
         return fact
+
+    def belongs(self, segment: str, position: int) -> bool | None:
+        """Whether the lead was in a segment at a position; None if it was never told.
+
+        What is told first holds before it too: it is found out at the first wake that can ask.
+        """
+        split = bisect_right(self.belongings, position)
+        for index in (*reversed(self.belongings[:split]), *self.belongings[split:]):
+            fact = self.facts[index]
+            assert isinstance(fact, Belongs)
+            if segment in fact.to:
+                return True
+            if segment in fact.not_to:
+                return False
+        return None
 
     def behaved(self, position: int) -> Iterator[Behaved]:
         """The behaviours recorded up to a position, the latest first."""

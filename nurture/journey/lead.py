@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from nurture.journey.matchers import Matcher
     from nurture.journey.run import Run
+    from nurture.journey.segment_reads import Named
 
 R = TypeVar("R")
 Was = str | tuple[str, ...]
@@ -60,6 +61,10 @@ class Lead:
     def has(self, matcher: Matcher, *, within: timedelta | None = None) -> bool:
         """Whether the lead has behaved so since it enrolled, or within a time before this point of the journey."""
         return as_of.has(self._run, matcher, within)
+
+    def is_in(self, segment: Named | str) -> bool:
+        """Whether the lead is in a segment of the programme, given itself or by its name, as of the last wake."""
+        return as_of.is_in(self._run, segment)
 
     def times(self, matcher: Matcher) -> ObservedInt:
         """How often the lead has behaved so since it enrolled."""

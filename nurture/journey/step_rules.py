@@ -13,6 +13,7 @@ from typing import Any
 from nurture.errors import close_names
 from nurture.journey.lead import Lead
 from nurture.journey.own import is_activity
+from nurture.journey.segment_reads import Named, asked_segment
 from nurture.journey.set_rules import set_breaches
 from nurture.journey.source import UNKNOWN, Source
 
@@ -79,6 +80,11 @@ def _call_breaches(call: ast.Call, source: Source) -> Iterator[tuple[int, str]]:
         return
     if _is_step(call, source) and not _awaited(call, source):
         yield call.lineno, f"calls {said} without await, so it never happens; write `await {said}`"
+    if (asked := asked_segment(call, source)) is not None and not isinstance(source.value(asked), str | Named):
+        yield (
+            call.lineno,
+            f"asks {said} of what only a run can know; name a segment there: lead.is_in(gone_quiet), or 'gone-quiet'",
+        )
     match call.func:
         case ast.Attribute(value=ast.Name(id=name), attr="wait") if name in source.leads:
             yield from _wait_breaches(call, source)

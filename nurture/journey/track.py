@@ -21,8 +21,9 @@ from nurture.journey.lead import Lead
 from nurture.journey.matchers import Matcher
 from nurture.journey.outcomes import Outcome, ReEntry
 from nurture.journey.promises import Promise
-from nurture.journey.rules import broken_rules
+from nurture.journey.rules import broken_rules, sources_of
 from nurture.journey.sales import hand_to_sales
+from nurture.journey.segment_reads import SegmentRead, segment_reads
 from nurture.timing.calendar import SendWindow
 
 Story = Callable[[Lead], Awaitable[Outcome]]
@@ -70,6 +71,12 @@ class Track:
     def fingerprint(self) -> str:
         """The fingerprint of its code: a journal that was explained by other code is explained again."""
         return fingerprint(self.function, self.on_graduation)
+
+    @cached_property
+    def segments(self) -> tuple[SegmentRead, ...]:
+        """The segments that its code asks for."""
+        stories = (self.function, self.on_graduation)
+        return tuple(read for story in stories for read in segment_reads(sources_of(story)))
 
     @property
     def gate_rules(self) -> GateRules:

@@ -7,6 +7,7 @@ from nurture.journey.decision import AlertStep, AnyNext, Do, Enrol, Finish, Hand
 from nurture.journey.facts import (
     AnyFact,
     Behaved,
+    Belongs,
     Chosen,
     Deferred,
     Done,
@@ -29,17 +30,23 @@ from nurture.journey.facts import (
 from nurture.journey.keys import START, Key
 from nurture.journey.matchers import say_behaviour
 
+SEGMENT = "in segment "
+"""How it is said, noted and asked that the lead is in a segment."""
+
 
 def say_reason(note: Any) -> str:
     """One entry of a `because`: a fact, or a note of what was read.
 
-    Notes are `(name, value)`, `(name, value, op, other)` for a comparison, and `(matcher, within, found)`.
+    Notes are `(name, value)`, `(name, value, op, other)` for a comparison, `(matcher, within, found)`, and
+    `(in segment x, found)`.
     """
     if not isinstance(note, tuple):
         return say_fact(note)
     match note:
         case (name, timedelta(days=days)):
             return f"{name} = {days} days"
+        case (name, bool() as found) if name.startswith(SEGMENT):
+            return name if found else f"not {name}"
         case (name, value):
             return f"{name} = {value}"
         case (matcher, within, found):
@@ -65,6 +72,8 @@ def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a
             return say_behaviour(fact.name, fact.subject) + times
         case Scored():
             return f"score is {fact.score}, stage {fact.stage}"
+        case Belongs():
+            return "; ".join([*map(say_within, fact.to), *(f"not {say_within(name)}" for name in fact.not_to)])
         case Deferred():
             return f"{say_key(fact.key)} put off until {fact.until:%Y-%m-%d %H:%M} UTC: {fact.reason}"
         case Chosen():
@@ -94,6 +103,11 @@ def say_fact(fact: AnyFact) -> str:  # noqa: C901, PLR0911, PLR0912 - one case a
             return f"finished: {fact.outcome}"
         case _:
             assert_never(fact)
+
+
+def say_within(segment: str) -> str:
+    """That the lead is in a segment."""
+    return SEGMENT + segment
 
 
 def _for(reason: str) -> str:

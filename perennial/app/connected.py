@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio.client import Client
@@ -10,6 +10,7 @@ from temporalio.client import Client
 from nurture.content.catalogue import Catalogue
 from nurture.journey.track import Registry
 from nurture.people.scoring import ScoringModel
+from nurture.segments.named import Segments
 from perennial.app.programme import programme_of
 from perennial.channels.envelope import From
 from perennial.intake.listener import Listener
@@ -28,6 +29,7 @@ class ConnectedInstallation(Installation):
     scoring: ScoringModel
     activities: Sequence[Callable[..., Any]] = ()
     """The company's own, beside those of the primitive steps."""
+    segments: Segments = field(default_factory=Segments)
     broken: Sequence[str] = ()
     """The files of tracks and activities that cannot be used, a line each."""
 
@@ -63,6 +65,7 @@ async def connected_installation(settings: Settings, client: Client) -> AsyncIte
             catalogue=programme.catalogue,
             scoring=programme.scoring,
             activities=programme.activities,
+            segments=programme.segments,
             broken=programme.broken,
         )
 

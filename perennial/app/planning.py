@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 
@@ -13,9 +13,13 @@ from models.journeys import Enrolment, FactRow
 from nurture.bench.edit_effect import Effect, Planned, effect_on
 from nurture.errors import NotFoundError
 from nurture.journey.journal import Journal
+from nurture.journey.track import Track
+from nurture.segments.asked import news_of, segments_asked
 from perennial.app.programme import Programme
 from perennial.journeys.read_model import FACT
+from perennial.leads.scores_now import ScoresNow
 from perennial.platform.database import Database
+from perennial.segments.lead_facts import facts_of_id
 
 AT_ONCE = 200
 """Journals that are read at once."""
@@ -73,13 +77,26 @@ async def plan_programme(
                 except NotFoundError:
                     found.gone[enrolment.track] += 1
                     continue
-                planned = effect_on(track, journal, now, catalogue)
+                seen = await _as_of_now(session, programme, track, enrolment.lead_id, journal, now)
+                planned = effect_on(track, seen, now, catalogue)
                 if planned is None:
                     found.under_way += 1
                 else:
                     found.add(LeadPlanned(enrolment.id, enrolment.lead_id, track.name, planned))
             told(min(start + AT_ONCE, len(ids)), len(ids))
     return found
+
+
+async def _as_of_now(  # noqa: PLR0917 - a lead on a track
+    session: AsyncSession, programme: Programme, track: Track, lead_id: str, journal: Journal, now: datetime
+) -> Journal:
+    """The journal, told which segments the lead is in at `now`, of those that the track asks for."""
+    segments = segments_asked(track, programme.segments)
+    if not segments:
+        return journal
+    facts = await facts_of_id(session, lead_id, ScoresNow(programme.scoring, now))
+    told = news_of(journal, segments, facts, now)
+    return journal if told is None else journal.extended([replace(told, at=journal.last_at)])
 
 
 async def _in_flight(session: AsyncSession, names: Sequence[str] | None, sample: int | None) -> list[str]:

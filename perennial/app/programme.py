@@ -12,9 +12,11 @@ from typing import Any
 
 from nurture.content.catalogue import Catalogue
 from nurture.content.folder import load_catalogue
+from nurture.errors import InputError
 from nurture.journey.own import is_activity, name_of, signature_faults
-from nurture.journey.track import Registry, load_tracks, say_broken
+from nurture.journey.track import Registry, Track, load_tracks, say_broken
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
+from nurture.segments.asked import segments_asked
 from nurture.segments.named import Segments, segments_in
 from perennial.platform.paths import PROGRAMME, package_folder
 from perennial.platform.settings import Settings
@@ -47,7 +49,16 @@ class Programme:
         place = (package_folder(self.package) or Path(self.package)) / "tracks"
         if not place.is_dir():
             return Registry((), (f"{place}: no such folder; make it, with one Python file a track",))
-        return load_tracks(f"{self.package}.tracks")
+        loaded = load_tracks(f"{self.package}.tracks")
+        sound: list[Track] = []
+        broken: list[str] = []
+        for each in loaded.values():
+            try:
+                segments_asked(each, self.segments)
+                sound.append(each)
+            except InputError as error:
+                broken += str(error).splitlines()
+        return Registry(tuple(sound), (*loaded.broken, *broken)) if broken else loaded
 
     @cached_property
     def segments(self) -> Segments:

@@ -85,6 +85,7 @@ def step_activities(inst: ConnectedInstallation, provider: Provider) -> Sequence
             inst.scoring,
             sender,
             lean=settings.search_attributes == "lean",
+            segments=inst.segments,
         ).advance,
         sender.send,
         HandOffActivity(inst.database, inst.tracks, time).hand_off,

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.journeys import Enrolment, HandOffRow
 from models.leads import LeadRow
 from models.touches import Touch
-from nurture.journey.facts import AnyFact, Chosen, Deferred, Enrolled, Graduated, Scored, Waited, Waiting
+from nurture.journey.facts import AnyFact, Belongs, Chosen, Deferred, Enrolled, Graduated, Scored, Waited, Waiting
 from nurture.journey.wording import say_fact, say_key
 from nurture.people.words import say_words
 from nurture.timing.clock import Clock
@@ -181,7 +181,7 @@ def _style(fact: AnyFact) -> str:
         case "exited":
             return "red"
         case _:
-            return "bright_black" if isinstance(fact, Chosen | Scored | Waited) else ""
+            return "bright_black" if isinstance(fact, Belongs | Chosen | Scored | Waited) else ""
 
 
 def print_audit(console: Console, audit: Audit, late: Sequence[float], clock: Clock) -> None:

@@ -16,6 +16,7 @@ from models.leads import Consent, LeadRow
 from nurture.journey.facts import (
     AnyFact,
     Behaved,
+    Belongs,
     Deferred,
     Done,
     Explained,
@@ -33,7 +34,7 @@ from perennial.leads.consent import DECIDES
 Wanted = Callable[[Enrolment, str, datetime], bool]
 """Whether a step is asked about: by its enrolment, its key and when it was done. An exit or a pause has no key."""
 
-_TOLD_OTHERWISE = Behaved | Scored | Explained | Renamed
+_TOLD_OTHERWISE = Behaved | Belongs | Scored | Explained | Renamed
 """Facts without a key that decide nothing of their own."""
 
 

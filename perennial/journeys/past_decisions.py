@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from models.journeys import DecisionRow
 from nurture.bench.life import Event
 from nurture.bench.retrace import PastDecision
-from nurture.journey.facts import AnyFact, Behaved, Deferred, Done, Enrolled, Exited
+from nurture.journey.facts import AnyFact, Behaved, Belongs, Deferred, Done, Enrolled, Exited
 from nurture.journey.journal import Journal
 from nurture.journey.wording import say_fact
 
-GIVEN = (Enrolled, Done, Deferred, Event)
+GIVEN = (Enrolled, Belongs, Done, Deferred, Event)
 """Facts that are given to `plan`; the others it derived. `Exited` is given if a person's."""
 
 

@@ -6,14 +6,15 @@ Points of behaviours only fade, so no lead is warmer than what is stored, and on
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import LeadRow, ScoreEntry
 from nurture.people.scoring import Score, ScoringModel
 from perennial.leads.scores import entries_of_many
-from perennial.platform.database import in_parts
+from perennial.platform.database import Transaction, in_parts
 
 _PAGE = 500
 _STORED = select(LeadRow.id, LeadRow.score)
@@ -26,7 +27,7 @@ class ScoresNow:
     model: ScoringModel
     now: datetime
 
-    async def of(self, session: AsyncSession, lead: LeadRow) -> Score:
+    async def of(self, session: Transaction, lead: LeadRow | Row[Any]) -> Score:
         """One lead's score; how much of it is fit is not said."""
         faded = await self._faded_of(session, [lead.id])
         return faded.get(lead.id) or _as_stored(lead.score, lead.stage, lead.band)
@@ -57,7 +58,7 @@ class ScoresNow:
                 break  # the rest is no warmer than what is stored
         return found
 
-    async def _faded_of(self, session: AsyncSession, lead_ids: Collection[str]) -> dict[str, Score]:
+    async def _faded_of(self, session: Transaction, lead_ids: Collection[str]) -> dict[str, Score]:
         """The scores of those of these leads that have points of behaviours."""
         ledgers = await entries_of_many(session, lead_ids)
         return {

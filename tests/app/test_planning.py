@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from models.leads import LeadRow
 from nurture.journey.facts import AnyFact
 from nurture.journey.lead import Lead
 from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.plan import NO_CONTENT
 from nurture.journey.track import Registry, track
+from nurture.segments import segment, trait
 from perennial.app.planning import plan_programme
 from perennial.app.programme import Programme
 from perennial.journeys.read_model import write_facts
@@ -79,3 +81,26 @@ async def test_a_sample_is_spread_over_all(database: Database, tmp_path: Path) -
     programme = programme_with(Registry((as_it_was,)), tmp_path)
     some = await plan_programme(database, programme, at(1) + timedelta(hours=1), only="nurture", sample=3)
     assert some.counts == {"nurture": {"as before": 3}}
+
+
+RETAIL = segment("retail", trait("industry") == "retail")
+
+
+@track("nurture")
+async def sent_on_if_retail(lead: Lead) -> Outcome:
+    await lead.send("a")
+    await lead.wait(days=5 if lead.is_in(RETAIL) else 7)
+    await lead.send("b")
+    return nurtured
+
+
+async def test_a_plan_knows_which_segments_a_lead_is_in_now(database: Database, tmp_path: Path) -> None:
+    """A journal from before the track asked tells nothing of them."""
+    journey = Journey(as_it_was)
+    journey.go(1)
+    for lead in ("ada", "bo"):
+        await enrolled(database, lead, journey.journal.facts)
+    async with database.writing() as session:
+        (await session.get_one(LeadRow, "ada")).traits = {"industry": "retail"}
+    found = await plan_programme(database, programme_with(Registry((sent_on_if_retail,)), tmp_path), at(2))
+    assert {each.lead_id: each.planned.effect for each in found.changed} == {"ada": "wait moves"}

@@ -116,3 +116,19 @@ def test_the_track_of_a_first_command_is_one_that_there_is(tmp_path: Path, monke
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("PERENNIAL_PROGRAMME", "bare")
     assert track_to_try(load_settings()) == "TRACK"
+
+
+def test_a_track_that_asks_for_a_segment_that_is_none_is_broken(home: Path) -> None:
+    """With file and line, and the nearest name; once the segment is there the track is whole."""
+    asking = TRACK.replace(
+        'await lead.send("hello")', 'await lead.send("hello" if lead.is_in("retail-lead") else "bye")'
+    )
+    (home / "tracks" / "greeting.py").write_text(asking, encoding="utf-8")
+    segments = (
+        'from nurture.segments import segment, trait\nretail = segment("retail-leads", trait("industry") == "retail")\n'
+    )
+    (home / "segments.py").write_text(segments, encoding="utf-8")
+    found = loaded()
+    assert not found.tracks
+    (said,) = found.broken
+    assert "greeting.py:6: no segment called 'retail-lead'; did you mean 'retail-leads'?" in said

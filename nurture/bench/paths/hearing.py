@@ -15,6 +15,7 @@ from nurture.bench.paths.graph import Line
 from nurture.journey.calls import Call, ChoiceCall
 from nurture.journey.facts import Released
 from nurture.journey.matchers import Matcher
+from nurture.journey.wording import SEGMENT
 from nurture.people.scoring import stage_of
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_BY_ITSELF = ("times it ", "value of ")
-"""Answers that are turned round as they are: how often, and what an own activity returned."""
+_BY_ITSELF = ("times it ", "value of ", SEGMENT)
+"""Answers that are turned round as they are: how often, what an own activity returned, whether in a segment."""
 
 
 @dataclass(slots=True)

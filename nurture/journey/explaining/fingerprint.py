@@ -56,7 +56,8 @@ def _parts(value: Any, seen: set[int], depth: int) -> Iterator[str]:  # noqa: C9
             yield value.__name__
         case _ if is_dataclass(value):
             for each in fields(value):
-                yield from _parts(getattr(value, each.name), seen, depth + 1)
+                if each.compare:  # not where a segment is written, and the like
+                    yield from _parts(getattr(value, each.name), seen, depth + 1)
         case _ if hasattr(value, "__func__"):
             yield from _parts(value.__func__, seen, depth + 1)
         case _ if hasattr(value, "__dict__"):
