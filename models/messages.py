@@ -171,6 +171,14 @@ class Advanced(MessageModel):
         return (*self.heard, *acted, *self.facts)
 
 
+class SweepTold(MessageModel):
+    """Answer of `sweep`: how many leads came into segments and left them, and how many of those were enrolled."""
+
+    came: int = 0
+    left: int = 0
+    enrolled: int = 0
+
+
 class StepOrder(MessageModel):
     """Input of a step's activity. `seq` is the place of its fact in the journal, `then` where the lead rests next.
 

@@ -23,8 +23,9 @@ OF_PIECES = ("email.opened", "email.clicked", "email.replied")
 
 def unanswered_names(track: Track, catalogue: Catalogue) -> list[str]:
     """The names in a track's questions that can match nothing, each `file:line: what; remedy`."""
-    rules = (*track.enters_on.patterns, *track.exits.patterns)
-    found = [f"{track.where}: {said}" for pattern in rules for said in _pattern_faults(pattern, catalogue)]
+    found = [f"{track.where}: {said}" for each in track.enters_on.patterns for said in _pattern_faults(each, catalogue)]
+    for pattern in track.exits.patterns:
+        found += [f"{track.where}: {said}" for said in _heard_faults(pattern, catalogue)]
     for function in (track.function, track.on_graduation):
         for _, source in sources_of(function):
             for line, said in _faults(source, catalogue):
@@ -48,7 +49,7 @@ def _faults(source: Source, catalogue: Catalogue) -> Iterator[tuple[int, str]]:
             case ast.Call() | ast.Name():
                 matcher = _matcher(node, source)
                 for pattern in matcher.patterns if matcher is not None else ():
-                    for said in _pattern_faults(pattern, catalogue):
+                    for said in _heard_faults(pattern, catalogue):
                         yield node.lineno, said
 
 
@@ -63,6 +64,13 @@ def _matcher(node: ast.Call | ast.Name, source: Source) -> Matcher | None:
         return None
     matcher = made(*given) if len(given) == 1 else None
     return matcher if isinstance(matcher, Matcher) else None
+
+
+def _heard_faults(text: str, catalogue: Catalogue) -> Iterator[str]:
+    """As of a pattern that a journey on its way is to hear."""
+    if Pattern.parse(text).name == matchers.ENTERED:
+        yield "listens for a segment, which wakes no journey; only enters_on takes segment_entered: ask lead.is_in(...)"
+    yield from _pattern_faults(text, catalogue)
 
 
 def _pattern_faults(text: str, catalogue: Catalogue) -> Iterator[str]:

@@ -29,6 +29,10 @@ class Matcher:
         return " or ".join(say_pattern(pattern) for pattern in self.patterns)
 
 
+ENTERED = "segment.entered"
+"""What starts a track for those who come into a segment. No behaviour: nobody reports it, and no journey hears it."""
+
+
 def say_pattern(pattern: str) -> str:
     """A pattern in plain English: `email.clicked:welcome` is "clicked a link in welcome"."""
     said = Pattern.parse(pattern)
@@ -37,6 +41,8 @@ def say_pattern(pattern: str) -> str:
 
 def say_behaviour(name: str, subject: str) -> str:
     """A behaviour in plain English; an unknown name is said as it is."""
+    if name == ENTERED:
+        return f"entered segment {subject}"
     kind = BEHAVIOURS.get(name)
     says = kind.says if kind else name
     if subject:

@@ -13,6 +13,7 @@ from nurture.segments.behaviour import (
     page_viewed,
     replied,
 )
+from nurture.segments.entered import segment_entered
 from nurture.segments.named import Segment, segment
 from nurture.segments.predicates import Predicate
 from nurture.segments.standing import band, in_no_track, on_track, score, stage, suppressed
@@ -40,6 +41,7 @@ __all__ = [
     "replied",
     "score",
     "segment",
+    "segment_entered",
     "stage",
     "suppressed",
     "trait",

@@ -15,6 +15,7 @@ from perennial.app.programme import programme_of
 from perennial.channels.envelope import From
 from perennial.intake.listener import Listener
 from perennial.journeys.enrolling import Enroller
+from perennial.journeys.sweeping import Sweeper
 from perennial.platform.installation import Installation, open_installation
 from perennial.platform.settings import Settings
 
@@ -41,6 +42,11 @@ class ConnectedInstallation(Installation):
         return Enroller(
             self.database, self.client, self.tracks, settings.task_queue, self.clock, scoring=self.scoring, lean=lean
         )
+
+    @property
+    def sweeper(self) -> Sweeper:
+        """Enrols those who come into segments."""
+        return Sweeper(self.enroller, self.segments, self.now)
 
     @property
     def listener(self) -> Listener:

@@ -12,16 +12,17 @@ from typing import Any
 
 from nurture.content.catalogue import Catalogue
 from nurture.content.folder import load_catalogue
-from nurture.errors import InputError
+from nurture.errors import InputError, NotFoundError
 from nurture.journey.own import is_activity, name_of, signature_faults
 from nurture.journey.track import Registry, Track, load_tracks, say_broken
 from nurture.people.scoring import DEFAULT_MODEL, ScoringModel
 from nurture.segments.asked import segments_asked
+from nurture.segments.entered import segments_entered
 from nurture.segments.named import Segments, segments_in
 from perennial.platform.paths import PROGRAMME, package_folder
 from perennial.platform.settings import Settings
 
-TAKEN = {"advance", "send", "hand_off", "alert", "enrol", "None"}
+TAKEN = {"advance", "send", "hand_off", "alert", "enrol", "sweep", "None"}
 """The names of the activities that are ours; `None` is of one marked dynamic."""
 
 SHIPPED_ACTIVITIES = "activities.own"
@@ -55,6 +56,8 @@ class Programme:
         for each in loaded.values():
             try:
                 segments_asked(each, self.segments)
+                for name in segments_entered(each):
+                    _require_segment(each, name, self.segments)
                 sound.append(each)
             except InputError as error:
                 broken += str(error).splitlines()
@@ -108,6 +111,13 @@ class Programme:
                 if not faults:
                     found[name] = function
         return tuple(found.values()), tuple(dict.fromkeys(broken))
+
+
+def _require_segment(track: Track, name: str, known: Segments) -> None:
+    try:
+        known[name]
+    except NotFoundError as error:
+        raise InputError(f"{track.where}: enters by segment: {error}; what is swept stands in segments.py") from None
 
 
 def _modules_below(package: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from nurture.errors import PerennialError, SettingsError
 from perennial.app.connected import connected_installation
 from perennial.app.providers import open_provider
+from perennial.app.sweep_schedule import ensure_sweeps
 from perennial.app.worker import build_worker
 from perennial.platform.heartbeat import beating
 from perennial.platform.logs import configure_logs
@@ -28,6 +29,9 @@ async def work(settings: Settings, address: str | None, *, child: bool = False) 
                 for line in inst.broken:
                     announce(f"broken, and left out: {line}")
                 await ensure_search_attributes(inst.client)
+                if inst.sweeper.entries:
+                    speed = inst.clock.speed
+                    await ensure_sweeps(inst.client, settings.task_queue, settings.sweep_every, speed=speed)
                 with open_provider(settings, inst.database) as provider:
                     async with build_worker(inst, provider=provider), beating(settings.heartbeat_file):
                         announce(f"working on {settings.task_queue!r}: tracks {', '.join(sorted(inst.tracks))}")

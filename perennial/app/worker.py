@@ -13,6 +13,7 @@ from activities.alert import AlertActivity
 from activities.enrol import EnrolActivity
 from activities.hand_off import HandOffActivity
 from activities.send import SendActivity
+from activities.sweep import SweepActivity
 from perennial.app.connected import ConnectedInstallation, sender_of
 from perennial.app.own_activities import BoundedValues, unknown_activity
 from perennial.app.providers import provider_of
@@ -21,6 +22,7 @@ from perennial.journeys.stuck import NoticeStuckSteps
 from perennial.platform.failures import FailureRedaction
 from perennial.platform.secrets import tokens_of
 from workflows.journey import JourneyWorkflow
+from workflows.sweep import SweepWorkflow
 
 PASSED_THROUGH = (
     "models",
@@ -31,6 +33,7 @@ PASSED_THROUGH = (
     "workflows.handlers",
     "workflows.inbox",
     "workflows.steps",
+    "workflows.sweep",
     "models.visibility",
 )
 """All but the workflow's own file: modules that are not passed through are loaded again for each workflow."""
@@ -42,7 +45,7 @@ def build_worker(inst: ConnectedInstallation, *, provider: Provider | None = Non
     return Worker(
         inst.client,
         task_queue=settings.task_queue,
-        workflows=[JourneyWorkflow],
+        workflows=[JourneyWorkflow, SweepWorkflow],
         activities=[
             *step_activities(inst, provider or provider_of(settings, inst.database)),
             *inst.activities,
@@ -91,4 +94,5 @@ def step_activities(inst: ConnectedInstallation, provider: Provider) -> Sequence
         HandOffActivity(inst.database, inst.tracks, time).hand_off,
         AlertActivity(inst.database, inst.tracks, time).alert,
         EnrolActivity(inst.enroller, time).enrol,
+        SweepActivity(inst.sweeper).sweep,
     ]

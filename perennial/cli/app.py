@@ -66,6 +66,7 @@ COMMANDS = {
     "signal": Command(LEADS, "cli.signal.signal", "signal ada@example.com email.clicked --prop piece=welcome"),
     "backfill": Command(LEADS, "cli.backfill.backfill", "backfill events.csv"),
     "deals": Command(LEADS, "cli.deals.deals", "deals deals.csv"),
+    "sweep": Command(LEADS, "cli.sweep.sweep", "sweep"),
     "renurture": Command(LEADS, "cli.enrol.renurture", 'renurture --where "industry=retail band=warm" --dry-run'),
     "tracks": Command(WATCH, "cli.tracks.tracks", "tracks"),
     "show": Command(WATCH, "cli.show.show", "show ada@example.com"),

@@ -1,6 +1,6 @@
 """Put leads on tracks: first the row, then the workflow, so that a crash between them leaves something to resume."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,16 +68,25 @@ class Enroller:
         return (await self.begin(track_name, lead_id, at, cause)).enrolment_id
 
     async def begin(
-        self, track_name: str, lead_id: str, at: datetime, cause: str, *, nudge: Request | None = None
+        self,
+        track_name: str,
+        lead_id: str,
+        at: datetime,
+        cause: str,
+        *,
+        nudge: Request | None = None,
+        along: Callable[[AsyncSession, Enrolment], Awaitable[None]] | None = None,
     ) -> NewEnrolment:
         """As `enrol`, and say whether this started the journey or found one that no worker has taken up yet.
 
-        With `nudge`, start it by signal-with-start.
+        With `nudge`, start it by signal-with-start. What `along` writes is committed with the enrolment, or not at all.
         """
         track = self.tracks[track_name]
         async with self.database.writing() as session:
             enrolment, began = await self._admit(session, track, lead_id, at, cause)
             enrolment.traits = dict(began.traits)
+            if along is not None:
+                await along(session, enrolment)
             first = Words(enrolment.id, enrolment.cause, enrolment.traits).hidden_facts([began])
         journey = Journey(enrolment_id=enrolment.id, lead_id=enrolment.lead_id, facts=first, clock=self.clock)
         return NewEnrolment(enrolment.id, enrolment.started_at, await self.start(enrolment.track, journey, nudge))

@@ -164,6 +164,12 @@ class Settings(BaseSettings):
         description="how old an event may be, when it is received, to move journeys, such as P3D; an older one counts "
         "for scores and segments only",
     )
+    sweep_every: timedelta = Field(
+        default=timedelta(hours=1),
+        ge=timedelta(minutes=1),
+        le=timedelta(days=30),
+        description="how often segments are swept for the tracks that are entered by one, such as PT1H",
+    )
     rate_limit: float = Field(
         default=100,
         gt=0,

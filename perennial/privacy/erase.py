@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 
 from models.base import Base
+from models.episodes import EpisodeRow
 from models.intake import Event
 from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard, Word
 from models.leads import BehaviourRow, Consent, Identity, LeadRow, Preference, ScoreEntry, Suppression
@@ -54,7 +55,7 @@ REASON = "erased at the lead's request"
 CLOSED_WITHIN = timedelta(seconds=60)
 _NO_SYNC = {"synchronize_session": False}
 
-DELETED: tuple[type[Base], ...] = (Message, ScoreEntry, Preference, Identity)
+DELETED: tuple[type[Base], ...] = (Message, ScoreEntry, Preference, Identity, EpisodeRow)
 """Tables whose rows serve nothing without their lead."""
 
 

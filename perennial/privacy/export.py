@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.access import ApiKey
 from models.base import Base
+from models.episodes import EpisodeRow, SweepRow
 from models.intake import Event
 from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard, Word
 from models.leads import (
@@ -33,6 +34,7 @@ BY_LEAD: tuple[type[Base], ...] = (
     Consent,
     Suppression,
     Preference,
+    EpisodeRow,
     Identity,
     BehaviourRow,
     ScoreEntry,
@@ -52,6 +54,7 @@ NOT_ABOUT_LEADS: tuple[type[Base], ...] = (
     Lease,
     ClockRow,
     SendingPace,
+    SweepRow,
 )
 """Hashes that lead back to nobody without the secret, and what an installation keeps about itself."""
 

@@ -30,6 +30,7 @@ from perennial.intake import own
 from perennial.intake.outbox import CHANNEL, accept
 from perennial.intake.reports import Report
 from perennial.journeys.asked import Asked, ask_to_exit
+from perennial.journeys.episodes import move_stays
 from perennial.journeys.handles import running
 from perennial.leads import consent
 from perennial.leads.lock import lock_leads
@@ -99,6 +100,7 @@ async def merge_rows(
     for table in MOVED:
         moved = update(table).where(table.__table__.c.lead_id == gone.id).values(lead_id=current.id)
         await session.execute(moved, execution_options=_NO_SYNC)
+    await move_stays(session, gone.id, to=current.id)
     await _journeys(session, current.id, gone.id, tracks)
     await _score(session, current, gone, at, model)
     return Merged(current.id, await _doubled(session, current.id, tracks))

@@ -132,3 +132,14 @@ def test_a_track_that_asks_for_a_segment_that_is_none_is_broken(home: Path) -> N
     assert not found.tracks
     (said,) = found.broken
     assert "greeting.py:6: no segment called 'retail-lead'; did you mean 'retail-leads'?" in said
+
+
+def test_a_track_that_is_entered_by_a_segment_that_is_none_is_broken(home: Path) -> None:
+    """With file and line; what is swept stands in segments.py."""
+    entered = TRACK.replace('@track("greeting")', '@track("greeting", enters_on=segment_entered("retail"))')
+    entered = entered.replace("@track", "from nurture.segments import segment_entered\n@track")
+    (home / "tracks" / "greeting.py").write_text(entered, encoding="utf-8")
+    found = loaded()
+    assert not found.tracks
+    (said,) = found.broken
+    assert "greeting.py:4: enters by segment: no segment called 'retail'; known: none" in said

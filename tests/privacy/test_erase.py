@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Table, select
 
 from models.base import Base
+from models.episodes import EpisodeRow
 from models.intake import Event
 from models.journeys import Alert, AskedRow, DecisionRow, Enrolment, FactRow, HandOffRow, Unheard, Word
 from models.leads import BehaviourRow, Identity, LeadRow, Preference, ScoreEntry, SuppressedAddress, Suppression
@@ -56,6 +57,7 @@ def everything_about(lead_id: str = "zeb") -> list[Base]:
         granted(lead_id),
         Suppression(lead_id=lead_id, reason="manual", source=said[:64], at=NOON),
         Preference(lead_id=lead_id, topic="dashboards", wanted=False, at=NOON),
+        EpisodeRow(track="new-lead", segment="retail", lead_id=lead_id, number=1, began_at=NOON),
         Identity(kind="anonymous", value="zeb-browser-1", lead_id=lead_id, at=NOON),
         Identity(kind="user", value="zeb-user-1", lead_id=lead_id, at=NOON),
         BehaviourRow(
@@ -342,6 +344,7 @@ async def test_an_export_holds_everything_that_is_held(zeb: Database) -> None:
         "consents": 1,
         "suppressions": 1,
         "preferences": 1,
+        "episodes": 1,
         "identities": 2,
         "behaviours": 2,
         "score_entries": 1,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from nurture.bench.named import unanswered_names
 from nurture.bench.paths.explore import explore
 from nurture.bench.rehearsal import Rehearsal
 from nurture.bench.retrace import PastDecision, retrace
@@ -17,7 +18,8 @@ from nurture.journey.outcomes import Outcome, nurtured
 from nurture.journey.plan import NO_CONTENT, plan
 from nurture.journey.track import track
 from nurture.journey.wording import say_next
-from nurture.segments import days, page_viewed, segment, trait
+from nurture.segments import days, page_viewed, segment, segment_entered, trait
+from nurture.segments.entered import segments_entered
 from nurture.segments.named import Segments
 from tests.journals import at
 
@@ -111,3 +113,17 @@ def test_a_segment_that_only_a_run_can_know_is_refused_where_it_is_asked() -> No
             await lead.wait(timedelta(days=1))
             await lead.send("a" if lead.is_in(name) else "b")
             return nurtured
+
+
+def test_a_segment_starts_a_track_and_wakes_no_journey() -> None:
+    """Whoever listens for it is told at `check`."""
+
+    @track("prices", enters_on=segment_entered(EVALUATORS), exits_on=(segment_entered("others"),))
+    async def listening(lead: Lead) -> Outcome:
+        await lead.wait(until=segment_entered(EVALUATORS), days=1)
+        return nurtured
+
+    assert str(listening.enters_on) == "entered segment evaluators"
+    assert segments_entered(listening) == ("evaluators",)
+    (said,) = {each.partition(": ")[2] for each in unanswered_names(listening, NO_CONTENT)}
+    assert said.startswith("listens for a segment, which wakes no journey")
