@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -11,8 +12,9 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import BehaviourRow
+from models.leads import BehaviourRow, LeadRow
 from nurture.errors import InputError
+from nurture.people.addresses import try_normalise
 from perennial.cli.many import progress
 from perennial.cli.opening import opened_database, recorder_of, run
 from perennial.cli.options import Json
@@ -23,6 +25,9 @@ from perennial.intake.outbox import CHANNEL, accept
 from perennial.intake.reports import Report
 from perennial.leads.importing.leads_file import Reject, rejects_file, rejects_path
 from perennial.leads.lookup import find_lead
+from perennial.leads.suppressed_addresses import suppress_address
+from perennial.leads.suppression import SUPPRESSES
+from perennial.platform.secrets import secrets_of
 
 BATCH = 200
 
@@ -43,7 +48,8 @@ def backfill(
 ) -> None:
     """Take a file of old events as history: they count for scores and segments, and move no journey.
 
-    What stops mail (lead.opted_out) acts at any age. Taking the same file again changes nothing.
+    What stops mail (lead.opted_out) acts at any age, also in a row that is rejected.
+    Taking the same file again changes nothing.
     """
     bad = rejects or rejects_path(file)
     counts = run(_backfill(file, bad, dry_run=dry_run))
@@ -68,33 +74,54 @@ async def _backfill(file: Path, bad: Path, *, dry_run: bool) -> Counter[str]:
         with rejects_file(bad, COLUMNS) as keep, progress("backfilling", total) as advance:
             while batch := list(islice(rows, BATCH)):
                 async with database.reading() if dry_run else database.writing() as session:
-                    reports, rejected = await _reports(session, batch, now)
+                    found = await _read(session, batch, now)
                     if dry_run:
-                        new = await _unknown(session, reports) - seen
+                        new = await _unknown(session, found.reports) - seen
                         seen |= new
                     else:
-                        receipts = await recorder_of(base).record(session, reports, now)
-                        await accept(session, [own.event_of(report, now) for report in reports])
-                        new = {receipt.report.id for receipt in receipts if receipt.new}
-                for reject in rejected:
+                        told = [*found.reports, *found.stops]
+                        receipts = await recorder_of(base).record(session, told, now)
+                        await accept(session, [own.event_of(report, now) for report in told])
+                        taken = {report.id for report in found.reports}
+                        new = {receipt.report.id for receipt in receipts if receipt.new} & taken
+                        for key, reason in found.strangers.items():
+                            await suppress_address(session, secrets_of(base.settings), key, reason, now)
+                for reject in found.rejected:
                     keep(reject)
-                counts.update(new=len(new), known=len(reports) - len(new), rejected=len(rejected))
+                counts.update(new=len(new), known=len(found.reports) - len(new), rejected=len(found.rejected))
                 advance(len(batch))
         if not dry_run:
             database.announce(CHANNEL)
     return counts
 
 
-async def _reports(
-    session: AsyncSession, batch: Sequence[OldEvent], now: datetime
-) -> tuple[list[Report], list[Reject]]:
-    reports, rejected = [], []
+@dataclass(slots=True)
+class _Found:
+    """What rows report, and which are rejected; of these the opt-outs of leads, and of addresses of nobody we know."""
+
+    reports: list[Report] = field(default_factory=list)
+    rejected: list[Reject] = field(default_factory=list)
+    stops: list[Report] = field(default_factory=list)
+    strangers: dict[str, str] = field(default_factory=dict)
+
+
+async def _read(session: AsyncSession, batch: Sequence[OldEvent], now: datetime) -> _Found:
+    """Read rows. What a row says against mail holds also where the row is rejected."""
+    found = _Found()
     for row in batch:
+        lead = await find_lead(session, row.lead)
         try:
-            reports.append(await _report(session, row, now))
+            found.reports.append(_report(lead, row, now))
         except InputError as error:
-            rejected.append(Reject(row.row, str(error), row.values))
-    return reports, rejected
+            found.rejected.append(Reject(row.row, str(error), row.values))
+            stop = row.stop(lead.id if lead is not None else "", now)
+            if stop is None:
+                continue
+            if lead is not None and lead.erased_at is None:
+                found.stops.append(stop)
+            elif key := try_normalise(row.lead):
+                found.strangers.setdefault(key, SUPPRESSES[stop.name])
+    return found
 
 
 async def _unknown(session: AsyncSession, reports: Sequence[Report]) -> set[str]:
@@ -103,11 +130,10 @@ async def _unknown(session: AsyncSession, reports: Sequence[Report]) -> set[str]
     return ids - set(await session.scalars(select(BehaviourRow.id).where(BehaviourRow.id.in_(ids))))
 
 
-async def _report(session: AsyncSession, row: OldEvent, now: datetime) -> Report:
+def _report(lead: LeadRow | None, row: OldEvent, now: datetime) -> Report:
     """What a row reports; raises InputError that says what is wrong with it."""
     if row.wrong:
         raise InputError(row.wrong)
-    lead = await find_lead(session, row.lead)
     if lead is None or lead.erased_at is not None:
         raise InputError(f"no lead {row.lead!r}" if row.lead else "lead is empty")
     return row.report(lead.id, lead.time_zone, now)

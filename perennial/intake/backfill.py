@@ -16,6 +16,7 @@ from perennial.intake.reports import LONGEST_REPORT_ID, Report
 from perennial.leads.behaviours import when_told
 from perennial.leads.importing.csv_rows import csv_rows
 from perennial.leads.importing.formulas import as_given
+from perennial.leads.suppression import SUPPRESSES, WITHDRAWS
 
 COLUMNS = ("lead", "event", "at", "subject", "id")
 """Who, what, when; then, if wanted, the page, piece, form or reason that it is about, and the event's own id."""
@@ -36,6 +37,15 @@ class OldEvent:
     def lead(self) -> str:
         """The lead's name, any that it goes by."""
         return self.values[0]
+
+    def stop(self, lead_id: str, now: datetime) -> Report | None:
+        """What a row that is rejected says against mail, as of now: whenever it was, it holds; None if nothing."""
+        name = self.values[1]
+        if SUPPRESSES.get(name) not in WITHDRAWS:
+            return None
+        told = "\n".join((lead_id, *self.values))
+        id_ = f"backfill-{blake2s(told.encode(errors='replace'), digest_size=16).hexdigest()}"
+        return Report(id_, lead_id, name, {}, now, history=True)
 
     def report(self, lead_id: str, time_zone: str, now: datetime) -> Report:
         """The behaviour, as history. Its id is the same whenever the row is read. Raises InputError."""

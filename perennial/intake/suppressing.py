@@ -12,8 +12,10 @@ from models.touches import Touch
 from nurture.people.addresses import try_normalise
 from perennial.intake.outbox import Incoming
 from perennial.leads.lookup import current_lead_ids, leads_with_addresses
-from perennial.leads.suppression import SUPPRESSES, NewSuppression, suppress_at_once
+from perennial.leads.suppressed_addresses import suppress_address
+from perennial.leads.suppression import SUPPRESSES, WITHDRAWS, NewSuppression, suppress_at_once
 from perennial.platform.database import in_parts
+from perennial.platform.secrets import Secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,11 +36,12 @@ class Stop(Concerned):
 
 
 async def suppress_stopped(
-    session: AsyncSession, events: Sequence[Incoming], stops: Sequence[Stop], *, source: str
+    session: AsyncSession, secrets: Secrets, events: Sequence[Incoming], stops: Sequence[Stop], *, source: str
 ) -> Mapping[int, str]:
     """Suppress the leads that the stops are about, found by touch or else by address; the lead of each, by number.
 
-    Skip events that are stored already.
+    Of an opt-out or a complaint of nobody we know, keep the address as a keyed hash: no list makes a lead of it
+    (docs/decisions/0021). Skip events that are stored already.
     """
     known = await _stored(session, [events[stop.number].fingerprint for stop in stops])
     fresh = [stop for stop in stops if events[stop.number].fingerprint not in known]
@@ -49,7 +52,16 @@ async def suppress_stopped(
         if stop.number in leads
     ]
     await suppress_at_once(session, told)
+    await _keep_strangers(session, secrets, [stop for stop in fresh if stop.number not in leads])
     return leads
+
+
+async def _keep_strangers(session: AsyncSession, secrets: Secrets, stops: Sequence[Stop]) -> None:
+    for stop in stops:
+        reason = SUPPRESSES[stop.behaviour]
+        key = try_normalise(stop.email) if stop.email is not None else None
+        if key is not None and reason in WITHDRAWS:
+            await suppress_address(session, secrets, key, reason, stop.at)
 
 
 async def _stored(session: AsyncSession, fingerprints: Sequence[str]) -> set[str]:

@@ -13,7 +13,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, String, and_, any_, func, literal, or_, select, true
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    String,
+    and_,
+    any_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -142,9 +157,21 @@ async def _clause(session: AsyncSession, condition: Condition) -> ColumnElement[
         held = func.lower(func.coalesce(TEXTS[name], "")).in_(wanted)
     else:
         stored = await _stored_name(session, condition.name)
-        held = or_(*(func.lower(part[stored].as_string()).in_(wanted) for part in (LeadRow.traits, LeadRow.segment)))
+        held = or_(*(_says(session, part, stored, wanted) for part in (LeadRow.traits, LeadRow.segment)))
         held = func.coalesce(held, False)
     return held if condition.op == "=" else ~held
+
+
+def _says(session: AsyncSession, part: Any, name: str, wanted: list[str]) -> ColumnElement[bool]:
+    """Whether a value, or one of those in a list, is among the wanted."""
+    if session.get_bind().dialect.name == "sqlite":
+        each = func.json_each(part, f'$."{name}"').table_valued("value")
+    else:
+        value = type_coerce(part, JSONB)[name]
+        listed = case((func.jsonb_typeof(value) == "array", value), else_=literal([], JSONB))
+        each = func.jsonb_array_elements_text(listed).table_valued("value")
+    one = select(each.c.value).where(func.lower(cast(each.c.value, String)).in_(wanted)).exists()
+    return or_(func.lower(part[name].as_string()).in_(wanted), one)
 
 
 async def _stored_name(session: AsyncSession, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.leads import BehaviourRow
+from models.leads import BehaviourRow, SuppressedAddress, Suppression
 from perennial.platform.database import Database
 from tests.builders import consenting, enrolment, rows, store
 from tests.cli.conftest import TUESDAY, invoke
@@ -73,6 +73,39 @@ def test_old_events_count_once_and_move_no_journey(folder: Path, name: str, text
 
     assert asyncio.run(kept()) == {("e-1", "page.viewed", "/pricing"), ("e-2", "deal.lost", "")}
     assert json.loads(invoke("show", "ada", "--json", data_dir=folder).stdout)["standings"][0]["outcome"] is None
+
+
+@pytest.mark.parametrize(
+    ("row", "wrong", "of_lead", "of_nobody"),
+    [
+        ("ada,lead.opted_out,soon", "no time", ["opt-out"], []),
+        ("ada@example.com,email.complained,2999-01-01", "future", ["complaint"], []),
+        ("ada,lead.opted_out,2024-03-01,too,many,fields", "fields", ["opt-out"], []),
+        ("Nobody@Example.com,lead.opted_out,2024-03-01", "no lead", [], ["opt-out"]),
+        ("nobody,lead.opted_out,2024-03-01", "no lead", [], []),
+        ("ada,page.viewed,soon", "no time", [], []),
+    ],
+)
+def test_what_a_rejected_row_says_against_mail_holds(
+    folder: Path, row: str, wrong: str, of_lead: list[str], of_nobody: list[str]
+) -> None:
+    """Whoever is named is not mailed; the row is rejected all the same, however often it is taken."""
+    file = folder / "old.csv"
+    file.write_text(f"lead,event,at\n{row}\n", encoding="utf-8")
+    for _ in range(2):
+        result = invoke("backfill", str(file), "--json", data_dir=folder)
+        told = json.loads(result.stdout)
+        assert (told["new"], told["known"], told["rejected"]) == (0, 0, 1)
+        assert wrong in Path(told["rejects"]).read_text(encoding="utf-8")
+
+    async def reasons(kind: type[Suppression] | type[SuppressedAddress]) -> list[str]:
+        database = Database(f"sqlite:///{folder / 'perennial.db'}")
+        found = [one.reason for one in await rows(database, kind)]
+        await database.close()
+        return found
+
+    assert asyncio.run(reasons(Suppression)) == of_lead
+    assert asyncio.run(reasons(SuppressedAddress)) == of_nobody
 
 
 def test_a_file_without_the_columns_is_refused(folder: Path) -> None:

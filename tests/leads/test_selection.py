@@ -125,3 +125,29 @@ async def test_the_names_are_the_traits_then_the_segment(leads: Database) -> Non
     """Each once."""
     async with leads.reading() as session:
         assert await names_of(session) == ["industry", "Lead Origin"]
+
+
+@pytest.mark.parametrize(
+    ("where", "who"),
+    [
+        ("industry=finance", {"l1", "l2"}),
+        ("industry=Retail", {"l1"}),
+        ("industry=retail,energy", {"l1", "l3"}),
+        ("industry!=finance", {"l3", "l4", "l5"}),
+        ("industry=fin", set()),
+        ("'Lead Origin'=fair", {"l5"}),
+    ],
+)
+async def test_a_trait_that_is_a_list_is_found_by_each_of_its_words(
+    database: Database, where: str, who: set[str]
+) -> None:
+    """Whoever is in finance and retail is in finance, and not among those who are not."""
+    await store(
+        database,
+        lead(1, traits={"industry": ["finance", "retail"]}),
+        lead(2, traits={"industry": "finance"}),
+        lead(3, traits={"industry": ["energy"]}),
+        lead(4, traits={"industry": []}),
+        lead(5, traits={}, segment={"Lead Origin": "Fair"}),
+    )
+    assert await found(database, where) == who

@@ -15,6 +15,7 @@ from perennial.intake.outbox import Incoming, event_id_of
 from perennial.intake.suppressing import Stop, suppress_stopped
 from perennial.integrations.sendgrid.events import SOURCE, STOPS, TOUCH_ARGUMENT, kind_of
 from perennial.integrations.sendgrid.signature import SIGNATURE, TIMESTAMP
+from perennial.platform.secrets import secrets_of
 from perennial.web.bodies import inflate, parse_json, read_body, require_json, too_deep
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import TRY_AGAIN_SECONDS, RequestError, answers
@@ -125,7 +126,7 @@ async def sendgrid(request: Request, edge: Annotated[Edge, Depends(edge_of)]) ->
     ]
 
     async def stop(session: AsyncSession) -> None:
-        leads = await suppress_stopped(session, incoming, stops, source=SOURCE)
+        leads = await suppress_stopped(session, secrets_of(edge.settings), incoming, stops, source=SOURCE)
         for number, lead_id in leads.items():
             incoming[number] = replace(incoming[number], lead_id=lead_id)
 

@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sendgrid import EventWebhook
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.leads import Suppression
+from models.leads import SuppressedAddress, Suppression
 from perennial.integrations.sendgrid.signature import SIGNATURE, TIMESTAMP, SendGridSignature
 from tests.builders import granted, person
 from tests.web.serving import LONG_AGO, SENDGRID_KEY, Service, click, serving, signed
@@ -245,6 +245,30 @@ def test_a_stop_for_somebody_unknown_is_stored_all_the_same(service: Service, st
     """Whoever it is about is no lead of ours, now."""
     assert service.sendgrid([{"event": "unsubscribe", "email": email, "timestamp": 1}]).json()["new"] == 1
     assert store.suppressions() == set()
+
+
+@pytest.mark.parametrize(
+    ("event", "kept"),
+    [
+        ({"event": "unsubscribe"}, ["opt-out"]),
+        ({"event": "group_unsubscribe"}, ["opt-out"]),
+        ({"event": "spamreport", "perennial_touch_id": "of-another-system"}, ["complaint"]),
+        ({"event": "dropped", "reason": "Unsubscribed Address"}, ["opt-out"]),
+        ({"event": "bounce", "type": "bounce", "status": "5.1.1"}, []),
+        ({"event": "group_resubscribe"}, []),
+    ],
+)
+def test_an_opt_out_of_an_address_of_nobody_is_kept_as_a_hash(
+    service: Service, store: Store, event: dict[str, Any], kept: list[str]
+) -> None:
+    """A list that names the address tomorrow makes no lead of it. A bounce is the mailbox's word, not the person's."""
+    stop = {"email": " Nobody@Example.com", "timestamp": 1} | event
+    service.sendgrid([stop, stop | {"sg_event_id": "another", "timestamp": 2}])
+
+    async def reasons(session: AsyncSession) -> list[str]:
+        return [row.reason for row in await session.scalars(select(SuppressedAddress))]
+
+    assert store.run(reasons) == kept
 
 
 def test_an_old_opt_out_that_comes_again_does_not_undo_a_return(service: Service, store: Store) -> None:
