@@ -21,6 +21,7 @@ _TRAITS = {
     "company_size": "company-size",
     "company-size": "company-size",
 }
+_ZONES = ("timezone", "timeZone", "time_zone")
 _LONGEST_SLUG = 64
 
 
@@ -61,9 +62,35 @@ def profile_of(traits: Mapping[str, Any]) -> Profile:
         last_name=last or None,
         company=_text(company, 200, "name") if isinstance(company, Mapping) else _text(traits, 200, "company"),
         country=country,
-        time_zone=_zone(_text(traits, 64, "timezone", "timeZone", "time_zone"), country),
+        time_zone=_zone(_text(traits, 64, *_ZONES), country),
         traits={name: value for name, value in kept.items() if value},
     )
+
+
+def not_kept(traits: Mapping[str, Any]) -> list[str]:
+    """The names of traits that `profile_of` leaves out, whole or in part, because of their values."""
+    profile = profile_of(traits)
+    address = traits.get("address")
+    where = address if isinstance(address, Mapping) else {}
+    lost = [
+        name
+        for name in _TRAITS
+        if is_given(traits.get(name)) and (not words_of(traits[name]) or not all(map(slug, words_of(traits[name]))))
+    ]
+    lost += [name for name, said in (("country", traits), ("address.country", where)) if _no_country(said)]
+    zones = [name for name in _ZONES if is_given(traits.get(name))]
+    if zones and (profile.time_zone is None or _zone(_text(traits, 64, *_ZONES), None) is None):
+        lost.append(zones[0])
+    return lost
+
+
+def is_given(value: Any) -> bool:
+    """Whether a value says something: neither null, nor empty."""
+    return bool(value.strip()) if isinstance(value, str) else value is not None and value not in ([], {})
+
+
+def _no_country(said: Mapping[str, Any]) -> bool:
+    return is_given(said.get("country")) and country_code(_text(said, 64, "country") or "") is None
 
 
 def _text(said: Mapping[str, Any], longest: int, *names: str) -> str | None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, BackgroundTasks, Depends, Request
 from pydantic import BaseModel, Field
 
@@ -17,13 +18,15 @@ from perennial.access.keys import BROWSER
 from perennial.intake.fields import text_of
 from perennial.intake.outbox import Incoming
 from perennial.integrations.segment.calls import KINDS, SOURCE, fault_of, in_batch, incoming
-from perennial.integrations.segment.meanings import claim_of
+from perennial.integrations.segment.meanings import claim_of, not_kept_of
 from perennial.integrations.segment.openapi import BATCH, body_of, schema_of
 from perennial.web.bodies import inflate, parse_json, read_body, require_json
 from perennial.web.edge import Edge, edge_of
 from perennial.web.errors import RequestError, answers
 from perennial.web.keys import BASIC, BEARER, Caller, RequireScope
 from perennial.web.signups import Signups
+
+log = structlog.get_logger(__name__)
 
 MOST_EVENT_BYTES = 32 * 1024
 MOST_BATCH_BYTES = 500 * 1024
@@ -66,6 +69,13 @@ class RefusedEvent(BaseModel):
     message: str = Field(description="what is wrong with it")
 
 
+class NotKept(BaseModel):
+    """What an event that is stored says in vain."""
+
+    index: int = Field(description="its place in the batch, from 0")
+    fields: list[str] = Field(description="fields whose value cannot be kept: no word, no country, no time zone, ...")
+
+
 class Success(BaseModel):
     """The answer that Segment's libraries expect."""
 
@@ -73,6 +83,7 @@ class Success(BaseModel):
     refused: list[RefusedEvent] | None = Field(
         default=None, description="the batch's events that are not usable, if any"
     )
+    not_kept: list[NotKept] | None = Field(default=None, description="what cannot be kept of the others, if anything")
 
 
 @router.post("/b", include_in_schema=False)
@@ -95,11 +106,13 @@ async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)], tasks
     small = len(raw) <= MOST_EVENT_BYTES
     taken: list[Incoming] = []
     refused: list[RefusedEvent] = []
+    lost: list[NotKept] = []
     real = edge.time.wall()
     for index, element in enumerate(elements):
         fault = fault_of(element) if small or _size(element) <= MOST_EVENT_BYTES else "it is longer than 32 KB"
         if fault is None:
             taken.append(incoming(in_batch(element, body), edge.clock, real, public=request.state.public))
+            lost += _lost(index, element)
         else:
             refused.append(RefusedEvent(index=index, message=fault))
     edge.metrics.events.labels(SOURCE, "refused").inc(len(refused))
@@ -107,7 +120,7 @@ async def batch(request: Request, edge: Annotated[Edge, Depends(edge_of)], tasks
         raise RequestError(400, "batch", f"no event of the batch is usable; the first: {refused[0].message}")
     await edge.store(SOURCE, taken)
     _ask_to_confirm(request, taken, tasks)
-    return Success(refused=refused or None)
+    return Success(refused=refused or None, not_kept=lost or None)
 
 
 def _add(kind: str) -> None:
@@ -130,11 +143,20 @@ def _add(kind: str) -> None:
         taken = [incoming(message, edge.clock, edge.time.wall(), public=request.state.public)]
         await edge.store(SOURCE, taken)
         _ask_to_confirm(request, taken, tasks)
-        return Success()
+        return Success(not_kept=_lost(0, message) or None)
 
 
 for _kind in KINDS:
     _add(_kind)
+
+
+def _lost(index: int, message: dict[str, Any]) -> list[NotKept]:
+    """What cannot be kept of a call; the log names the fields, not their values."""
+    fields = not_kept_of(message)
+    if not fields:
+        return []
+    log.warning("fields of a call cannot be kept", type=message.get("type"), fields=fields)
+    return [NotKept(index=index, fields=fields)]
 
 
 async def _object(request: Request) -> tuple[bytes, dict[str, Any]]:

@@ -17,6 +17,7 @@ from perennial.intake.reports import Report
 from perennial.intake.visitors import Attached, attach_earlier
 from perennial.integrations.segment.calls import PUBLIC
 from perennial.leads.identity import Identities, agreed_to
+from perennial.leads.profile import is_given, not_kept
 
 NAMES = {
     "demo requested": "demo.requested",
@@ -120,6 +121,18 @@ def claim_of(message: Mapping[str, Any]) -> dict[str, Any] | None:
     if email is None or agreed_to(said) is None:
         return None
     return {"email": email, "traits": said, "userId": message.get("userId"), "anonymousId": message.get("anonymousId")}
+
+
+def not_kept_of(message: Mapping[str, Any]) -> list[str]:
+    """The fields of a call that say something about a person which cannot be kept, by name: never by value."""
+    if message.get("type") == "group":
+        return []
+    traits = mapping_of(message.get("traits")) or mapping_of(mapping_of(message.get("context")).get("traits"))
+    said = _with_consent(traits, mapping_of(message.get("properties")))
+    lost = not_kept(traits)
+    if is_given(said.get("consent")) and agreed_to(said) is None:
+        lost.append("consent")
+    return lost
 
 
 def _with_consent(traits: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:

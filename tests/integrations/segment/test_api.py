@@ -274,3 +274,30 @@ def test_a_fast_clock_takes_any_stamp(timestamp: str) -> None:
 
     assert datetime.fromisoformat(stored.body["timestamp"]) <= clock.virtual_at(RECEIVED)
     assert stored.body["originalTimestamp"] == timestamp
+
+
+@pytest.mark.parametrize(
+    ("said", "fields"),
+    [
+        ({"traits": {"industry": "!!!"}}, ["industry"]),
+        ({"traits": {"industry": ["retail", "???"]}}, ["industry"]),
+        ({"traits": {"topic": True, "companySize": {"from": 1}}}, ["topic", "companySize"]),
+        ({"traits": {"country": "Atlantis", "address": {"country": "Lemuria"}}}, ["country", "address.country"]),
+        ({"traits": {"timezone": "Mars/Olympus"}}, ["timezone"]),
+        ({"traits": {"timezone": "Mars/Olympus", "country": "Japan"}}, ["timezone"]),
+        ({"traits": {"consent": "yes"}}, ["consent"]),
+        ({"context": {"traits": {"industry": "!"}}}, ["industry"]),
+        ({"traits": {"industry": "制造业", "topic": "C++", "country": "Japan", "source": "", "role": None}}, None),
+        ({"traits": {"email": "ada@example.com", "consent": {"basis": "consent"}, "plan": "!"}}, None),
+    ],
+)
+def test_what_cannot_be_kept_is_told_to_the_sender(
+    service: Service, said: dict[str, Any], fields: list[str] | None
+) -> None:
+    """By field, in the answer: a value is never dropped in silence. The call is stored all the same."""
+    told = {"success": True} | ({"not_kept": [{"index": 0, "fields": fields}]} if fields else {})
+    call = {"userId": "u-42", **said}
+
+    assert service.segment("/v1/identify", call).json() == told
+    assert service.segment("/v1/batch", {"batch": [{**call, "type": "identify"}]}).json() == told
+    assert service.segment("/v1/group", {**call, "groupId": "acme"}).json() == {"success": True}
