@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import BehaviourRow
 from nurture.errors import InputError
@@ -65,6 +66,20 @@ async def write_behaviours(transaction: Transaction, rows: Sequence[Mapping[str,
     """Write many behaviours; those that are there already stay as they are."""
     if rows:
         await (await connection_of(transaction)).execute(_INSERT, rows)
+
+
+async def correct(session: AsyncSession, id_: str, told: Mapping[str, Any]) -> bool:
+    """Let a known behaviour say what is told now: its lead_id, subject, props and at. False if it says that already.
+
+    Raises InputError if it is another lead's.
+    """
+    stored = await session.get_one(BehaviourRow, id_)
+    if stored.lead_id != told["lead_id"]:
+        raise InputError("it is another lead's already")
+    changed = {name: value for name, value in told.items() if getattr(stored, name) != value}
+    for name, value in changed.items():
+        setattr(stored, name, value)
+    return bool(changed)
 
 
 async def mark_machine(transaction: Transaction, behaviour_id: str) -> None:
