@@ -38,5 +38,7 @@ class Belonging:
             tracks=frozenset({self._track}),
             score=score,
             band=self._scoring.band_of(score),
+            fit=sum(entry.points for entry in self._scoring.fit_entries(journal.enrolled.traits, now)),
+            id=str(journal.enrolled.lead),
         )
         return news_of(journal, self._segments, lead, now)

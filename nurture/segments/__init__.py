@@ -11,12 +11,14 @@ from nurture.segments.behaviour import (
     form_submitted,
     link_clicked,
     page_viewed,
+    prop,
     replied,
 )
 from nurture.segments.entered import segment_entered
 from nurture.segments.named import Segment, segment
+from nurture.segments.order import in_order, last
 from nurture.segments.predicates import Predicate
-from nurture.segments.standing import band, in_no_track, on_track, score, stage, suppressed
+from nurture.segments.standing import band, fit, in_bucket, in_no_track, on_track, score, stage, subscribed, suppressed
 from nurture.segments.traits import trait
 from nurture.timing.durations import days, hours
 
@@ -32,17 +34,23 @@ __all__ = [
     "did",
     "engaged",
     "event_attended",
+    "fit",
     "form_submitted",
     "hours",
+    "in_bucket",
     "in_no_track",
+    "in_order",
+    "last",
     "link_clicked",
     "on_track",
     "page_viewed",
+    "prop",
     "replied",
     "score",
     "segment",
     "segment_entered",
     "stage",
+    "subscribed",
     "suppressed",
     "trait",
 ]

@@ -8,8 +8,9 @@ from nurture.journey import matchers
 from nurture.journey.matchers import Matcher
 from nurture.journey.patterns import Pattern
 from nurture.people.behaviours import behaviour_kind
-from nurture.segments.facts import LeadFacts
-from nurture.segments.predicates import Predicate
+from nurture.segments.facts import LeadFacts, Seen
+from nurture.segments.predicates import Not, Predicate
+from nurture.segments.traits import Kind, Trait, TraitIs, trait
 
 LATEST = timedelta(days=36_500)
 
@@ -22,6 +23,7 @@ class Did(Predicate):
     at_least: int = 1
     at_most: int | None = None
     window: timedelta | None = None
+    props: tuple[TraitIs | Not, ...] = ()
 
     def times(
         self, *, at_least: int | None = None, at_most: int | None = None, within: timedelta | None = None
@@ -42,6 +44,19 @@ class Did(Predicate):
             raise InputError(f"{self.matcher}: within={window!r} is no length of time; write days(14)")
         return replace(self, window=window)
 
+    def having(self, *props: Predicate) -> "Did":
+        """Only those of which these properties hold: `having(prop("percent") >= 75)`. Raises InputError."""
+        for each in props:
+            if not isinstance(each.part if isinstance(each, Not) else each, TraitIs):
+                raise InputError(
+                    f"{self.matcher}: having({each}) is no test of a property; write prop('plan') == 'pro'"
+                )
+        return replace(self, props=(*self.props, *props))  # type: ignore[arg-type]  # each is one of these
+
+    def counts(self, seen: Seen) -> bool:
+        """Whether a behaviour is one of those meant, whenever it was."""
+        return self.matcher.matches(seen.name, seen.subject) and all(_has(seen, each) for each in self.props)
+
     def holds(self, lead: LeadFacts, now: datetime) -> bool:
         """Whether it did."""
         count = self._count(lead, now)
@@ -49,15 +64,18 @@ class Did(Predicate):
 
     def because(self, lead: LeadFacts, now: datetime) -> list[str]:
         """How often it did."""
-        said = f"{self.matcher} {self._count(lead, now)} times"
+        said = f"{self._what} {self._count(lead, now)} times"
         return [said + self._in_time] if self.holds(lead, now) else []
 
     def _count(self, lead: LeadFacts, now: datetime) -> int:
         since = now - self.window if self.window is not None else None
         return sum(
-            each.at < now and (since is None or each.at >= since) and self.matcher.matches(each.name, each.subject)
-            for each in lead.behaviours
+            each.at < now and (since is None or each.at >= since) and self.counts(each) for each in lead.behaviours
         )
+
+    @property
+    def _what(self) -> str:
+        return f"{self.matcher}" + (f" with {' and '.join(map(str, self.props))}" if self.props else "")
 
     @property
     def _in_time(self) -> str:
@@ -73,7 +91,13 @@ class Did(Predicate):
                 often = f" at most {high} times"
             case low, high:
                 often = f" {low} to {high} times"
-        return f"{self.matcher}{often}{self._in_time}"
+        return f"{self._what}{often}{self._in_time}"
+
+
+def _has(seen: Seen, prop: TraitIs | Not) -> bool:
+    if isinstance(prop, Not):
+        return not _has(seen, prop.part)  # type: ignore[arg-type]  # `having` took no other
+    return prop.passes(seen.props.get(prop.name))
 
 
 def did(matcher: Matcher) -> Did:
@@ -81,6 +105,11 @@ def did(matcher: Matcher) -> Did:
     for pattern in matcher.patterns:
         behaviour_kind(Pattern.parse(pattern).name)
     return Did(matcher)
+
+
+def prop(name: str, kind: Kind | None = None) -> Trait:
+    """A property of a behaviour, for `having`; compared as a trait is."""
+    return trait(name, kind)
 
 
 def engaged(*, within: timedelta) -> Did:

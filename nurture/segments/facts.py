@@ -8,19 +8,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One behaviour by a person (none by a machine): its name, its subject, when, and the id that breaks ties."""
+    """One behaviour by a person (none by a machine): name, subject, when, the id that breaks ties, its properties."""
 
     name: str
     subject: str
     at: datetime
     id: str = ""
+    props: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class LeadFacts:
     """One lead. `traits` are its own and, where it has none of a name, its imported columns.
 
-    `tracks`: those it is on now. `live`: neither erased nor merged into another; others are in no segment.
+    `tracks`: those it is on now. `unwanted`: topics that it does not want to read about. `fit`: the points for who it
+    is, within the score. `live`: neither erased nor merged into another; others are in no segment.
     """
 
     traits: Mapping[str, Any] = field(default_factory=dict)
@@ -29,4 +31,7 @@ class LeadFacts:
     score: int = 0
     band: str = "cold"
     suppressed: bool = False
+    fit: int = 0
+    unwanted: frozenset[str] = frozenset()
+    id: str = ""
     live: bool = True

@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Literal
 
 from nurture.errors import InputError, close_names
@@ -68,6 +69,21 @@ class ScoreIs(Predicate):
 
 
 @dataclass(frozen=True, slots=True)
+class FitIs(Predicate):
+    """The points for who the lead is, such as its company's, compare so."""
+
+    test: Comparison
+    value: int
+
+    def holds(self, lead: LeadFacts, now: datetime) -> bool:  # noqa: ARG002 - the protocol's
+        """Whether they do."""
+        return COMPARE[self.test](lead.fit, self.value)
+
+    def __str__(self) -> str:
+        return f"fit {self.test} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
 class BandIs(Predicate):
     """The band as of now is one of these."""
 
@@ -111,6 +127,41 @@ class Suppressed(Predicate):
         return "suppressed"
 
 
+@dataclass(frozen=True, slots=True)
+class Subscribed(Predicate):
+    """It has not said that it does not want this topic."""
+
+    topic: str
+
+    def holds(self, lead: LeadFacts, now: datetime) -> bool:  # noqa: ARG002 - the protocol's
+        """Whether it has not."""
+        return self.topic not in lead.unwanted
+
+    def __str__(self) -> str:
+        return f"subscribed to {self.topic}"
+
+
+@dataclass(frozen=True, slots=True)
+class InBucket(Predicate):
+    """It is among this share of all leads, drawn by a hash: the same leads at each time and in each process."""
+
+    name: str
+    first: float
+    end: float
+
+    def holds(self, lead: LeadFacts, now: datetime) -> bool:  # noqa: ARG002 - the protocol's
+        """Whether it is."""
+        return self.draws(lead.id)
+
+    def draws(self, lead_id: str) -> bool:
+        """Whether the lead of this id is."""
+        digest = sha256(f"{self.name}\0{lead_id}".encode()).digest()
+        return self.first <= int.from_bytes(digest[:8], "big") / 2**64 < self.end
+
+    def __str__(self) -> str:
+        return f"in {self.first:.0%} to {self.end:.0%} of {self.name}"
+
+
 class _Score:
     """The score. Comparing it makes a predicate."""
 
@@ -125,6 +176,22 @@ class _Score:
 
     def __ge__(self, other: int) -> Predicate:
         return ScoreIs(">=", _whole(other))
+
+
+class _Fit:
+    """The points for who the lead is: its company, its role. Comparing them makes a predicate."""
+
+    def __lt__(self, other: int) -> Predicate:
+        return FitIs("<", _whole(other))
+
+    def __le__(self, other: int) -> Predicate:
+        return FitIs("<=", _whole(other))
+
+    def __gt__(self, other: int) -> Predicate:
+        return FitIs(">", _whole(other))
+
+    def __ge__(self, other: int) -> Predicate:
+        return FitIs(">=", _whole(other))
 
 
 class _Band:
@@ -155,7 +222,7 @@ class _Stage:
         return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
 
-score, band, stage = _Score(), _Band(), _Stage()
+score, fit, band, stage = _Score(), _Fit(), _Band(), _Stage()
 
 
 def on_track(*tracks: str) -> Predicate:
@@ -171,6 +238,28 @@ def in_no_track() -> Predicate:
 def suppressed() -> Predicate:
     """It must not be mailed."""
     return Suppressed()
+
+
+def subscribed(topic: str) -> Predicate:
+    """It has not said that it does not want this topic. Raises InputError."""
+    if not isinstance(topic, str) or not topic:
+        raise InputError(f"subscribed({topic!r}): name a topic, such as 'product-news'")
+    return Subscribed(topic)
+
+
+def in_bucket(name: str, share: float, *, after: float = 0.0) -> Predicate:
+    """A random share (0 to 1) of the leads, drawn under this name; `after`: behind the share that others take.
+
+    `in_bucket("trial", 0.5)` and `in_bucket("trial", 0.5, after=0.5)` are the two halves. Raises InputError.
+    """
+    if not isinstance(name, str) or not name:
+        raise InputError(f"in_bucket({name!r}, ...): a draw has a name, such as 'holdout'")
+    shares = (share, after)
+    if any(isinstance(each, bool) or not isinstance(each, int | float) for each in shares):
+        raise InputError(f"in_bucket({name!r}, {share!r}): a share is a number from 0 to 1, such as 0.1")
+    if not (0 < share <= 1 and after >= 0 and after + share <= 1):
+        raise InputError(f"in_bucket({name!r}, {share}, after={after}): shares lie between 0 and 1 together")
+    return InBucket(name, float(after), float(after + share))
 
 
 def _whole(value: object) -> int:

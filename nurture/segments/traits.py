@@ -37,9 +37,12 @@ class TraitIs(Predicate):
     test: Test
     value: Any = None
 
-    def holds(self, lead: LeadFacts, now: datetime) -> bool:  # noqa: ARG002, PLR0911 - the protocol's; a test each
+    def holds(self, lead: LeadFacts, now: datetime) -> bool:  # noqa: ARG002 - the protocol's
         """Whether it passes; a missing trait, or one of another type, does not."""
-        found = lead.traits.get(self.name)
+        return self.passes(lead.traits.get(self.name))
+
+    def passes(self, found: object) -> bool:  # noqa: PLR0911 - a test each
+        """Whether a value passes."""
         match self.test, self.value:
             case "is set", _:
                 return found not in (None, "")

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, Double, String, and_, case, cast, func, literal, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
-from models.leads import LeadRow
+from models.leads import BehaviourRow, LeadRow
+from nurture.segments.predicates import Not
 from nurture.segments.standing import COMPARE
 from nurture.segments.traits import LONGEST_NUMBER, NUMBER_TEXT, TraitIs
 
@@ -14,6 +15,14 @@ def trait_clause(trait: TraitIs, *, sqlite: bool) -> ColumnElement[bool]:
     """Whether a lead's trait passes the test; the lead's own trait first, else its imported column. Never null."""
     own, imported = (_clause(trait, part, sqlite=sqlite) for part in (LeadRow.traits, LeadRow.segment))
     return func.coalesce(case((_has(LeadRow.traits, trait.name, sqlite=sqlite), own), else_=imported), False)
+
+
+def prop_clause(prop: TraitIs | Not, *, sqlite: bool) -> ColumnElement[bool]:
+    """Whether a behaviour's property passes the test. Never null."""
+    if isinstance(prop, Not):
+        assert isinstance(prop.part, TraitIs)
+        return ~prop_clause(prop.part, sqlite=sqlite)
+    return func.coalesce(_clause(prop, BehaviourRow.props, sqlite=sqlite), False)
 
 
 def _has(part: Any, name: str, *, sqlite: bool) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 
 from models.base import Base
 from models.journeys import Enrolment
-from models.leads import BehaviourRow, LeadRow, ScoreEntry, Suppression
+from models.leads import BehaviourRow, LeadRow, Preference, ScoreEntry, Suppression
 from nurture.journey.matchers import deal_lost, sales_accepted
 from nurture.people.scoring import DEFAULT_MODEL
 from nurture.segments import (
@@ -19,13 +19,19 @@ from nurture.segments import (
     band,
     days,
     engaged,
+    fit,
+    in_bucket,
     in_no_track,
+    in_order,
+    last,
     link_clicked,
     on_track,
     page_viewed,
+    prop,
     score,
     segment,
     stage,
+    subscribed,
     suppressed,
     trait,
 )
@@ -74,12 +80,15 @@ BEHAVIOURS = st.sampled_from(
         ("sales.accepted", ""), ("sales.rejected", "x"), ("deal.won", ""), ("deal.lost", "price"),
     ]
 )  # fmt: skip
+PROPS = st.dictionaries(st.sampled_from(["percent", "plan"]), VALUES, max_size=2)
 LEADS = st.fixed_dictionaries(
     {
         "traits": st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=3),
         "segment": st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=2),
-        "seen": st.lists(st.tuples(BEHAVIOURS, MOMENTS, st.booleans()), max_size=4),
+        "seen": st.lists(st.tuples(BEHAVIOURS, MOMENTS, st.booleans(), PROPS), max_size=4),
+        "wants": st.sampled_from([None, True, False]),
         "points": st.sampled_from([0, 0, 20, 60]),
+        "fits": st.sampled_from([0, 0, 10]),
         "track": st.sampled_from([None, "new-lead", "over"]),
         "suppressed": st.booleans(),
         "gone": st.sampled_from([None, None, None, "erased", "merged"]),
@@ -109,6 +118,23 @@ MATCHERS = st.sampled_from(
     ]
 )
 COUNTS = st.sampled_from([(1, None), (2, None), (0, 0), (0, 1), (1, 1), (0, None)])
+PROP_TESTS = [prop("percent") >= 75, prop("percent") != 75, prop("plan") == "Größe", ~prop("plan").is_set()]
+PLAIN = st.builds(
+    lambda what, props: what.having(*props),
+    st.sampled_from([page_viewed("/pricing*"), page_viewed(), link_clicked("welcome"), did(deal_lost())]),
+    st.lists(
+        st.sampled_from(PROP_TESTS),
+        max_size=2,
+    ),
+)
+ORDERS = st.builds(
+    lambda parts, within: in_order(*parts, within=within), st.lists(PLAIN, min_size=2, max_size=3), WINDOWS
+)
+LASTS = st.builds(
+    lambda part, ages: last(part, at_least=ages[0], at_most=ages[1]),
+    PLAIN,
+    st.sampled_from([(days(14), None), (days(14), days(60)), (timedelta(microseconds=1), days(14))]),
+)
 LEAVES: st.SearchStrategy[Predicate] = st.one_of(
     st.sampled_from(NAMES).flatmap(_trait_tests),
     st.builds(
@@ -120,8 +146,19 @@ LEAVES: st.SearchStrategy[Predicate] = st.one_of(
     st.sets(st.sampled_from(["lead", "mql", "sql", "customer", "lost", "opportunity"]), min_size=1).map(
         lambda wanted: stage.is_in(*sorted(wanted))
     ),
-    st.sampled_from([score >= 20, score < 40, band.is_in("mql"), band.is_in("cold", "hot")]),
+    st.sampled_from(
+        [score >= 20, score < 40, fit >= 10, fit < 10, fit >= 0, band.is_in("mql"), band.is_in("cold", "hot")]
+    ),
     st.sampled_from([in_no_track(), on_track(), on_track("new-lead"), suppressed()]),
+    st.sampled_from([subscribed("news"), in_bucket("half", 0.5), in_bucket("half", 0.5, after=0.5)]),
+    st.builds(
+        lambda what, counts, window: what.times(at_least=counts[0], at_most=counts[1], within=window),
+        PLAIN,
+        COUNTS,
+        WINDOWS,
+    ),
+    ORDERS,
+    LASTS,
 )
 PREDICATES = st.recursive(
     LEAVES,
@@ -143,8 +180,16 @@ def rows_of(number: int, known: dict[str, Any]) -> list[Base]:
     rows: list[Base] = [
         person(lead_id, traits=known["traits"], segment=known["segment"], score=known["points"], **gone)
     ]
-    for at, ((name, subject), moment, bot) in enumerate(known["seen"]):
-        common = {"lead_id": lead_id, "name": name, "subject": subject, "bot": bot, "at": moment, "received_at": moment}
+    for at, ((name, subject), moment, bot, props) in enumerate(known["seen"]):
+        common = {
+            "props": props,
+            "lead_id": lead_id,
+            "name": name,
+            "subject": subject,
+            "bot": bot,
+            "at": moment,
+            "received_at": moment,
+        }
         rows.append(BehaviourRow(id=f"{lead_id}-{at}", **common))
     if known["points"]:
         rows.append(
@@ -152,9 +197,14 @@ def rows_of(number: int, known: dict[str, Any]) -> list[Base]:
                 lead_id=lead_id, rule="click", behaviour_id=f"s{number}", points=known["points"], reason="", at=OLD
             )
         )
+    if known["fits"]:
+        rule = DEFAULT_MODEL.fit[0].name
+        rows.append(ScoreEntry(lead_id=lead_id, rule=rule, points=known["fits"], reason="", at=OLD))
     if known["track"]:
         status = "active" if known["track"] == "new-lead" else "finished"
         rows.append(enrolment(known["track"], lead_id, status=status))
+    if known["wants"] is not None:
+        rows.append(Preference(lead_id=lead_id, topic="news", wanted=known["wants"], at=NOW))
     if known["suppressed"]:
         rows.append(Suppression(lead_id=lead_id, reason="opt-out", source="web", at=NOW))
     return rows
@@ -163,7 +213,7 @@ def rows_of(number: int, known: dict[str, Any]) -> list[Base]:
 async def both(database: Database, leads: list[dict[str, Any]], predicates: list[Predicate]) -> None:
     """Store the leads; hold each predicate's SQL against what each lead says of it in memory."""
     async with database.writing() as session:
-        for table in (ScoreEntry, BehaviourRow, Suppression, Enrolment, LeadRow):
+        for table in (ScoreEntry, BehaviourRow, Preference, Suppression, Enrolment, LeadRow):
             await session.execute(delete(table))
         session.add_all([row for number, known in enumerate(leads) for row in rows_of(number, known)])
     async with database.reading() as session:

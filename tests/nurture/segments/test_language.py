@@ -8,7 +8,22 @@ import pytest
 
 from nurture.errors import InputError, NotFoundError
 from nurture.journey.matchers import Matcher
-from nurture.segments import band, days, engaged, page_viewed, score, segment, stage, trait
+from nurture.segments import (
+    band,
+    days,
+    engaged,
+    fit,
+    in_bucket,
+    in_order,
+    last,
+    page_viewed,
+    prop,
+    score,
+    segment,
+    stage,
+    subscribed,
+    trait,
+)
 from nurture.segments.behaviour import did
 from nurture.segments.facts import LeadFacts, Seen
 from nurture.segments.named import Segments
@@ -60,6 +75,13 @@ def test_a_window_has_its_beginning_and_not_its_end() -> None:
         (lambda: page_viewed().within(14), "write days"),
         (lambda: page_viewed().times(at_least=3, at_most=2), "nobody is meant"),
         (lambda: engaged(within=days(0)), "no length of time"),
+        (lambda: in_order(page_viewed()), "takes two behaviours or more"),
+        (lambda: in_order(page_viewed(), page_viewed().times(at_least=2)), "name the behaviour alone"),
+        (lambda: last(page_viewed(), at_least=days(5), at_most=days(5)), "nobody is meant"),
+        (lambda: page_viewed().having(score > 1), "no test of a property"),
+        (lambda: in_bucket("half", 0.6, after=0.5), "between 0 and 1 together"),
+        (lambda: subscribed(""), "name a topic"),
+        (lambda: fit >= "A", "whole number"),
         (lambda: engaged(within=days(1)) and score > 1, "join predicates by &"),
         (lambda: segment("Gone Quiet", score > 1), "no segment name"),
         (lambda: segment("gone-quiet"), "has no predicate"),
@@ -79,3 +101,10 @@ def test_two_segments_of_one_name_are_told_with_both_places() -> None:
     assert EVALUATORS.where in twice.broken[0]
     with pytest.raises(NotFoundError, match="did you mean 'finance-evaluators'"):
         twice["finance-evaluator"]
+
+
+def test_what_a_lead_did_in_order_is_said_so() -> None:
+    """In the words of a sentence."""
+    asked = in_order(page_viewed("/pricing*").having(prop("percent") >= 75), page_viewed("/demo"), within=days(7))
+    assert str(asked) == "viewed page /pricing* with percent >= 75 and then viewed page /demo within 7 days"
+    assert str(last(page_viewed(), at_least=days(30))) == "viewed any page last more than 30 days ago"
