@@ -6,7 +6,7 @@ from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
 
 from nurture.errors import InputError
 
-# RFC 2142's names, and what no-reply senders and ticket systems are called.
+# RFC 2142's names, what no-reply senders and ticket systems are called, and the same in other languages.
 _ROLES = frozenset(
     """
     abuse accounting accounts admin administrator billing bounce bounces careers contact customerservice
@@ -14,11 +14,21 @@ _ROLES = frozenset(
     it jobs mail mailer-daemon marketing media news newsletter no-reply no_reply noc noreply office orders
     postmaster press privacy purchasing reception recruiting root sales security service support sysadmin
     team unsubscribe usenet uucp webmaster www
+    anfrage anfragen bewerbung buchhaltung buero büro datenschutz einkauf empfang kontakt kundendienst kundenservice
+    rechnung rechnungen verkauf vertrieb zentrale
+    accueil commercial comptabilite comptabilité facturation recrutement
+    administracion administración contacto facturacion facturación informacion información ventas
+    amministrazione commerciale contatti segreteria vendite
+    atendimento comercial contato financeiro vendas
+    administratie boekhouding inkoop verkoop
+    biuro sekretariat sprzedaz
     """.split()  # noqa: SIM905 - a list of sixty quoted words reads worse
 )
 
 # What a name in front of an @ may hold (RFC 5322 atext and the dot), and an @ as a URL writes it.
 _IN_TEXT = re.compile(r"[\w.!#$&'*+/=?^`{|}~-]{1,64}(?:@|%40)\w[\w-]*(?:\.[\w-]+)+", re.IGNORECASE)
+
+_OF_TWO_WORDS = frozenset({"customerservice", "donotreply", "helpdesk", "kundendienst", "kundenservice", "noreply"})
 
 
 def normalise(address: str) -> str:
@@ -47,7 +57,8 @@ def try_normalise(address: str) -> str | None:
 def is_role(address: str) -> bool:
     """Whether the address is a function's (`info@`, `noreply@`) and no person's; a `+tag` is ignored."""
     local = address.strip().partition("@")[0].lower()
-    return local.partition("+")[0] in _ROLES
+    name = local.partition("+")[0]
+    return name in _ROLES or re.sub("[._-]", "", name) in _OF_TWO_WORDS
 
 
 def _reason(address: str, error: EmailNotValidError) -> str:

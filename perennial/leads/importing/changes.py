@@ -145,7 +145,7 @@ class Changes:
 
     async def _heed(self, session: AsyncSession, never: list[NeverMail]) -> None:
         """Suppress whom rows that are left out name: leads that are stored, merged ones too, and those just added."""
-        keys = [each.email_key for each in never if each.email_key]
+        keys = [key for each in never for key in each.email_keys]
         ids = [each.external_id for each in never if each.external_id]
         named = select(LeadRow.id, LeadRow.email_key, LeadRow.external_id).where(
             or_(LeadRow.email_key.in_(keys), LeadRow.external_id.in_(ids)), LeadRow.erased_at.is_(None)
@@ -166,10 +166,12 @@ class Changes:
             meant = [
                 lead_id
                 for lead_id, key, external_id in (*known, *new)
-                if each.email_key == key or (each.external_id is not None and each.external_id == external_id)
+                if key in each.email_keys or (each.external_id is not None and each.external_id == external_id)
             ]
-            if not meant and each.email_key:
-                self.strangers.setdefault(each.email_key, each.reasons[0])
+            ours = {key for lead_id, key, _ in (*known, *new) if lead_id in meant}
+            for key in each.email_keys:
+                if key not in ours and (not meant or len(each.email_keys) > 1):
+                    self.strangers.setdefault(key, each.reasons[0])
             for lead_id in meant:
                 fresh = [reason for reason in each.reasons if reason not in had.setdefault(lead_id, set())]
                 if not fresh:

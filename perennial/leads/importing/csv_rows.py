@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import re
+import unicodedata
 import zlib
 from codecs import BOM_UTF8, getincrementaldecoder
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ LONGEST_ROW = 1_000_000
 
 _CHUNK = 65_536
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_SEPARATOR = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
+_SEPARATOR = re.compile(r'("?)sep=(.)\1[\r\n]*', re.IGNORECASE)
 
 
 @dataclass
@@ -65,6 +66,21 @@ class _Rows:
         return opened
 
 
+def trimmed(text: str) -> str:
+    """A cell without what nobody sees at its ends: spaces, control and format characters (U+200B, a BOM)."""
+    text = text.strip()
+    start, end = 0, len(text)
+    while start < end and _is_unseen(text[start]):
+        start += 1
+    while end > start and _is_unseen(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def _is_unseen(letter: str) -> bool:
+    return letter.isspace() or unicodedata.category(letter) in {"Cc", "Cf"}
+
+
 def csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
     """The file's rows as lists; an empty line is an empty list. Raises ImportFileError.
 
@@ -76,7 +92,7 @@ def csv_rows(path: Path, delimiter: str) -> Iterator[list[str]]:
     said = _SEPARATOR.fullmatch(first)
     rows = _Rows(path, lines if said else _put_back(first, lines), number=1 if said else 0)
     try:
-        for row in csv.reader(rows, delimiter=said[1] if said else delimiter, strict=True):
+        for row in csv.reader(rows, delimiter=said[2] if said else delimiter, strict=True):
             rows.end_row()
             yield row
     except csv.Error as error:

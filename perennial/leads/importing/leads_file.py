@@ -16,7 +16,7 @@ from typing import IO
 from nurture.errors import ImportFileError, InputError
 from nurture.people.addresses import normalise
 from perennial.leads.countries import country_code, time_zone_for, valid_time_zone
-from perennial.leads.importing.csv_rows import csv_rows
+from perennial.leads.importing.csv_rows import csv_rows, trimmed
 from perennial.leads.importing.formulas import as_given, as_text
 from perennial.leads.importing.mapping import BehaviourColumn, ImportedReason, LeadMapping, hint_at, in_any_case
 from perennial.leads.importing.never_mail import NeverMail, never_mail_of, texts_given
@@ -62,7 +62,7 @@ class LeadRecord:
 
     def rejected(self, reason: str) -> "Reject":
         """The same row, left out."""
-        never = NeverMail(self.suppress, self.email_key, self.external_id) if self.suppress else None
+        never = NeverMail(self.suppress, (self.email_key,), self.external_id) if self.suppress else None
         return Reject(self.row, reason, self.values, never)
 
 
@@ -87,7 +87,7 @@ class LeadsFile:
 def check_file(path: Path, mapping: LeadMapping) -> LeadsFile:
     """Read the file through; raises ImportFileError if it cannot be read as leads by this mapping."""
     rows = csv_rows(path, mapping.delimiter)
-    columns = tuple(column.strip() for column in next(rows, []))
+    columns = tuple(trimmed(column) for column in next(rows, []))
     if columns[: len(_OF_REJECTS)] == _OF_REJECTS:
         columns = tuple(map(as_given, columns))
     if not columns:
@@ -99,11 +99,11 @@ def check_file(path: Path, mapping: LeadMapping) -> LeadsFile:
         raise ImportFileError(f"{path}: no column {missing[0]!r} (mapping: {wanted[missing[0]]}){hint}{more}")
     if twice := next((column for column in wanted if columns.count(column) > 1), None):
         raise ImportFileError(f"{path}: two columns are called {twice!r}: rename one of them")
-    return LeadsFile(columns, sum(1 for row in rows if row))
+    return LeadsFile(columns, sum(1 for row in rows if any(map(trimmed, row))))
 
 
 def read_leads(path: Path, mapping: LeadMapping) -> Iterator[LeadRecord | Reject]:
-    """The rows of a `.csv` or `.csv.gz` file in UTF-8, in order; empty lines are skipped.
+    """The rows of a `.csv` or `.csv.gz` file in UTF-8, in order; empty rows are skipped.
 
     Raises ImportFileError, before the first row is given, as `check_file` does.
     """
@@ -116,7 +116,7 @@ def _read(path: Path, mapping: LeadMapping, columns: tuple[str, ...]) -> Iterato
     is_mended = columns[: len(_OF_REJECTS)] == _OF_REJECTS
     not_given = {text.strip().casefold() for text in mapping.not_given}
     for row, values in enumerate(csv_rows(path, mapping.delimiter), start=1):
-        if row == 1 or not values:
+        if row == 1 or not any(map(trimmed, values)):
             continue
         if is_mended:
             values = [*map(as_given, values)]  # noqa: PLW2901 - the row as it was before it was rejected
@@ -125,11 +125,11 @@ def _read(path: Path, mapping: LeadMapping, columns: tuple[str, ...]) -> Iterato
         except InputError as error:
             said = never_mail_of(tuple(values), columns, mapping, not_given)
             if said is not None:
-                for key in _keys(said.email_key, said.external_id):
+                for key in _keys(said.email_keys, said.external_id):
                     never[key] = (*never.get(key, ()), *said.reasons)
             yield Reject(row, str(error), tuple(values), said)
             continue
-        keys = _keys(record.email_key, record.external_id)
+        keys = _keys((record.email_key,), record.external_id)
         if twice := next((f"the same {key[0]} as row {seen[key]}" for key in keys if key in seen), None):
             yield record.rejected(twice)
             continue
@@ -139,9 +139,8 @@ def _read(path: Path, mapping: LeadMapping, columns: tuple[str, ...]) -> Iterato
         yield record
 
 
-def _keys(email_key: str | None, external_id: str | None) -> list[tuple[str, str]]:
-    named = (("address", email_key), ("id", external_id))
-    return [(kind, value) for kind, value in named if value]
+def _keys(email_keys: Iterable[str], external_id: str | None) -> list[tuple[str, str]]:
+    return [*(("address", key) for key in email_keys), *([("id", external_id)] if external_id else [])]
 
 
 def _record(

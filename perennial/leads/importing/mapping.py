@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from nurture.people.names import NameOrder, split_name
 from nurture.people.slugs import slug
 from nurture.timing.days import day_in, tells_days
 from perennial.leads.countries import valid_time_zone
+from perennial.leads.importing.csv_rows import trimmed
 
 ImportedReason: TypeAlias = Literal["opt-out", "complaint", "hard-bounce", "invalid-address"]
 
@@ -39,8 +41,13 @@ def in_any_case(table: Mapping[str, str], text: str) -> str | None:
     """What a table has for a text as written, or else in upper or lower case; None for none."""
     if text in table:
         return table[text]
-    folded = text.strip().casefold()
-    return next((value for key, value in table.items() if key.strip().casefold() == folded), None)
+    folded = _folded(text)
+    return next((value for key, value in table.items() if _folded(key) == folded), None)
+
+
+def _folded(text: str) -> str:
+    """A text as it is compared: lower case, without what nobody sees at its ends, full-width letters as plain ones."""
+    return trimmed(unicodedata.normalize("NFKC", text)).casefold()
 
 
 class _Part(BaseModel):
@@ -119,10 +126,10 @@ class SuppressionColumn(_Part):
 
     def applies(self, text: str, *, given: bool) -> bool:
         """Whether a column's text suppresses; raises InputError for one that the mapping does not know."""
-        folded = text.strip().casefold()
-        if folded in {value.casefold() for value in self.values}:
+        folded = _folded(text)
+        if folded in set(map(_folded, self.values)):
             return True
-        if given and self.harmless is not None and folded not in {one.casefold() for one in self.harmless}:
+        if given and self.harmless is not None and folded not in set(map(_folded, self.harmless)):
             raise InputError(f"{self.column} {text.strip()!r} is in neither list of the mapping (reason {self.reason})")
         return False
 

@@ -1,19 +1,23 @@
 """What a row of a file says against mail, read before anything else can reject the row."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 
 from nurture.errors import InputError
-from nurture.people.addresses import normalise
+from nurture.people.addresses import try_normalise
+from perennial.leads.importing.csv_rows import trimmed
 from perennial.leads.importing.mapping import ImportedReason, LeadMapping
+
+_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:|]+@[^\s<>()\[\]\"',;:|]*[^\s<>()\[\]\"',;:|.?!]")
 
 
 @dataclass(frozen=True, slots=True)
 class NeverMail:
-    """What a row says against mail to somebody: why, and the address and id by which the person can be known."""
+    """What a row says against mail to somebody: why, and the addresses and id by which the person can be known."""
 
     reasons: tuple[ImportedReason, ...]
-    email_key: str | None
+    email_keys: tuple[str, ...]
     external_id: str | None
 
 
@@ -35,16 +39,21 @@ def never_mail_of(
                     reasons[rule.reason] = None
     if not reasons:
         return None
-    keys = [key for given in read if (key := _key(given, mapping))]
+    keys = next((keys for given in read if (keys := _keys(given, mapping))), ())
     ids = [id_ for given in read if (id_ := given.get(mapping.lead.external_id or ""))]
-    return NeverMail(tuple(reasons), next(iter(keys), None), next(iter(ids), None))
+    return NeverMail(tuple(reasons), keys, next(iter(ids), None))
 
 
-def _key(given: dict[str, str], mapping: LeadMapping) -> str | None:
+def _keys(given: dict[str, str], mapping: LeadMapping) -> tuple[str, ...]:
+    """The address of a row; of what is none, such as `Ann <ann@x.example>; bob@x.example`, each address in it."""
     try:
-        return normalise(mapping.lead.address(given))
-    except (InputError, KeyError):
-        return None
+        text = mapping.lead.address(given)
+    except KeyError:
+        return ()
+    if key := try_normalise(text):
+        return (key,)
+    within = [try_normalise(each) for each in _ADDRESS.findall(text)]
+    return tuple(dict.fromkeys(key for key in within if key))
 
 
 def _from_the_right(values: tuple[str, ...], columns: int) -> tuple[str, ...]:
@@ -55,6 +64,6 @@ def _from_the_right(values: tuple[str, ...], columns: int) -> tuple[str, ...]:
 def texts_given(values: tuple[str, ...], columns: tuple[str, ...], not_given: set[str]) -> dict[str, str]:
     """The text of each column of a row; empty for one that means: not given."""
     return {
-        column: "" if (text := value.strip()).casefold() in not_given else text
+        column: "" if (text := trimmed(value)).casefold() in not_given else text
         for column, value in zip(columns, values, strict=False)
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from nurture.errors import ImportFileError
 from nurture.people.addresses import try_normalise
 from nurture.people.slugs import slug
-from perennial.leads.importing.csv_rows import csv_rows
+from perennial.leads.importing.csv_rows import csv_rows, trimmed
 from perennial.leads.importing.leads_file import LeadRecord, read_leads
 from perennial.leads.importing.mapping import LeadMapping, parse_mapping
 
@@ -112,7 +112,7 @@ def _read(path: Path) -> tuple[str, list[str], list[list[str]]]:
         raise faults[0]
     if not best[1] or not any(best[1][0]):
         raise ImportFileError(f"{path}: the first row is empty: it must name the columns")
-    return best[0], [column.strip() for column in best[1][0]], best[1][1:]
+    return best[0], [trimmed(column) for column in best[1][0]], best[1][1:]
 
 
 def _known(words: Mapping[str, str], spelled: Mapping[str, str]) -> dict[str, str]:

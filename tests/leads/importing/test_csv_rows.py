@@ -25,6 +25,7 @@ def read(folder: Path, content: bytes, delimiter: str = ",") -> list[list[str]]:
         pytest.param(b"a,b\n1," + b"x" * 300_000 + b"\n", [["a", "b"], ["1", "x" * 300_000]], id="an enormous cell"),
         pytest.param(("a\n" + "ü" * 900_000).encode(), [["a"], ["ü" * 900_000]], id="letters across blocks"),
         pytest.param(b"a\r" * 70_000, [["a"]] * 70_000, id="line ends across blocks"),
+        pytest.param(b'"sep=;"\r\na;b\r\n', [["a", "b"]], id="the same in quotation marks"),
         pytest.param(b"", [], id="nothing"),
     ],
 )

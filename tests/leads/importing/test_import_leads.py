@@ -324,6 +324,11 @@ async def test_two_rows_about_one_lead_are_not_both_taken(database: Database) ->
         "1,ann@northwind.example,yes",
         "Dr,1,ann@northwind.example,Germany,yes",
         "9, ANN@Northwind.EXAMPLE ,Atlantis, YES ",
+        "9,Ann <ann@northwind.example>,Germany,yes",
+        "9,mailto:ann@northwind.example,Germany,yes",
+        "9,zoe@northwind.example; ann@northwind.example.,Germany,yes",
+        "9,\u200bann@northwind.example,Atlantis,yes\ufeff",
+        "9,ann@northwind.example,Atlantis,ｙｅｓ",
     ],
     ids=[
         "a country nobody knows",
@@ -336,6 +341,11 @@ async def test_two_rows_about_one_lead_are_not_both_taken(database: Database) ->
         "a field missing",
         "a comma first",
         "another case",
+        "a name and an address",
+        "a link",
+        "two addresses",
+        "unseen letters",
+        "full-width letters",
     ],
 )
 async def test_what_a_row_that_is_left_out_says_against_mail_holds(

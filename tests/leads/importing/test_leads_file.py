@@ -14,7 +14,7 @@ import pytest
 from nurture.errors import ImportFileError, InputError
 from nurture.people.slugs import slug
 from perennial.leads.importing.leads_file import LeadRecord, Reject, check_file, read_leads, rejects_file, rejects_path
-from perennial.leads.importing.mapping import BehaviourColumn, LeadMapping, TraitColumn, read_mapping
+from perennial.leads.importing.mapping import BehaviourColumn, LeadMapping, SuppressionColumn, TraitColumn, read_mapping
 from tests.paths import SAMPLE
 
 PLAIN = LeadMapping.model_validate(
@@ -383,3 +383,26 @@ def test_a_value_that_no_slug_keeps_is_told() -> None:
         TraitColumn(column="Branch").read("???")
     assert TraitColumn(column="Branch", others="drop").read("???") == ""
     assert TraitColumn(column="Branch", values={"Shops": "retail"}).read("SHOPS") == "retail"
+
+
+def test_rows_without_a_word_are_skipped_and_counted_nowhere(tmp_path: Path) -> None:
+    """Spreadsheets leave rows of delimiters behind, old systems a Ctrl-Z."""
+    path = written(tmp_path, HEADER, ANN, ",,,,,,,,,", " ,\u00a0,\u200b,,,,,,,", "\x1a")
+    assert [each.row for each in read_leads(path, PLAIN)] == [2]
+    assert check_file(path, PLAIN).rows == 1
+
+
+@pytest.mark.parametrize("text", ["yes", " YES\u00a0", "yes\u200b", "\ufeffYes", "ｙｅｓ", "yes\x7f"])
+def test_a_yes_is_a_yes_whatever_nobody_sees_around_it(text: str) -> None:
+    """Without `harmless`, a text that is not understood would be mailed."""
+    rule = SuppressionColumn(column="No mail", values=("Yes",))
+    assert rule.applies(text, given=True)
+    assert not rule.applies("yes, please", given=True)
+
+
+def test_a_header_is_read_without_what_nobody_sees(tmp_path: Path) -> None:
+    """A second byte order mark, or a zero-width space, is no part of a name."""
+    path = written(tmp_path, f"\ufeff\ufeff{HEADER}\u200b", f"\u200b{ANN}")
+    (record,) = read_leads(path, PLAIN)
+    assert isinstance(record, LeadRecord)
+    assert (record.external_id, record.email_key) == ("1", "ann@northwind.example")

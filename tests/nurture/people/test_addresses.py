@@ -68,7 +68,10 @@ def test_role_addresses_are_told_from_people() -> None:
     """A function's address has no person who could consent."""
     assert is_role("Info@northwind.example")
     assert is_role("noreply+7@northwind.example")
+    for shared in ("Kontakt", "buero", "BÜRO", "vertrieb", "contacto", "accueil", "No.Reply", "customer-service"):
+        assert is_role(f"{shared}@northwind.example")
     assert not is_role("ann.info@northwind.example")
+    assert not is_role("jo.bs@northwind.example")
     assert not is_role("sally@info.example")
 
 
