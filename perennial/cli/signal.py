@@ -6,8 +6,11 @@ from secrets import token_hex
 from typing import Annotated
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from nurture.errors import InputError
+from models.leads import LeadRow
+from nurture.errors import InputError, NotFoundError
+from nurture.people.addresses import try_normalise
 from nurture.people.behaviours import behaviour_kind
 from nurture.timing.days import day_in
 from perennial.app.connected import ConnectedInstallation
@@ -18,6 +21,8 @@ from perennial.intake.listener import keep_report
 from perennial.intake.reports import Receipt, Report
 from perennial.leads.behaviours import day_of, on_day
 from perennial.leads.lookup import require_lead
+from perennial.leads.suppression import SUPPRESSES, WITHDRAWS
+from perennial.platform.program import command
 
 
 def signal(
@@ -87,7 +92,7 @@ async def _signal(
     async with opened_database(to_write=True) as base:
         now = base.now()
         async with base.database.reading() as session:
-            found = await require_lead(session, lead)
+            found = await _lead(session, lead, behaviour)
             happened, dated = _moment(at, found.time_zone, now)
             before = await scores_now(base).of(session, found)
         report = Report(id=id_, lead_id=found.id, name=behaviour, props=props | dated, at=happened, history=history)
@@ -98,6 +103,16 @@ async def _signal(
             return True
 
         return report, before.total, receipt, bool(await tell_if_up(base, tell))
+
+
+async def _lead(session: AsyncSession, name: str, behaviour: str) -> LeadRow:
+    """The lead of that name; raises NotFoundError, which says how an address of nobody is kept from being mailed."""
+    try:
+        return await require_lead(session, name)
+    except NotFoundError as error:
+        if SUPPRESSES.get(behaviour) not in WITHDRAWS or try_normalise(name) is None:
+            raise
+        raise NotFoundError(f"{error}; so that nobody mails it: `{command('suppress')} {name}`") from None
 
 
 def _moment(at: datetime | date | None, time_zone: str, now: datetime) -> tuple[datetime, dict[str, str]]:

@@ -14,7 +14,7 @@ from nurture.people.behaviours import behaviour_kind
 from nurture.people.words import words_of
 from perennial.intake.reports import LONGEST_REPORT_ID, Report
 from perennial.leads.behaviours import when_told
-from perennial.leads.importing.csv_rows import csv_rows
+from perennial.leads.importing.csv_rows import csv_rows, trimmed
 from perennial.leads.importing.formulas import as_given
 from perennial.leads.suppression import SUPPRESSES, WITHDRAWS
 
@@ -70,14 +70,14 @@ def read_events(path: Path) -> Iterator[OldEvent]:
 
 def _csv(path: Path) -> Iterator[OldEvent]:
     rows = csv_rows(path, ",")
-    columns = [as_given(column.strip()) for column in next(rows, [])]
+    columns = [as_given(trimmed(column)) for column in next(rows, [])]
     if missing := [column for column in _NEEDED if column not in columns]:
         raise ImportFileError(f"{path}: no column {missing[0]!r}; name {', '.join(_NEEDED)}, and subject, id if wanted")
     if unknown := [column for column in columns if column not in (*COLUMNS, *_OF_REJECTS)]:
         raise ImportFileError(f"{path}: unknown column {unknown[0]!r}; known: {', '.join(COLUMNS)}")
     for row, values in enumerate(rows, start=2):
-        if values:
-            given = dict(zip(columns, map(as_given, map(str.strip, values)), strict=False))
+        if any(map(trimmed, values)):
+            given = dict(zip(columns, map(as_given, map(trimmed, values)), strict=False))
             wrong = "" if len(values) == len(columns) else f"has {len(values)} fields, the header has {len(columns)}"
             yield OldEvent(row, tuple(given.get(column, "") for column in COLUMNS), wrong)
 

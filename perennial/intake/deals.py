@@ -11,7 +11,7 @@ from nurture.measures.money import read_money
 from nurture.people.behaviours import BEHAVIOURS
 from perennial.intake.reports import LONGEST_SUBJECT, Report
 from perennial.leads.behaviours import when_told
-from perennial.leads.importing.csv_rows import csv_rows
+from perennial.leads.importing.csv_rows import csv_rows, trimmed
 from perennial.leads.importing.formulas import as_given
 
 DEAL_PROPS = ("deal", "amount", "currency")
@@ -54,19 +54,19 @@ def read_deals(path: Path) -> Iterator[DealRow | BadDeal]:
     Raises ImportFileError for a file that is no such CSV.
     """
     rows = csv_rows(path, ",")
-    columns = [column.strip().lower() for column in next(rows, [])]
+    columns = [trimmed(column).lower() for column in next(rows, [])]
     if missing := [column for column in COLUMNS if column not in columns]:
         raise ImportFileError(f"{path}: no column {missing[0]!r}; name {', '.join(COLUMNS)}, and {_more()} if wanted")
     if unknown := [column for column in columns if column not in (*COLUMNS, *MORE_COLUMNS)]:
         raise ImportFileError(f"{path}: unknown column {unknown[0]!r}; known: {', '.join((*COLUMNS, *MORE_COLUMNS))}")
     for row, values in enumerate(rows, start=2):
-        if not values:
+        if not any(map(trimmed, values)):
             continue
         if len(values) != len(columns):
             yield BadDeal(row, f"has {len(values)} fields, the header has {len(columns)}")
             continue
         try:
-            yield _deal(row, dict(zip(columns, map(as_given, map(str.strip, values)), strict=True)))
+            yield _deal(row, dict(zip(columns, map(as_given, map(trimmed, values)), strict=True)))
         except InputError as error:
             yield BadDeal(row, str(error))
 

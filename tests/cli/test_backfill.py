@@ -108,9 +108,35 @@ def test_what_a_rejected_row_says_against_mail_holds(
     assert asyncio.run(reasons(SuppressedAddress)) == of_nobody
 
 
+def test_what_nobody_sees_in_a_file_is_no_part_of_it(folder: Path) -> None:
+    """A second byte order mark, unseen letters around a cell, rows of commas that a spreadsheet left behind."""
+    (folder / "old.csv").write_text(
+        "\ufeff\ufefflead,event,at\n\u200bada,lead.opted_out\u200b,2024-03-01\n,,\n\x1a", encoding="utf-8"
+    )
+    told = json.loads(invoke("backfill", str(folder / "old.csv"), "--json", data_dir=folder).stdout)
+    assert (told["new"], told["rejected"]) == (1, 0)
+
+
 def test_a_file_without_the_columns_is_refused(folder: Path) -> None:
     """Before anything is taken."""
     (folder / "old.csv").write_text("who,what\nada,x\n", encoding="utf-8")
     result = invoke("backfill", str(folder / "old.csv"), data_dir=folder)
     assert result.exit_code == 2
     assert "no column 'lead'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "behaviour", "says"),
+    [
+        ("nobody@example.com", "lead.opted_out", True),
+        ("nobody@example.com", "page.viewed", False),
+        ("nobody", "lead.opted_out", False),
+    ],
+)
+def test_an_opt_out_of_nobody_by_signal_names_the_command_that_keeps_it(
+    folder: Path, name: str, behaviour: str, says: bool
+) -> None:
+    """`signal` is about a lead; `suppress` takes any address."""
+    result = invoke("signal", name, behaviour, data_dir=folder)
+    assert result.exit_code != 0
+    assert ("suppress nobody@example.com" in " ".join(result.output.split())) is says

@@ -1,12 +1,18 @@
 """The consent ledger: what it holds, and what it lets happen."""
 
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from models.leads import Consent, SuppressedAddress, Suppression
 from nurture.errors import InputError, RefusedError
 from perennial.leads import consent
+from perennial.leads.identity import Identities
+from perennial.leads.importing.importer import import_leads
+from perennial.leads.importing.leads_file import LeadRecord
+from perennial.leads.importing.mapping import ImportedReason
 from perennial.leads.suppressed_addresses import (
     address_hash,
     lift_address,
@@ -30,6 +36,25 @@ from perennial.platform.secrets import Secrets
 from tests.builders import NOON, SECRETS, consent_of, does, one, person, rows, settle
 
 LATER = NOON + timedelta(days=1)
+ADA = LeadRecord(
+    row=2,
+    values=(),
+    email="Ada@Example.com",
+    email_key="ada@example.com",
+    external_id=None,
+    first_name=None,
+    last_name=None,
+    company=None,
+    country=None,
+    time_zone=None,
+    default_time_zone="UTC",
+    traits={},
+    segment={},
+    source="fair",
+    basis="consent",
+    suppress=(),
+    behaviours=(),
+)
 
 
 async def ledger(database: Database) -> list[tuple[str, str, str]]:
@@ -77,6 +102,45 @@ async def test_an_opt_out_from_before_the_import_still_counts(database: Database
     assert await does(database, lambda s: suppressions(s, "ada")) == ()
     await does(database, lambda s: apply_behaviour(s, "ada", "lead.opted_out", after))
     assert await consent_of(database, "ada") == "withdrawn"
+
+
+async def _by_import(database: Database, at: datetime, *suppress: ImportedReason) -> None:
+    await import_leads(database, [replace(ADA, suppress=suppress)], at=at)
+
+
+STOPS: dict[str, Callable[[Database, datetime], Awaitable[object]]] = {
+    "event": lambda d, at: does(d, lambda s: apply_behaviour(s, "ada", "lead.opted_out", at)),
+    "complaint": lambda d, at: does(d, lambda s: apply_behaviour(s, "ada", "email.complained", at)),
+    "page": lambda d, at: does(d, lambda s: suppress(s, "ada", "opt-out", at, source="page")),
+    "import": lambda d, at: _by_import(d, at, "opt-out"),
+}
+GRANTS: dict[str, Callable[[Database, datetime], Awaitable[object]]] = {
+    "import": _by_import,
+    "identify": lambda d, at: does(
+        d,
+        lambda s: Identities(SECRETS).resolve(
+            s, user_id="u-1", email="ada@example.com", traits={"consent": "consent"}, at=at
+        ),
+    ),
+    "form": lambda d, at: does(d, lambda s: consent.grant(s, "ada", at, basis="contract", source="form")),
+}
+
+
+@pytest.mark.parametrize("days", [-5, 5])
+@pytest.mark.parametrize("order", [("stop", "grant"), ("grant", "stop"), ("grant", "stop", "grant")])
+@pytest.mark.parametrize("grant", GRANTS)
+@pytest.mark.parametrize("stop", STOPS)
+async def test_no_grant_outranks_a_withdrawal_in_any_order_or_date(
+    database: Database, stop: str, grant: str, order: tuple[str, ...], days: int
+) -> None:
+    """By any entrance of the one and of the other: `days` is how much later the grant says that it was."""
+    for each in order:
+        if each == "stop":
+            await STOPS[stop](database, NOON)
+        else:
+            await GRANTS[grant](database, NOON + timedelta(days=days))
+    assert await consent_of(database, "ada") == "withdrawn"
+    assert await does(database, lambda s: suppressions(s, "ada")) in {("opt-out",), ("complaint",)}
 
 
 async def test_a_request_allows_nothing_and_takes_nothing_back(database: Database) -> None:
