@@ -73,6 +73,9 @@ COMMANDS = {
     "why": Command(WATCH, "cli.why.why", "why ada@example.com welcome"),
     "replay": Command(WATCH, "cli.replay.replay", "replay ada@example.com --at 2026-03-01 --set score=80"),
     "mail": Command(WATCH, "cli.mail.mail", "mail ada@example.com --last 5"),
+    "export-metrics": Command(
+        WATCH, "cli.export_metrics.export_metrics", "export-metrics metrics --from 2026-01-01 --zone Europe/Berlin"
+    ),
     "report": Command(WATCH, "cli.report.report", "report --from 2026-01-01 --to 2026-06-30 --out report.html"),
     "alerts": Command(WATCH, "cli.alerts.alerts", "alerts"),
     "pause": Command(STEER, "cli.control.pause", 'pause --track new-lead --reason "office closed"'),

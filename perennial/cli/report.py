@@ -61,7 +61,7 @@ def report(
     One HTML file that needs nothing else. With --json the measures alone, and no file.
     """
     asked = Asked(
-        _day(from_, "--from"), _day(to, "--to"), ZoneInfo(valid_time_zone(zone)), track, _rates(currency, rates)
+        day_of(from_, "--from"), day_of(to, "--to"), ZoneInfo(valid_time_zone(zone)), track, _rates(currency, rates)
     )
     found = run(_report(asked))
     if as_json:
@@ -93,12 +93,13 @@ async def _report(asked: Asked) -> Report:
         programme = programme_of(inst.settings)
         tracks = tell_broken(programme.tracks)
         now = inst.now()
-        period = await _period(session, asked, now)
-        scope = Scope(period, now, programme.scoring.mql, await _names(session, asked.track, tracks), asked.rates)
+        period = await period_of(session, asked, now)
+        scope = Scope(period, now, programme.scoring.mql, await names_of(session, asked.track, tracks), asked.rates)
         return report_of(await read_outcomes(session, scope), tracks.current, asked.track)
 
 
-async def _period(session: AsyncSession, asked: Asked, now: datetime) -> Period:
+async def period_of(session: AsyncSession, asked: Asked, now: datetime) -> Period:
+    """The period that is asked for. Raises InputError for one that is empty."""
     first = asked.first
     if first is None:
         earliest = await session.scalar(select(func.min(Enrolment.started_at))) or now
@@ -107,7 +108,7 @@ async def _period(session: AsyncSession, asked: Asked, now: datetime) -> Period:
     return Period.of_days(first, last, asked.zone, now)
 
 
-async def _names(session: AsyncSession, track: str | None, tracks: Registry) -> Collection[str] | None:
+async def names_of(session: AsyncSession, track: str | None, tracks: Registry) -> Collection[str] | None:
     """All names that a track has had. Raises InputError for one that nobody was ever on."""
     if track is None:
         return None
@@ -119,7 +120,8 @@ async def _names(session: AsyncSession, track: str | None, tracks: Registry) -> 
     return names
 
 
-def _day(text: str | None, option: str) -> date | None:
+def day_of(text: str | None, option: str) -> date | None:
+    """A day from an option. Raises InputError."""
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:

@@ -1,18 +1,18 @@
 """What became of mail: delivered, opened, clicked, answered, complained about. What machines did does not count."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.leads import BehaviourRow, LeadRow
 from models.touches import Touch
 from nurture.measures.proportions import Rate
-from perennial.reports.period import Period, on_tracks
+from perennial.reports.period import AT_ONCE, Period, on_tracks
 
 DID = {
     "opened": "email.opened",
@@ -78,6 +78,26 @@ async def read_engagement(
     ]
 
 
+async def read_mail_by_day(
+    session: AsyncSession, period: Period, tracks: Collection[str] | None = None
+) -> dict[tuple[date, str, str], Engagement]:
+    """The mails of a period by day of sending, track and piece; what happened to them before its end."""
+    heard = _heard(period.until)
+    rows = await session.stream(
+        select(Touch.at, Touch.track, Touch.piece, *_did(heard))
+        .outerjoin(heard, heard.c.touch_id == Touch.id)
+        .where(_mailed(period, tracks))
+    )
+    sent: Counter[tuple[date, str, str]] = Counter()
+    did: dict[tuple[date, str, str], Counter[str]] = defaultdict(Counter)
+    async for part in rows.partitions(AT_ONCE):
+        for at, track, piece, *flags in part:
+            key = at.astimezone(period.zone).date(), track, piece
+            sent[key] += 1
+            did[key].update(what for what, flag in zip(DID, flags, strict=True) if flag)
+    return {key: Engagement(sent[key], did[key]) for key in sorted(sent)}
+
+
 def grouped(mails: Sequence[MailGroup], name: Callable[[MailGroup], str]) -> dict[str, Engagement]:
     """Mails by a name, the most first."""
     sent: Counter[str] = Counter()
@@ -89,36 +109,47 @@ def grouped(mails: Sequence[MailGroup], name: Callable[[MailGroup], str]) -> dic
 
 
 def _statement(period: Period, tracks: Collection[str] | None, heard_until: datetime) -> Select[*tuple[Any, ...]]:
+    heard = _heard(heard_until)
+    provider = _provider()
+    return (
+        select(Touch.track, Touch.piece, provider, func.count(), *(func.sum(each) for each in _did(heard)))
+        .join(LeadRow, LeadRow.id == Touch.lead_id)
+        .outerjoin(heard, heard.c.touch_id == Touch.id)
+        .where(_mailed(period, tracks))
+        .group_by(Touch.track, Touch.piece, provider)
+    )
+
+
+def _mailed(period: Period, tracks: Collection[str] | None) -> ColumnElement[bool]:
+    in_period = and_(Touch.state == "accepted", Touch.at >= period.since, Touch.at < period.until)
+    return and_(in_period, on_tracks(Touch.track, tracks))
+
+
+def _heard(until: datetime) -> Subquery:
+    """What people did with each mail before `until`, 1 or 0 a thing of DID."""
+
     def is_so(name: str) -> ColumnElement[int]:
         return func.max(case((BehaviourRow.name == name, 1), else_=0))
 
-    heard = (
+    return (
         select(BehaviourRow.touch_id, *(is_so(name).label(what) for what, name in DID.items()))
         .where(
             BehaviourRow.touch_id.is_not(None),
             BehaviourRow.name.in_(DID.values()),
             BehaviourRow.bot.is_(False),
-            BehaviourRow.at < heard_until,
+            BehaviourRow.at < until,
         )
         .group_by(BehaviourRow.touch_id)
         .subquery()
     )
+
+
+def _did(heard: Subquery) -> list[ColumnElement[int]]:
+    """1 or 0 for each thing of DID; a mail that failed has bounced, also if no behaviour says so."""
     failed = Touch.delivery.in_(("bounced", "dropped"))
-    sums = [
-        func.sum(case((or_(failed, heard.c[what] == 1) if what == "bounced" else heard.c[what] == 1, 1), else_=0))
-        for what in DID
+    return [
+        case((or_(failed, heard.c[what] == 1) if what == "bounced" else heard.c[what] == 1, 1), else_=0) for what in DID
     ]
-    provider = _provider()
-    return (
-        select(Touch.track, Touch.piece, provider, func.count(), *sums)
-        .join(LeadRow, LeadRow.id == Touch.lead_id)
-        .outerjoin(heard, heard.c.touch_id == Touch.id)
-        .where(
-            and_(Touch.state == "accepted", Touch.at >= period.since, Touch.at < period.until),
-            on_tracks(Touch.track, tracks),
-        )
-        .group_by(Touch.track, Touch.piece, provider)
-    )
 
 
 def _provider() -> ColumnElement[str]:

@@ -97,3 +97,18 @@ def test_what_cannot_be_reported_is_refused_with_the_remedy(data_dir: Path, word
     assert result.exit_code not in (0, 70)
     assert says in result.output
     assert "Traceback" not in result.output
+
+
+def test_metrics_by_day_are_written_as_csv(data_dir: Path) -> None:
+    """Into a folder that is made; a folder that cannot be is one line of error."""
+    folder = data_dir / "metrics"
+    assert invoke("export-metrics", str(folder), data_dir=data_dir).exit_code == 0
+    header, row = (folder / "mail-by-day.csv").read_text().splitlines()
+    assert header == "day,track,piece,sent,delivered,opened,clicked,replied,opted_out,complained,bounced"
+    assert row.endswith(",1,1,0,1,0,0,0,0")
+    header, *_, last = (folder / "stages-by-day.csv").read_text().splitlines()
+    assert header == "day,entered,mailed,engaged,qualified,offered,accepted,opportunity,won"
+    assert last.endswith(",0,0,0,0,0,0,0,1")
+    refused = invoke("export-metrics", str(folder / "mail-by-day.csv"), data_dir=data_dir)
+    assert refused.exit_code != 0
+    assert "name another folder" in refused.output
