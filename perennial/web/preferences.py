@@ -98,7 +98,8 @@ class Preferences:
     async def opt_out(self, touch_id: str, *, source: str) -> None:
         """Suppress the lead of this touch; the relay then tells its journeys.
 
-        Whoever pressed the button may not come back: try again while the database is away for a moment.
+        Whoever pressed the button may not come back: try again while the database is away for a moment. Raises
+        PageError if the touch is gone.
         """
         await with_patience(partial(self._opt_out, touch_id, source=source))
 
@@ -106,7 +107,9 @@ class Preferences:
         at = self.now()
         async with self.database.writing() as session:
             lead = await find_lead_of_link(session, touch_id)
-            if lead is None or lead.erased_at is not None:
+            if lead is None:
+                raise no_such_page()  # what is not known to be done is not said to be
+            if lead.erased_at is not None:
                 return
             await lock_lead(session, lead.id)
             number = await consent.last_decision(session, lead.id)

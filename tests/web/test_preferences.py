@@ -169,6 +169,15 @@ async def test_a_signed_token_of_a_touch_that_is_gone_gets_the_same_page(site: S
     assert (await site.get(f"/u/{TOKENS.sign('preferences', 't404')}")).status_code == 404
 
 
+@pytest.mark.parametrize("form", [dict(ONE_CLICK), {"action": "unsubscribe"}], ids=["one-click", "the page"])
+async def test_an_opt_out_by_a_touch_that_is_gone_is_not_said_to_have_worked(site: Site, form: dict[str, str]) -> None:
+    """Nobody was unsubscribed by it: whoever pressed the button learns so, and writes to us."""
+    answer = await site.post(form, f"/u/{TOKENS.sign('preferences', 't404')}")
+    assert answer.status_code == 404
+    assert "write to us" in answer.text
+    assert await site.suppressed() == []
+
+
 async def test_an_erased_lead_gets_a_friendly_page_and_its_one_click_succeeds(site: Site) -> None:
     """There is nothing left to unsubscribe, and a mail client wants no error."""
     async with site.database.writing() as session:
