@@ -16,6 +16,7 @@ def slug(text: str) -> str:
     Latin letters lose their accents; every other script stays as it is. `C++` becomes `c-plus-plus`, `C#` `c-sharp`.
     Empty for a text without a letter or digit.
     """
+    text = unicodedata.normalize("NFKC", text.replace("♯", "#"))  # a full-width `C＋＋` is `C++`
     for sign, word in _SIGNS:
         text = sign.sub(word, text)
     letters: list[str] = []

@@ -17,6 +17,8 @@ from nurture.people.slugs import slug
         ("C", "c"),
         ("C++", "c-plus-plus"),
         ("C#", "c-sharp"),
+        ("C＋＋", "c-plus-plus"),
+        ("C♯", "c-sharp"),
         ("A+B", "a-b"),
         ("#1", "1"),
         ("???", ""),
