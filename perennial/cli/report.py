@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.journeys import Enrolment
+from models.leads import LeadRow
 from nurture.errors import InputError, SettingsError
 from nurture.journey.track import Registry
 from nurture.measures.money import Rates, read_money
@@ -37,6 +38,7 @@ class Asked:
     zone: ZoneInfo
     track: str | None
     rates: Rates | None
+    by: str = "source"
 
 
 def report(
@@ -46,6 +48,7 @@ def report(
     ] = None,
     to: Annotated[str | None, typer.Option(help="Its last day, 2026-06-30; else today.")] = None,
     track: Annotated[str | None, typer.Option(help="One track alone, as `tracks` names it.")] = None,
+    by: Annotated[str, typer.Option(help="The trait to tell leads apart by, such as industry or topic.")] = "source",
     zone: Annotated[str, typer.Option(help="The company's time zone: days and weeks are its own.")] = "UTC",
     currency: Annotated[str | None, typer.Option(help="The currency to report in; else that of most deals.")] = None,
     rates: Annotated[
@@ -61,7 +64,7 @@ def report(
     One HTML file that needs nothing else. With --json the measures alone, and no file.
     """
     asked = Asked(
-        day_of(from_, "--from"), day_of(to, "--to"), ZoneInfo(valid_time_zone(zone)), track, _rates(currency, rates)
+        day_of(from_, "--from"), day_of(to, "--to"), ZoneInfo(valid_time_zone(zone)), track, _rates(currency, rates), by
     )
     found = run(_report(asked))
     if as_json:
@@ -93,9 +96,19 @@ async def _report(asked: Asked) -> Report:
         programme = programme_of(inst.settings)
         tracks = tell_broken(programme.tracks)
         now = inst.now()
+        await _require_trait(session, asked.by)
         period = await period_of(session, asked, now)
-        scope = Scope(period, now, programme.scoring.mql, await names_of(session, asked.track, tracks), asked.rates)
+        scope = Scope(
+            period, now, programme.scoring.mql, await names_of(session, asked.track, tracks), asked.rates, asked.by
+        )
         return report_of(await read_outcomes(session, scope), tracks.current, asked.track)
+
+
+async def _require_trait(session: AsyncSession, name: str) -> None:
+    """Raise InputError for a trait that no lead has; leads without a source are told all the same."""
+    has_it = select(LeadRow.id).where(LeadRow.traits[name].as_string().is_not(None)).limit(1)
+    if name != "source" and await session.scalar(has_it) is None:
+        raise InputError(f"--by {name!r}: no lead has such a trait; write one that your import maps, such as industry")
 
 
 async def period_of(session: AsyncSession, asked: Asked, now: datetime) -> Period:

@@ -1,5 +1,6 @@
 """When each lead first reached each stage, from first entering a track to a won deal: one row a lead."""
 
+import json
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +51,7 @@ _REACHED_BY = {"accepted": "sales.accepted", "opportunity": "deal.opened", "won"
 
 @dataclass(frozen=True, slots=True)
 class Milestones:
-    """One lead: where it came from (a slug), and when it reached each stage of STAGES, None if never."""
+    """One lead: its word for a trait (`source`, or what is asked for), and when it reached each stage, or None."""
 
     lead_id: str
     source: str
@@ -58,19 +59,35 @@ class Milestones:
 
 
 async def read_milestones(
-    session: AsyncSession, *, qualified_at: int, until: datetime, tracks: Collection[str] | None = None
+    session: AsyncSession,
+    *,
+    qualified_at: int,
+    until: datetime,
+    tracks: Collection[str] | None = None,
+    by: str = "source",
 ) -> AsyncIterator[Milestones]:
-    """Every lead that entered a track before `until`, in no order; of `tracks` by name, or of all.
+    """Every lead that entered a track before `until`, in no order; of `tracks` by name, or of all; `by` is a trait.
 
     Nothing from `until` on counts, nor what a lead did before it was imported.
     """
-    rows = await session.stream(_statement(qualified_at, until, tracks))
+    rows = await session.stream(_statement(qualified_at, until, tracks, by))
     async for part in rows.partitions(AT_ONCE):
-        for lead_id, source, *at in part:
-            yield Milestones(lead_id, source or UNKNOWN, tuple(at))
+        for lead_id, word, *at in part:
+            yield Milestones(lead_id, _said(word), tuple(at))
 
 
-def _statement(qualified_at: int, until: datetime, tracks: Collection[str] | None) -> Select[*tuple[Any, ...]]:
+def _said(word: Any) -> str:
+    """A trait as one word; of several, all. A database gives a list as JSON, each with spaces of its own."""
+    if word in {None, ""}:
+        return UNKNOWN
+    text = str(word)
+    try:
+        return " and ".join(map(str, json.loads(text))) if text.startswith("[") else text
+    except ValueError:
+        return text
+
+
+def _statement(qualified_at: int, until: datetime, tracks: Collection[str] | None, by: str) -> Select[*tuple[Any, ...]]:
     on_track = on_tracks(Enrolment.track, tracks)
     entered = _first(
         select(Enrolment.lead_id, func.min(Enrolment.started_at).label("at")).where(
@@ -110,7 +127,7 @@ def _statement(qualified_at: int, until: datetime, tracks: Collection[str] | Non
         offered.c.at,
         *(did.c[name] for name in _REACHED_BY),
     ]
-    found = select(entered.c.lead_id, LeadRow.traits["source"].as_string(), *columns).join(
+    found = select(entered.c.lead_id, LeadRow.traits[by].as_string(), *columns).join(
         LeadRow, LeadRow.id == entered.c.lead_id
     )
     for each in (mailed, did, qualified, offered):

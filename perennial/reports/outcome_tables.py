@@ -98,12 +98,13 @@ def _cohorts(found: Outcomes) -> Table:
 
 
 def _sources(found: Outcomes) -> Table:
+    by = found.scope.by
     sources = sorted(found.funnel.by_source.items(), key=lambda each: (-each[1]["entered"], each[0]))
     return Table(
-        "sources",
-        "By source",
-        "What became of the leads of each source.",
-        ("source", *_GROUP_COLUMNS),
+        "sources" if by == "source" else "traits",
+        f"By {by}",
+        f"What became of the leads of each {by}; one with several words for it is a row of its own.",
+        (by, *_GROUP_COLUMNS),
         tuple((source, *_group(counts)) for source, counts in sources),
     )
 

@@ -26,13 +26,17 @@ _QUALIFIED, _OPPORTUNITY = (list(STAGES).index(stage) for stage in ("qualified",
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What is asked for. `tracks` are all names of the tracks, None for all; `qualified_at` is the score of an MQL."""
+    """What is asked for. `tracks` are all names of the tracks, None for all; `qualified_at` is the score of an MQL.
+
+    `by` is the trait to tell leads apart by.
+    """
 
     period: Period
     now: datetime
     qualified_at: int
     tracks: Collection[str] | None = None
     rates: Rates | None = None
+    by: str = "source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,9 @@ async def read_outcomes(session: AsyncSession, scope: Scope) -> Outcomes:
     rates = scope.rates or Rates(commonest_currency(deal.money for deal in deals if deal.money is not None))
     have_deals = {deal.lead_id for deal in deals}
     funnel, milestones = Funnel(period), dict[str, tuple[datetime, ...]]()
-    async for lead in read_milestones(session, qualified_at=scope.qualified_at, until=period.until, tracks=tracks):
+    async for lead in read_milestones(
+        session, qualified_at=scope.qualified_at, until=period.until, tracks=tracks, by=scope.by
+    ):
         funnel.add(lead)
         if lead.lead_id in have_deals:
             moments = (lead.at[_QUALIFIED], lead.at[_OPPORTUNITY])

@@ -112,3 +112,11 @@ def test_metrics_by_day_are_written_as_csv(data_dir: Path) -> None:
     refused = invoke("export-metrics", str(folder / "mail-by-day.csv"), data_dir=data_dir)
     assert refused.exit_code != 0
     assert "name another folder" in refused.output
+
+
+def test_a_trait_that_no_lead_has_is_refused(data_dir: Path) -> None:
+    """With one line, and no file."""
+    result = invoke("report", "--by", "../shoe", "--out", str(data_dir / "r.html"), data_dir=data_dir)
+    assert result.exit_code != 0
+    assert "no lead has such a trait" in result.output
+    assert not (data_dir / "r.html").exists()

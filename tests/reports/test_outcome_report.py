@@ -17,7 +17,7 @@ from nurture.measures.money import DatedRate, Rates
 from nurture.measures.proportions import Rate
 from perennial.platform.database import Database
 from perennial.reports.outcome_page import report_of, write_report
-from perennial.reports.outcome_tables import pipeline_velocity
+from perennial.reports.outcome_tables import pipeline_velocity, tables_of
 from perennial.reports.outcomes import Outcomes, Scope, read_outcomes
 from perennial.reports.page import Report, render_report
 from tests.reports.test_measures import keep, winner
@@ -172,3 +172,25 @@ async def test_the_json_has_every_table(database: Database) -> None:
     assert set(answer["tables"]) == {table.name for table in report.tables}
     (provider,) = answer["tables"]["mailbox-providers"]["rows"]
     assert provider["clicked"]["hits"] == provider["clicked"]["of"] == 1
+
+
+async def test_leads_are_told_apart_by_any_trait(database: Database) -> None:
+    """Each lead in one row; one without a word for it is not known."""
+    await keep(
+        database,
+        *enters("a", traits={"industry": "retail"}), does("a", "deal.won", 5),
+        *enters("b", traits={"industry": "retail"}),
+        *enters("c"), *enters("d", traits={"industry": 7}), *enters("f", traits={"industry": "[none]"}),
+        *enters("e", traits={"industry": ["retail", "toys"]}),
+    )  # fmt: skip
+    async with database.reading() as session:
+        found = await read_outcomes(session, Scope(period(), day(100), 75, by="industry"))
+    (table,) = (each for each in tables_of(found) if each.name == "traits")
+    assert (table.title, table.columns[0]) == ("By industry", "industry")
+    assert [(row[0], row[1], row[-1]) for row in table.rows] == [
+        ("retail", 2, Rate(1, 2)),
+        ("7", 1, Rate(0, 1)),
+        ("[none]", 1, Rate(0, 1)),
+        ("not known", 1, Rate(0, 1)),
+        ("retail and toys", 1, Rate(0, 1)),
+    ]
