@@ -265,11 +265,14 @@ def scrubbed(fact: AnyFact) -> AnyFact:  # noqa: PLR0911 - one case a kind of fa
 
 
 async def _scrub_events(session: AsyncSession, traces: Traces) -> None:
-    """Empty the stored events. Their fingerprints stay, so that an event that is sent again is not stored again."""
+    """Empty the stored events. Their fingerprints stay, so that an event that is sent again is not stored again.
+
+    An event's own id goes too: its sender chose it, and may have made it of an address.
+    """
     await session.execute(
         update(Event)
         .where(traces.events())
-        .values(body={}, anonymous_id=None, lead_id=traces.leads[0], state="ignored", note=ERASED),
+        .values(event_id=None, body={}, anonymous_id=None, lead_id=traces.leads[0], state="ignored", note=ERASED),
         execution_options=_NO_SYNC,
     )
 

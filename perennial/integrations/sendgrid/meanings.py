@@ -48,7 +48,7 @@ async def read_sendgrid(session: AsyncSession, event: Event) -> Meaning:
     if lead is None:
         return Meaning("ignored", note="of no lead we know")
     if lead.erased_at is not None:
-        event.body, event.anonymous_id = {}, None  # a late event must not bring the address back
+        event.event_id, event.body, event.anonymous_id = None, {}, None  # a late event must not bring the address back
         return Meaning("ignored", note="of an erased lead")
     at = unix_moment_of(body.get("timestamp")) or event.received_at
     await lock_lead(session, lead.id)  # before its touch, as a send does: else the two could wait for each other
@@ -71,7 +71,7 @@ async def _meaning(  # noqa: PLR0911 - one return a kind
             return Meaning("done")
         case "sender-rejected":
             note = rejection_note(receiver_reason(body))
-            log.error("our mail is rejected", note=note)
+            log.error("our mail is rejected", number=event.id)  # the receiver's words may quote the address
             return Meaning("done", note=note)
         case "soft-bounce":
             if not await count_soft_bounce(session, lead.id, at):
