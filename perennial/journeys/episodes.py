@@ -7,8 +7,9 @@ date. A stay is settled in the transaction that enrols the lead: what is cut off
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy import ColumnElement, Table, and_, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.episodes import EpisodeRow, SweepRow
@@ -20,6 +21,20 @@ from perennial.leads.scores_now import ScoresNow
 from perennial.platform.database import Database, in_parts, upsert_ignore
 from perennial.segments.sql import ids_of
 
+_EPISODES = cast("Table", EpisodeRow.__table__)
+_STAY = and_(
+    _EPISODES.c.track == bindparam("of_track"),
+    _EPISODES.c.segment == bindparam("of_segment"),
+    _EPISODES.c.lead_id == bindparam("of_lead"),
+    _EPISODES.c.number == bindparam("stay"),
+    _EPISODES.c.left_at.is_(None),
+)
+_SETTLE = (
+    _EPISODES.update()
+    .where(_STAY, _EPISODES.c.settled_at.is_(None))
+    .values({name: bindparam(name) for name in ("settled_at", "outcome", "enrolment_id")})
+)
+_SETTLED_BY = select(_EPISODES.c.enrolment_id).where(_STAY)
 _NO_SYNC = {"synchronize_session": False}
 
 
@@ -109,13 +124,13 @@ async def settle(  # noqa: PLR0917 - a stay, and what came of it
     session: AsyncSession, entry: Entry, lead_id: str, number: int, at: datetime, outcome: str, enrolment: str | None
 ) -> bool:
     """Settle a stay; False if that was done already, or the stay is over."""
-    mine = and_(entry.rows, EpisodeRow.lead_id == lead_id, EpisodeRow.number == number, EpisodeRow.left_at.is_(None))
-    told = update(EpisodeRow).where(mine, EpisodeRow.settled_at.is_(None))
-    told = told.values(settled_at=at, outcome=outcome, enrolment_id=enrolment)
-    if (await session.execute(told, execution_options=_NO_SYNC)).rowcount:  # type: ignore[attr-defined]  # of an UPDATE
+    connection = await session.connection()
+    mine = {"of_track": entry.track.name, "of_segment": entry.segment.name, "of_lead": lead_id, "stay": number}
+    told = {"settled_at": at, "outcome": outcome, "enrolment_id": enrolment}
+    if (await connection.execute(_SETTLE, mine | told)).rowcount:
         return True
-    same = select(EpisodeRow.lead_id).where(mine, EpisodeRow.enrolment_id == enrolment)
-    return enrolment is not None and await session.scalar(same) is not None
+    by_this = await connection.scalar(_SETTLED_BY, mine)
+    return enrolment is not None and by_this == enrolment
 
 
 async def move_stays(session: AsyncSession, lead_id: str, *, to: str) -> None:
