@@ -83,6 +83,16 @@ def page_viewed(path: str = "*") -> Matcher:
     return _one("page.viewed", page_glob(path) if isinstance(path, str) else path)
 
 
+def page_scrolled(path: str = "*") -> Matcher:
+    """A page that was scrolled down, by its path; how far is its property `percent`."""
+    return _one("page.scrolled", page_glob(path) if isinstance(path, str) else path)
+
+
+def video_watched(video: str = "*") -> Matcher:
+    """A video that was watched; how much of it is its property `percent`."""
+    return _one("video.watched", video)
+
+
 def form_submitted(form: str = "*") -> Matcher:
     """A form sent in."""
     return _one("form.submitted", form)

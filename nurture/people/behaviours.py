@@ -25,6 +25,8 @@ _KINDS = (
     BehaviourKind("email.bounced", "piece", "bounced on"),
     BehaviourKind("email.complained", "piece", "marked as spam"),
     BehaviourKind("page.viewed", "path", "viewed page"),
+    BehaviourKind("page.scrolled", "path", "scrolled down page"),
+    BehaviourKind("video.watched", "video", "watched video"),
     BehaviourKind("form.submitted", "form", "submitted form"),
     BehaviourKind("content.downloaded", "piece", "downloaded"),
     BehaviourKind("event.attended", "event", "attended"),
@@ -37,6 +39,9 @@ _KINDS = (
     BehaviourKind("sales.accepted", None, "was accepted by sales"),
     BehaviourKind("sales.rejected", "reason", "was rejected by sales"),
 )
+
+DEEP = frozenset({"page.scrolled", "video.watched"})
+"""The behaviours of which a property `percent` tells how deep they went, from 0 to 100."""
 
 BEHAVIOURS: dict[str, BehaviourKind] = {kind.name: kind for kind in _KINDS}
 

@@ -10,9 +10,11 @@ from nurture.segments.behaviour import (
     event_attended,
     form_submitted,
     link_clicked,
+    page_scrolled,
     page_viewed,
     prop,
     replied,
+    video_watched,
 )
 from nurture.segments.entered import segment_entered
 from nurture.segments.named import Segment, segment
@@ -43,6 +45,7 @@ __all__ = [
     "last",
     "link_clicked",
     "on_track",
+    "page_scrolled",
     "page_viewed",
     "prop",
     "replied",
@@ -53,4 +56,5 @@ __all__ = [
     "subscribed",
     "suppressed",
     "trait",
+    "video_watched",
 ]

@@ -132,6 +132,22 @@ def page_viewed(path: str = "*") -> Did:
     return did(matchers.page_viewed(path))
 
 
+def page_scrolled(path: str = "*", *, percent: float = 0) -> Did:
+    """A page scrolled down so far, at least, in percent."""
+    return _deep(did(matchers.page_scrolled(path)), percent)
+
+
+def video_watched(video: str = "*", *, percent: float = 0) -> Did:
+    """A video of which so much was watched, at least, in percent."""
+    return _deep(did(matchers.video_watched(video)), percent)
+
+
+def _deep(read: Did, percent: float) -> Did:
+    if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
+        raise InputError(f"{read.matcher}: percent={percent!r} is no number from 0 to 100")
+    return read.having(prop("percent") >= percent) if percent else read
+
+
 def form_submitted(form: str = "*") -> Did:
     """A form sent in."""
     return did(matchers.form_submitted(form))

@@ -26,6 +26,7 @@ from nurture.segments import (
     last,
     link_clicked,
     on_track,
+    page_scrolled,
     page_viewed,
     prop,
     score,
@@ -77,6 +78,7 @@ WINDOWS = st.sampled_from([None, days(14), days(60), timedelta(microseconds=1)])
 BEHAVIOURS = st.sampled_from(
     [
         ("page.viewed", "/pricing"), ("page.viewed", "/Pricing/eu"), ("page.viewed", "/"), ("email.clicked", "welcome"),
+        ("page.scrolled", "/pricing"),
         ("sales.accepted", ""), ("sales.rejected", "x"), ("deal.won", ""), ("deal.lost", "price"),
     ]
 )  # fmt: skip
@@ -121,7 +123,7 @@ COUNTS = st.sampled_from([(1, None), (2, None), (0, 0), (0, 1), (1, 1), (0, None
 PROP_TESTS = [prop("percent") >= 75, prop("percent") != 75, prop("plan") == "Größe", ~prop("plan").is_set()]
 PLAIN = st.builds(
     lambda what, props: what.having(*props),
-    st.sampled_from([page_viewed("/pricing*"), page_viewed(), link_clicked("welcome"), did(deal_lost())]),
+    st.sampled_from([page_viewed("/pricing*"), page_scrolled(percent=75), link_clicked("welcome"), did(deal_lost())]),
     st.lists(
         st.sampled_from(PROP_TESTS),
         max_size=2,

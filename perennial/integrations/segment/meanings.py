@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.intake import Event
 from nurture.people.addresses import is_role
-from nurture.people.behaviours import BEHAVIOURS
+from nurture.people.behaviours import BEHAVIOURS, DEEP
 from nurture.people.words import word_of, words_of
+from nurture.segments.traits import number_of
 from perennial.intake.fields import identifier_of, mapping_of, moment_of
 from perennial.intake.meaning import Meaning, behaviour_ids
 from perennial.intake.reports import Report
@@ -145,7 +146,7 @@ def _without_consent(traits: Mapping[str, Any]) -> dict[str, Any]:
 
 def _behaviour_of(
     kind: str, body: Mapping[str, Any], properties: Mapping[str, Any]
-) -> tuple[str | None, list[dict[str, str]]]:
+) -> tuple[str | None, list[dict[str, Any]]]:
     """The behaviour that a call reports, with the properties of each time: a list of two guides is two downloads."""
     if kind == "page":
         page = mapping_of(mapping_of(body.get("context")).get("page"))
@@ -162,4 +163,10 @@ def _behaviour_of(
         return name, [{}]
     named = (properties.get(subject), properties.get("name"), properties.get("title"))
     words = next(filter(None, map(words_of, named)), ("",))
-    return name, [{subject: word} for word in words]
+    return name, [{subject: word, **_depth(name, properties)} for word in words]
+
+
+def _depth(name: str, properties: Mapping[str, Any]) -> dict[str, float]:
+    """How much was read or watched, from 0 to 100 percent, if the call tells it; no other property is kept."""
+    percent = number_of(properties.get("percent"))
+    return {"percent": percent} if name in DEEP and percent is not None and 0 <= percent <= 100 else {}

@@ -122,3 +122,20 @@ async def test_a_page_call_names_its_page_in_any_of_the_usual_fields(
         return [report.subject for report in (await READER(session, event)).reports]
 
     assert await does(database, reading) == [page]
+
+
+@pytest.mark.parametrize(("told", "kept"), [(75, 75), ("80", 80), (101, None), ("far", None), (None, None)])
+async def test_how_deep_a_visitor_read_is_kept(database: Database, told: object, kept: float | None) -> None:
+    """From 0 to 100; another property is not, for anything may stand in it."""
+
+    async def reading(session: AsyncSession) -> list[dict[str, Any]]:
+        properties = {"path": "/guide", "percent": told, "email": OTHER}
+        body = {"type": "track", "userId": "u-1", "event": "page.scrolled", "properties": properties}
+        await accept(session, [Incoming("segment", None, (str(body),), body, NOON)])
+        event = (await session.scalars(select(Event).order_by(Event.id.desc()).limit(1))).one()
+        return [report.props for report in (await READER(session, event)).reports]
+
+    await settle(database, person("ada"))
+    async with database.writing() as session:
+        session.add(Identity(kind="user", value="u-1", lead_id="ada", at=NOON))
+    assert await does(database, reading) == [{"path": "/guide"} | ({} if kept is None else {"percent": kept})]

@@ -16,6 +16,7 @@ from nurture.segments import (
     in_bucket,
     in_order,
     last,
+    page_scrolled,
     page_viewed,
     prop,
     score,
@@ -23,6 +24,7 @@ from nurture.segments import (
     stage,
     subscribed,
     trait,
+    video_watched,
 )
 from nurture.segments.behaviour import did
 from nurture.segments.facts import LeadFacts, Seen
@@ -108,3 +110,14 @@ def test_what_a_lead_did_in_order_is_said_so() -> None:
     asked = in_order(page_viewed("/pricing*").having(prop("percent") >= 75), page_viewed("/demo"), within=days(7))
     assert str(asked) == "viewed page /pricing* with percent >= 75 and then viewed page /demo within 7 days"
     assert str(last(page_viewed(), at_least=days(30))) == "viewed any page last more than 30 days ago"
+
+
+def test_how_deep_somebody_read_is_a_property() -> None:
+    """From 0 to 100; what has none is not deep."""
+    asked = page_scrolled("/guide*", percent=75)
+    assert str(asked) == "scrolled down page /guide* with percent >= 75"
+    for percent, deep in ((75, True), ("80", True), (74, False), (None, False)):
+        seen = Seen("page.scrolled", "/guide", NOW - days(1), props={"percent": percent})
+        assert asked.holds(LeadFacts(behaviours=(seen,)), NOW) is deep
+    with pytest.raises(InputError, match="no number from 0 to 100"):
+        video_watched(percent=101)
