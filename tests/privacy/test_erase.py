@@ -141,6 +141,7 @@ def everything_about(lead_id: str = "zeb") -> list[Base]:
         ),
         Event(
             source="sendgrid",
+            event_id="evt-Quixworth-1",
             fingerprint="f3",
             body={"email": "Zebulon@Quixotic.example"},
             received_at=NOON,
