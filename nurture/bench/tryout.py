@@ -20,7 +20,7 @@ from nurture.bench.guard import Guard
 from nurture.bench.life import Life
 from nurture.bench.named import unanswered_names
 from nurture.content.catalogue import Catalogue
-from nurture.errors import PerennialError, TrackError, close_names
+from nurture.errors import EndlessError, PerennialError, TrackError, close_names
 from nurture.journey.decision import Decision, Do, Enrol, Finish, Park, Send
 from nurture.journey.facts import Enrolled
 from nurture.journey.journal import Journal
@@ -32,6 +32,9 @@ from nurture.journey.track import Track
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 MOST_TURNS = 100
 """How many decisions of a life are followed: a track may go on for ever, as long as it waits."""
+
+MOST_UNENDED = 20
+"""After this many lives without an end in sight, the rest is left to `explore`, which finds a track without one."""
 
 MOST_STEPS_IN_A_ROW = 50
 """After this many steps without a wait between them, a track is taken for one that never comes to rest."""
@@ -74,6 +77,8 @@ class _Trial:
         self.catalogue = catalogue
         self.known = known
         self.problems: dict[str, None] = {}
+        self.unended = 0
+        self.endless = False  # each further life would take as long to say the same
         for function in (track.function, track.on_graduation):
             for own in activities_of(function).values():
                 prepare(own)  # not under watch: making types reads the surroundings
@@ -81,13 +86,16 @@ class _Trial:
         self.guard = Guard(track.file, graduation)
 
     def live(self, choose: Choose) -> list[int]:
-        """Live once, each fork decided by `choose`; how many ways each fork had."""
+        """Live once, each fork decided by `choose`; how many ways each fork had: none once a life had no end."""
+        if self.endless or self.unended == MOST_UNENDED:
+            return []
         world = ForkedWorld(self.track, choose)
         journal = Journal([Enrolled(START, "L1", cause="tried out", score=LOW)])
         life = Life(self.track, journal, world, catalogue=self.catalogue, decide=self._decide)
         in_a_row = 0
         try:
-            for turn in islice(life.turns(), MOST_TURNS):
+            for turns, turn in enumerate(islice(life.turns(), MOST_TURNS), start=1):
+                self.unended += turns == MOST_TURNS
                 following = turn.decision.next
                 in_a_row = 0 if isinstance(following, Park | Finish) else in_a_row + 1
                 if isinstance(following, Send):
@@ -95,11 +103,13 @@ class _Trial:
                 elif self.known is not None and isinstance(following, Do | Enrol):
                     self._check_name(following, self.known)
                 if in_a_row > MOST_STEPS_IN_A_ROW:
+                    self.endless = True
                     self._report(
                         self.guard.where, f"{in_a_row} steps in a row without a wait; let the lead rest between"
                     )
                     break
         except PerennialError as error:
+            self.endless = self.endless or isinstance(error, EndlessError)
             where, _, said = str(error).partition(": ")
             if where.rpartition(":")[0] in self.guard.files:
                 self._report(where, said)

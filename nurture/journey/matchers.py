@@ -11,6 +11,11 @@ from nurture.journey.patterns import Pattern, hears
 from nurture.people.behaviours import BEHAVIOURS
 from nurture.people.pages import page_glob
 
+JOIN = (
+    "a matcher is neither true nor false, so `and`, `or` and `not` do not join matchers; write `a | b` for either of "
+    "two, and lead.has(a) to ask whether it happened"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Matcher:

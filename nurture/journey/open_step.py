@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, assert_never
 
-from nurture.errors import TrackError
+from nurture.errors import EndlessError
 from nurture.journey.calls import Ahead, Call, ChoiceCall, EndCall, StepCall, Stop, WaitCall
 from nurture.journey.decision import AnyStep, Finish, Park, ParkReason
 from nurture.journey.facts import Chosen, Finished, Graduated, Waited, Waiting
@@ -44,7 +44,7 @@ async def settle(run: Run, call: Call, key: str, opened: Entry | None) -> Any:
         if run.reader is not None and (known := run.reader.beyond(call)) is not None:
             return known
         if len(run.derived) > MOST_STEPS:
-            raise TrackError(f"{run.track.where}: {MOST_STEPS} steps without one that takes time")
+            raise EndlessError(f"{run.track.where}: {MOST_STEPS} steps without one that takes time")
         graduated = _graduation(run)
         if graduated is not None:
             opened = None  # the graduation takes its place

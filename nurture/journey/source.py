@@ -57,6 +57,15 @@ class Source:
                     found.add(name)
         return frozenset(found)
 
+    def made(self, name: str) -> ast.Call | None:
+        """The call that made what a name of the function holds, if it is given once."""
+        found = [
+            node.value
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Assign) and any(isinstance(to, ast.Name) and to.id == name for to in node.targets)
+        ]
+        return found[0] if len(found) == 1 and isinstance(found[0], ast.Call) else None
+
     @cached_property
     def coroutines(self) -> frozenset[str]:
         """The async functions defined inside this one."""

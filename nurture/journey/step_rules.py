@@ -12,10 +12,12 @@ from typing import Any
 
 from nurture.errors import close_names
 from nurture.journey.lead import Lead
+from nurture.journey.matchers import JOIN, Matcher
 from nurture.journey.own import is_activity
 from nurture.journey.segment_reads import Named, asked_segment
 from nurture.journey.set_rules import set_breaches
 from nurture.journey.source import UNKNOWN, Source
+from nurture.journey.swallowing import SWALLOWS, swallows
 
 STEPS = frozenset(name for name, value in vars(Lead).items() if inspect.iscoroutinefunction(value))
 METHODS = frozenset(name for name, value in vars(Lead).items() if isinstance(value, FunctionType))
@@ -24,10 +26,14 @@ MUTATORS = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "insert", "pop", "popitem", "popleft", "remove"}
     | {"reverse", "setdefault", "sort", "update", "__setitem__"}
 )
-SWALLOWS = (BaseException, GeneratorExit)
 NO_ORDER = "which differs from one process to the next; compare the value itself, or split leads with lead.choose(...)"
 IN_FINALLY = "takes a step in finally, which runs each time the lead rests as well; put it after the try"
 LEAVES_FINALLY = "leaves a finally around steps, so that no run can end there; put it after the try"
+KEPT_ON_CLASS = "changes a class, which outlives the run and is every lead's; keep it in a variable of the function"
+MANAGER = (
+    "stands around a step and swallows what lets the lead rest: its __exit__ says True; let it return None, or only "
+    "what it compares"
+)
 CATCHES_ALL = (
     "catches everything around a step, also what lets the lead rest; a step does not raise, it is falsy if refused: "
     "drop the try, or name the error"
@@ -47,6 +53,9 @@ def step_breaches(source: Source) -> Iterator[tuple[int, str]]:
                 yield from _try_breaches(node, source)
             case ast.With() if _awaits(node.body):
                 yield from _suppress_breaches(node, source)
+                yield from _manager_breaches(node, source)
+            case ast.BoolOp() | ast.UnaryOp(op=ast.Not()) | ast.If() | ast.While() | ast.IfExp():
+                yield from _truth_breaches(node, source)
             case _:
                 yield from _outliving_breaches(node, source)
     yield from set_breaches(source, STEPS)
@@ -88,9 +97,12 @@ def _call_breaches(call: ast.Call, source: Source) -> Iterator[tuple[int, str]]:
     match call.func:
         case ast.Attribute(value=ast.Name(id=name), attr="wait") if name in source.leads:
             yield from _wait_breaches(call, source)
-        case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in MUTATORS:
-            if not inspect.ismodule(source.outside(name)):
-                yield from _kept_breaches(call, call.func, source)
+        case ast.Attribute(value=ast.Name(id=name), attr=attr) if attr in MUTATORS and inspect.ismodule(
+            source.outside(name)
+        ):
+            pass
+        case ast.Attribute(attr=attr) if attr in MUTATORS:
+            yield from _kept_breaches(call, call.func, source)
         case ast.Name(id="getattr" | "setattr" | "delattr" as name):
             if name != "getattr" and call.args:
                 yield from _kept_breaches(call, call.args[0], source)
@@ -183,6 +195,47 @@ def _suppress_breaches(node: ast.With, source: Source) -> Iterator[tuple[int, st
             yield node.lineno, CATCHES_ALL
 
 
+def _manager_breaches(node: ast.With, source: Source) -> Iterator[tuple[int, str]]:
+    """A context manager of the author's own that swallows everything."""
+    for item in node.items:
+        expression = item.context_expr
+        value = source.value(expression.func if isinstance(expression, ast.Call) else expression)
+        if value is UNKNOWN and isinstance(expression, ast.Name):
+            made = source.made(expression.id)
+            value = source.value(made.func) if made is not None else UNKNOWN
+        if value is not UNKNOWN and swallows(value):
+            yield node.lineno, f"{ast.unparse(expression)} {MANAGER}"
+
+
+def _truth_breaches(node: ast.AST, source: Source) -> Iterator[tuple[int, str]]:
+    """A matcher taken for true or false."""
+    match node:
+        case ast.BoolOp(values=[*asked, _]):  # the last is the answer, and not asked
+            pass
+        case ast.UnaryOp(operand=operand):
+            asked = [operand]
+        case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test):
+            asked = [test]
+        case _:
+            return
+    for each in asked:
+        if _is_matcher(each, source):
+            yield each.lineno, f"takes {ast.unparse(each)} for true or false; {JOIN}"
+            return
+
+
+def _is_matcher(node: ast.expr, source: Source) -> bool:
+    match node:
+        case ast.Call(func=func):
+            return getattr(source.value(func), "__module__", "") == Matcher.__module__
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _is_matcher(left, source) or _is_matcher(right, source)
+        case ast.Name() | ast.Attribute():
+            return isinstance(source.value(node), Matcher)
+        case _:
+            return False
+
+
 def _catches_all(caught: ast.expr | None, source: Source) -> bool:
     if isinstance(caught, ast.Tuple):
         return any(_catches_all(each, source) for each in caught.elts)
@@ -197,7 +250,17 @@ def _raises_again(handler: ast.ExceptHandler) -> bool:
 def _kept_breaches(node: ast.expr | ast.stmt, target: ast.expr, source: Source) -> Iterator[tuple[int, str]]:
     """A change to something that is not the run's own: a global, a closure's, a mutable default."""
     while isinstance(target, ast.Subscript | ast.Attribute):
+        if isinstance(target, ast.Attribute) and target.attr == "__class__":
+            yield node.lineno, KEPT_ON_CLASS
+            return
         target = target.value
+    match target:
+        case ast.Call(func=ast.Name(id="type"), args=[_]):
+            yield node.lineno, KEPT_ON_CLASS
+        case ast.Name(id="cls") if "cls" in source.own and target is not getattr(node, "target", None):
+            yield node.lineno, KEPT_ON_CLASS
+        case _:
+            pass
     if isinstance(target, ast.Name) and source.outside(target.id) is not UNKNOWN:
         yield (
             node.lineno,

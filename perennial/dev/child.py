@@ -68,7 +68,7 @@ class Child:
             if code == _WRONG_SETTINGS or short_lives == _LIVES:
                 raise SettingsError(f"the {self.name} does not stay up; {self._see()}")
             self.restarts += 1
-            self.announce(f"the {self.name} died ({_cause(code)}); starting it again")
+            self.announce(f"the {self.name} died ({ending(code)}); starting it again")
 
     async def _start(self) -> Process:
         inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("TEMPORAL_")}
@@ -138,5 +138,6 @@ def _error_output(log: Path | None) -> Iterator[Any]:
         yield output
 
 
-def _cause(code: int) -> str:
+def ending(code: int) -> str:
+    """How a process ended: `signal 9`, `exit code 1`."""
     return f"signal {-code}" if code < 0 else f"exit code {code}"

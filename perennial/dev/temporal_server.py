@@ -19,6 +19,7 @@ from typing import IO, Any
 import psutil
 
 from nurture.errors import SettingsError
+from perennial.dev.child import ending
 from perennial.dev.disk import disk_error, refuse_full_disk
 from perennial.dev.engine_lock import HOST, EngineLock
 from perennial.platform.private_files import UMASK, private_file
@@ -115,7 +116,8 @@ class TemporalServer:
         if self.process.returncode is not None:
             if "address already in use" in end:
                 raise PortTakenError(f"another program took the port; {self._see(end)}")
-            raise SettingsError(f"the Temporal server has stopped; {self._see(end)}")
+            said = f"the Temporal server has stopped ({ending(self.process.returncode)}); {self._see(end)}"
+            raise KilledError(said) if self.process.returncode < 0 else SettingsError(said)
         refuse_full_disk(self.data_dir, _RUNNING_FREE)
 
     async def stop(self) -> None:
@@ -142,10 +144,17 @@ class PortTakenError(SettingsError):
     """A port was free when we looked, and taken when the server came to it."""
 
 
+class KilledError(SettingsError):
+    """Somebody else ended the server by a signal: it says nothing itself."""
+
+
 async def start_server(
     binary: Path, data_dir: Path, lock: EngineLock, port: int | None, ui_port: int | None
 ) -> TemporalServer:
-    """Start the server, with other ports if one was taken meanwhile; return once it answers. Raises SettingsError."""
+    """Start the server, and again if a port was taken meanwhile or it was killed; return once it answers.
+
+    Raises SettingsError.
+    """
     previous = lock.read()
     private_file(data_dir / _LOG)
     with (data_dir / _LOG).open("ab") as log:
@@ -166,7 +175,7 @@ async def start_server(
                 lock.write(server.record(ready=True))
             except BaseException as error:
                 await server.stop()
-                if isinstance(error, PortTakenError) and tries_left:
+                if isinstance(error, PortTakenError | KilledError) and tries_left:
                     continue
                 raise
             return server

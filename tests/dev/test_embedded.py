@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import importlib.metadata
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ from models.visibility import OUTCOME, PAUSED, SCORE_BAND, STAGE, STEP
 from nurture.errors import SettingsError
 from perennial.dev.embedded import embedded_engine
 from perennial.dev.engine_lock import RunningEngine, running_engine
+from perennial.dev.temporal_server import temporal_binary
 from perennial.platform.temporal import connect, ensure_search_attributes
 from tests.paths import ROOT
 
@@ -319,3 +321,33 @@ def _alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+async def test_a_server_that_is_killed_before_it_answers_is_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever ended it, it says nothing itself, and nothing is lost by another try."""
+    killed = tmp_path / "killed"
+    _stand_in(monkeypatch, tmp_path, f'[ -e "{killed}" ] || {{ : > "{killed}"; kill -TERM $$; }}')
+    async with embedded_engine(tmp_path / "folder"):
+        assert killed.exists()
+
+
+async def test_a_server_that_is_killed_at_each_start_is_told_with_the_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty log alone would say nothing."""
+    _stand_in(monkeypatch, tmp_path, "kill -KILL $$")
+    with pytest.raises(SettingsError, match=r"has stopped \(signal 9\)"):
+        async with embedded_engine(tmp_path / "folder"):
+            pass
+
+
+def _stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path, first: str) -> None:
+    """Find on the PATH alone a `temporal` that does something first."""
+    program = folder / "bin" / "temporal"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\n{first}\nexec "{temporal_binary()}" "$@"\n', encoding="utf-8")
+    program.chmod(0o700)
+    monkeypatch.setattr(importlib.metadata, "files", lambda _: ())
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")

@@ -26,6 +26,27 @@ BY_INDUSTRY = {"retail": {"a", "b"}}
 class Shop:
     topics = {"a", "b"}
 
+    class Inner:
+        kept = []
+
+class Quiet:
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return True
+
+class Choosy(Quiet):
+    def __exit__(self, kind, *_):
+        return kind is ValueError
+
+@contextlib.contextmanager
+def silent():
+    try:
+        yield
+    except BaseException:
+        pass
+
 def picked():
     return {"a", "b"}
 """
@@ -97,6 +118,53 @@ WRONG = {
     "a set's pop": ("x = {'a', 'b'}\nawait lead.send(x.pop())  # here", "takes a set", "sorted(...)"),
     "a set as variants": ("await lead.choose('x', {'a', 'b'})  # here", "takes a set", "sorted(...)"),
     "a set in a text": ("await lead.alert(f'{TOPICS}')  # here", "takes a set", "sorted(...)"),
+    "two matchers joined by and": (
+        "await lead.wait(days=1, until=link_clicked('a') and page_viewed('/b'))  # here",
+        "for true or false",
+        "write `a | b`",
+    ),
+    "two matchers joined by or": (
+        "either = opted_out or page_viewed()  # here\nawait lead.wait(days=1, until=either)",
+        "for true or false",
+        "write `a | b`",
+    ),
+    "a matcher asked": ("if link_clicked():  # here\n    await lead.send('a')", "for true or false", "lead.has(a)"),
+    "a matcher denied": ("if lead.has(not opted_out):  # here\n    pass", "for true or false", "lead.has(a)"),
+    "a step kept on an inner class": (
+        "Shop.Inner.kept.append(await lead.send('a'))  # here",
+        "changes Shop",
+        "keep it in a variable",
+    ),
+    "a step kept in a table's list": (
+        "SEEN['a'].append(await lead.send('a'))  # here",
+        "changes SEEN",
+        "in a variable",
+    ),
+    "a step kept on an object's class": (
+        "type(Shop()).kept = await lead.send('a')  # here",
+        "changes a class",
+        "keep it in a variable",
+    ),
+    "a step kept on a class by its dunder": (
+        "shop = Shop()\nshop.__class__.kept = await lead.send('a')  # here",
+        "changes a class",
+        "keep it in a variable",
+    ),
+    "a manager that swallows": (
+        "with Quiet():  # here\n    await lead.wait(days=1)",
+        "swallows what lets the lead rest",
+        "let it return None",
+    ),
+    "a named manager that swallows": (
+        "quiet = Quiet()\nwith quiet:  # here\n    await lead.wait(days=1)",
+        "swallows what lets the lead rest",
+        "let it return None",
+    ),
+    "a manager's generator that swallows": (
+        "with silent():  # here\n    await lead.wait(days=1)",
+        "swallows what lets the lead rest",
+        "let it return None",
+    ),
     "the first of a set by its key": (
         "await lead.alert(sorted(TOPICS, key=len)[0])  # here",
         "whose keys are equal",
@@ -226,6 +294,8 @@ def test_a_helper_that_is_no_plain_name_is_read_too(body: str, below: str, load:
 
 
 SOUND_BODIES = [
+    "with Choosy():\n    await lead.wait(days=1)",
+    "kept = {'a': []}\nkept['a'].append(await lead.send('a'))",
     "for piece in sorted(TOPICS):\n    await lead.send(piece)",
     "if lead.trait('topic') in TOPICS and any(x for x in TOPICS) and len(list(TOPICS)):\n    await lead.send('a')",
     "x = {each.upper() for each in TOPICS}\nawait lead.alert(', '.join(sorted(x)))",
@@ -282,9 +352,11 @@ def test_a_recursion_that_counts_down_is_let_through(load: Load) -> None:
 )
 def test_a_wrong_argument_is_told_with_what_to_write(arguments: str, says: str, load: Load) -> None:
     """The file and the line of the function, or of the call."""
-    (found,) = load(tried=story("await lead.send('a')", arguments=arguments)).broken
+    text = story("await lead.send('a')", arguments=arguments)
+    (found,) = load(tried=text).broken
     assert says in found
-    assert "tried.py:1" in found
+    tracks = [number for number, line in enumerate(text.splitlines(), 1) if line.startswith(("@track", "async def"))]
+    assert any(f"tried.py:{number}:" in found for number in tracks)
 
 
 def test_a_decorator_that_hides_the_function_is_told(load: Load) -> None:
