@@ -2,7 +2,7 @@
 
 from email_validator import EmailNotValidError, validate_email
 
-from perennial.channels.ports import NotSentError
+from perennial.channels.ports import NotSentError, SendingStoppedError
 
 
 def wire_address(address: str) -> str:
@@ -20,3 +20,14 @@ def wire_address(address: str) -> str:
     if found.ascii_email is None:
         raise NotSentError("the address has letters before the @-sign that no mail server need take", code="smtputf8")
     return found.ascii_email
+
+
+def own_wire_address(address: str) -> str:
+    """As `wire_address`, of an address of our own: one that cannot be mailed from is the settings' fault.
+
+    Raises SendingStoppedError, so that no lead's piece is used up.
+    """
+    try:
+        return wire_address(address)
+    except NotSentError as error:
+        raise SendingStoppedError(f"our own address cannot be used: {error}", code="sender") from None

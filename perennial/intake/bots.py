@@ -34,21 +34,25 @@ MANY = 3
 _GATEWAYS = re.compile(
     r"(?<!cu)bot/|compatible;[^)]*bot\b|^[\w. -]*(?<!cu)bot\b|crawl|spider|scan(?:ner|ning)?\b|barracuda|proofpoint"
     r"|mimecast|symantec|messagelabs|trend ?micro|sophos|fireeye|ironport|forcepoint|fortinet|fortimail|fortiguard"
-    r"|vade ?secure|safelinks|safebrowsing|smartscreen|urldefense",
+    r"|vade ?secure|safelinks|safebrowsing|smartscreen|urldefense|trustwave|avanan|abnormal ?security|cloudmark"
+    r"|spamassassin|hornetsecurity|retarus|perception.?point|zscaler|netcraft|check ?point|palo ?alto"
+    r"|^(?:bitdefender|eset)\b",
     re.IGNORECASE,
 )
 
 # Messengers and offices that fetch a page to show what is behind a link, where the list of crawlers lacks them.
 _PREVIEWS = re.compile(
-    r"preview|existence discovery|microsoft-wns|kakaotalk-scrap|line-poker|contenttabreceiver|^webexteams|^pinterest/",
+    r"preview|(?:existence|protocol) discovery|webdav-miniredir"
+    r"|microsoft-wns|kakaotalk-scrap|line-poker|contenttabreceiver|^webexteams|^pinterest/",
     re.IGNORECASE,
 )
 
 # What programs fetch with. A bare language or name counts only as the agent's first word: browsers begin otherwise.
 _LIBRARIES = re.compile(
     r"http-?(?:async)?client|\burllib|\blwp\b|lwp-|guzzle|faraday|restsharp|postman|reqwest|http\.rb|hackney|typhoeus"
-    r"|libcurl|winhttp|powershell|coldfusion|werkzeug|ktor|vert\.x|reactornetty|microsoft url control|java/"
-    r"|^(?:node|undici|got|ruby|php|perl|python|java|go|dart|deno|bun|lua|jersey|spring|cfnetwork)\b",
+    r"|libcurl|winhttp|powershell|coldfusion|werkzeug|ktor|vert\.x|reactornetty|microsoft url control|java/|\bbits/"
+    r"|^(?:node|undici|got|ruby|php|perl|python|java|go|dart|deno|bun|lua|jersey|spring|cfnetwork|superagent|unirest|insomnia|rest-client"
+    r"|fetch)\b",
     re.IGNORECASE,
 )
 _OURS = (_GATEWAYS, _PREVIEWS, _LIBRARIES)

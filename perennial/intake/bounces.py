@@ -6,6 +6,7 @@ In this order, the first that fits:
 | sign | reading |
 | --- | --- |
 | words about our sender, server or sign-in | sender-rejected |
+| a temporary answer that speaks of grey-listing, whatever its status | soft-bounce |
 | words about quota or expiry; a server that is away | soft-bounce |
 | words about our text, reputation, rate or policy, without "unknown user" | sender-rejected |
 | a temporary answer (status 4.X.X, or 4XX without one) | soft-bounce; X.1.7 to X.1.9, X.5, X.6, X.7: sender-rejected |
@@ -41,30 +42,35 @@ def _words(*alternatives: str) -> re.Pattern[str]:
 _OUR_SENDER = _words(
     r"\b(?:sender|from|return[ -]path|envelope[ -]from|mail[ -]?from)\b[^.;:]{0,20}"
     r"\b(?:address|domain|rejected|refused|denied|not allowed|unknown|invalid|verif|does not exist|has null mx)",
-    r"domain of sender|(?:unknown|invalid) sender|(?:not|n't) (?:find|resolve) (?:your|the sender)",
+    r"domain of sender|(?:unknown|invalid|bad|banned) (?:outbound )?sender",
+    r"(?:not|n't) (?:find|resolve) (?:your|the sender)",
     r"your (?:domain|host ?name|account|server|ip)\b[^.;:]{0,20}"
     r"\b(?:does not|not found|unknown|invalid|rejected|blocked|suspended|disabled)",
-    r"reverse dns|\bptr\b|\bhelo\b|\behlo\b|client host|authenticat|\bauth\b|log ?in",
+    r"reverse dns|(?<!ips from )\bptr\b|\bhelo\b|\behlo\b|client host|authenticat|\bauth\b|log ?in",
     r"\brelay(?:ing)? (?:access )?(?:is |was |from \S+ )?(?:denied|not|prohibited|refused|disallowed|disabled)",
     r"(?:unable to|cannot|can't|not|no|won't|do not) relay|not an open relay",
     r"not (?:permitted|allowed|authori[sz]ed) to send",
-    r"send(?:ing)? (?:quota|limit)|(?:daily|hourly|per[ -](?:day|hour)) [\w ]{0,20}(?:quota|limit)",
+    r"send(?:ing)? (?:quota|limit)|(?:messages|mails?) per (?:second|minute|hour|day)",
+    r"(?:daily|hourly|per[ -](?:day|hour)) [\w ]{0,20}(?:quota|limit)",
 )
 _FULL = _words(
     r"quota|mail ?box (?:is |size )?(?:too )?full|mailbox (?:size )?limit|full mailbox|inbox (?:is )?full",
-    r"(?:insufficient|not enough|out of|low on) (?:disk|system|mail|mailbox)? ?(?:storage|space)|exceeded storage",
+    r"(?:insufficient|not enough|out of|low on) (?:disk|system|mail|mailbox)? ?(?:storage|space)",
+    r"exceeded storage|storage (?:space |limit |allocation )?exceeded",
     r"postfach (?:ist )?voll|bo[iî]te pleine|buz[oó]n lleno",
 )
 _EXPIRED = _words(
     r"expired|too old|time[ds]?[ -]?out|unable to deliver (?:this |the )?message after|queue too long",
     r"no route|unreachable|network error|connection (?:refused|reset|lost)|mail loop|too many hops",
-    r"receiving (?:mail|messages) (?:at a rate|too)|gr[ea]y ?list|dns (?:lookup|error|fail|server)",
+    r"receiving (?:mail|messages) (?:at a rate|too)|unable to get mx|dns (?:lookup|error|fail|server)",
 )
+_GREYLISTED = _words(r"gr[ea]y[ -]?list")
 _AWAY = _words(r"temporar|try (?:again|later)|retry|server (?:busy|unavailable|too busy)")
 _OUR_MAIL = _words(
     r"spam|\bjunk\b|(?:black|block|deny) ?-?list|\brbl\b|dnsbl|reputation|polic(?:y|ies)|dmarc|\bspf\b|\bdkim\b",
     r"not authori[sz]ed|unauthori[sz]ed|unsolicited|\bbulk\b|phish|malware|virus|rate[ -]?limit|throttl",
     r"too (?:many|much|fast|frequent|big|large)|message (?:size|too)|size limit|content|attachment|blocked",
+    r"suspicious|malicious|harmful",
 )
 _WHO = r"(?:user|recipient|mailbox|account|(?<!ip )address|addressee|inbox|person|e-?mail)"
 _NOBODY = _words(
@@ -81,6 +87,7 @@ _NOBODY = _words(
     r"usuario (?:desconocido|no existe)|destinatario sconosciuto",
 )
 
+_NO_MAILBOX = _words(r"mailbox (?:is )?unavailable|no valid recipients?")
 _SENDER_STATUS = _words(r"^1\.[789]$", r"^2\.3$", r"^3\.4$", r"^[567]\.")
 _HARD_STATUS = _words(r"^1\.(?:1|2|3|6|10)$")
 
@@ -99,6 +106,8 @@ def read_bounce(text: str, *, status: str = "", code: int | None = None, classif
     nobody = bool(_NOBODY.search(words))
     if _OUR_SENDER.search(words):
         return "sender-rejected"
+    if kind == 4 and _GREYLISTED.search(words):
+        return "soft-bounce"
     if _FULL.search(words) or _EXPIRED.search(words) or (_AWAY.search(words) and not nobody):
         return "sender-rejected" if kind == 4 and _SENDER_STATUS.search(detail) else "soft-bounce"
     if not nobody and (_OUR_MAIL.search(words) or classified in _SENDER_CLASSES):
@@ -117,6 +126,8 @@ def without_names(text: str) -> str:
 
 def _permanent(detail: str, words: str, classified: str) -> Reading:
     """Read a status of the fifth class, `detail` being what follows its first dot; "" if there is none."""
+    if detail.startswith("5.") and _NO_MAILBOX.search(words):  # a protocol error by its status, not by its words
+        return "soft-bounce"
     if _SENDER_STATUS.search(detail):
         return "sender-rejected"
     if _HARD_STATUS.search(detail):

@@ -56,6 +56,15 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
         "Symfony HttpClient",
         "FortiMail",
         "urlscan.io",
+        "TrustwaveSEG",
+        "Zscaler",
+        "Checkpoint-ThreatCloud",
+        "Microsoft Office Protocol Discovery",
+        "Microsoft-WebDAV-MiniRedir/10.0.19045",
+        "Microsoft BITS/7.8",
+        "superagent/8.0",
+        "insomnia/2023.5.8",
+        "unirest-java/3.1",
     ],
 )
 def test_gateways_crawlers_previews_and_scripts_name_themselves(agent: str) -> None:

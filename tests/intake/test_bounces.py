@@ -50,6 +50,11 @@ SOFT = [
     "",
     "550 5.2.0 refused by nospam.blocklist.example",
     "554 host spamfilter[192.0.2.7] said nothing more",
+    "450 4.7.1 Greylisting in action, please come back later",
+    "550 5.5.0 Requested action not taken: mailbox unavailable",
+    "554 5.5.1 Error: no valid recipients",
+    "unable to get mx info: failed to get IPs from PTR record: lookup <nil>: unrecognized address",
+    "552 Requested mail action aborted, mailbox not found (storage exceeded)",
 ]
 OURS = [
     "450 4.1.8 <maya@northwind.example>: Sender address rejected: Domain not found",
@@ -81,6 +86,10 @@ OURS = [
     "554 5.7.1 Client host rejected: cannot find your reverse DNS",
     "530 5.7.0 Authentication required",
     "550 5.7.1 our policy refuses bulk mail",
+    "550 5.1.0 bad sender",
+    "550 Maximum number of messages per hour exceeded",
+    "554 Message contains suspicious link",
+    "450 4.7.0 try again later",
 ]
 
 

@@ -27,7 +27,7 @@ from python_http_client.exceptions import HTTPError  # type: ignore[import-untyp
 from sendgrid import SendGridAPIClient  # type: ignore[import-untyped]
 
 from nurture.errors import SettingsError
-from perennial.channels.addresses import wire_address
+from perennial.channels.addresses import own_wire_address, wire_address
 from perennial.channels.ports import (
     Envelope,
     Fate,
@@ -141,8 +141,8 @@ def request_body(envelope: Envelope, *, sandbox: bool = False) -> dict[str, Any]
     """The body of a v3 Mail Send: one recipient, text before HTML, nothing personal in categories and arguments."""
     body: dict[str, Any] = {
         "personalizations": [{"to": [{"email": wire_address(envelope.to)}]}],
-        "from": {"email": wire_address(envelope.sender_address), "name": _plain_name(envelope.sender_name)},
-        "reply_to": {"email": wire_address(envelope.reply_to)},
+        "from": {"email": own_wire_address(envelope.sender_address), "name": _plain_name(envelope.sender_name)},
+        "reply_to": {"email": own_wire_address(envelope.reply_to)},
         "subject": envelope.subject,
         "content": [
             {"type": "text/plain", "value": envelope.text},

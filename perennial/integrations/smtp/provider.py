@@ -7,6 +7,7 @@ What a refusal means is read by `perennial.intake.bounces`, as SendGrid's bounce
 away, or a server that refuses us, the sender, which uses up no lead's piece.
 """
 
+import re
 from dataclasses import dataclass
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
@@ -17,7 +18,7 @@ from functools import partial
 
 import aiosmtplib
 
-from perennial.channels.addresses import wire_address
+from perennial.channels.addresses import own_wire_address, wire_address
 from perennial.channels.ports import (
     Envelope,
     Fate,
@@ -32,8 +33,12 @@ from perennial.intake.bounces import read_bounce
 from perennial.integrations.smtp.answers import with_answer
 from perennial.platform.tokens import Tokens
 
+TEMPORARY = 400
 PERMANENT = 500
-"""SMTP replies from this code on are final (RFC 5321 section 4.2.1)."""
+"""SMTP replies refuse from these codes on, for now or finally (RFC 5321 section 4.2.1)."""
+
+_LINE_WITH_A_DOT = re.compile(rb"^\.", re.MULTILINE)
+"""A dot that begins a line is doubled (RFC 5321 section 4.5.2)."""
 
 LONGEST_LINE = 998
 """RFC 5322 section 2.1.1."""
@@ -83,7 +88,7 @@ class SmtpProvider:
     async def send(self, envelope: Envelope) -> str:
         """Send, and return our own Message-ID. Raises a SendError that says whether the server may have taken it."""
         try:
-            sender, to = wire_address(envelope.sender_address), wire_address(envelope.to)
+            sender, to = own_wire_address(envelope.sender_address), wire_address(envelope.to)
             message = self._message(envelope)
             data = message.as_bytes()
         except SendError:
@@ -117,7 +122,11 @@ class SmtpProvider:
             await client.connect()
         except aiosmtplib.SMTPAuthenticationError as error:
             raise SendingStoppedError("the SMTP server refuses our credentials", code=str(error.code)) from error
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except aiosmtplib.SMTPConnectResponseError as error:
+            if error.code >= PERMANENT:
+                raise SendingStoppedError("the SMTP server refuses us, the sender", code=str(error.code)) from error
+            raise TryLaterError("the SMTP server asks to try again", code=str(error.code)) from error
+        except Exception as error:  # nothing has left
             raise TryLaterError(f"the SMTP server does not answer ({type(error).__name__})", code="connect") from error
 
     async def _address(self, client: aiosmtplib.SMTP, sender: str, to: str) -> None:
@@ -125,7 +134,7 @@ class SmtpProvider:
             await client.mail(sender)
             await client.rcpt(to)
         except aiosmtplib.SMTPSenderRefused as error:
-            raise SendingStoppedError("the SMTP server refuses our sender", code=str(error.code)) from error
+            raise _sender_refused(error) from error
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(error) from error
         except Exception as error:  # no byte of the mail has left
@@ -133,20 +142,26 @@ class SmtpProvider:
 
     async def _deliver(self, client: aiosmtplib.SMTP, data: bytes) -> None:
         try:
-            await client.data(data)
+            await _begin(client)
         except aiosmtplib.SMTPResponseException as error:
             raise _refused(error) from error
-        except (aiosmtplib.SMTPException, OSError) as error:
+        except Exception as error:  # no byte of the mail has left
+            raise TryLaterError(f"the SMTP server went away ({type(error).__name__})", code="begin") from error
+        try:
+            await _end(client, data)
+        except aiosmtplib.SMTPDataError as error:
+            raise _refused(error) from error
+        except Exception as error:  # whatever it is, the server may have the mail
             raise UnknownFateError(
                 f"no answer after the mail went out ({type(error).__name__})", code="data"
             ) from error
 
     def _message(self, envelope: Envelope) -> EmailMessage:
-        domain = wire_address(envelope.sender_address).rpartition("@")[2]
+        domain = own_wire_address(envelope.sender_address).rpartition("@")[2]
         message = EmailMessage(policy=POLICY)
-        message["From"] = _address(envelope.sender_name, envelope.sender_address)
-        message["To"] = _address("", envelope.to)
-        message["Reply-To"] = _address("", envelope.reply_to)
+        message["From"] = _address(envelope.sender_name, own_wire_address(envelope.sender_address))
+        message["To"] = _address("", wire_address(envelope.to))
+        message["Reply-To"] = _address("", own_wire_address(envelope.reply_to))
         message["Subject"] = envelope.subject
         message["Date"] = format_datetime(envelope.at)
         message["Message-ID"] = f"<{envelope.touch_id}@{domain}>"
@@ -159,8 +174,36 @@ class SmtpProvider:
 
 
 def _address(name: str, address: str) -> Address:
-    local, _, domain = wire_address(address).rpartition("@")
+    local, _, domain = address.rpartition("@")
     return Address(name, local, domain)
+
+
+async def _begin(client: aiosmtplib.SMTP) -> None:
+    """Ask to send the mail: up to the server's 354 it has none of it."""
+    answer = await client.execute_command(b"DATA")
+    if answer.code != aiosmtplib.SMTPStatus.start_input:
+        raise aiosmtplib.SMTPDataError(answer.code, answer.message)
+
+
+async def _end(client: aiosmtplib.SMTP, data: bytes) -> None:
+    """Send the mail, which ends its lines with CRLF. Raises SMTPDataError only for an answer that refuses it."""
+    protocol = client.protocol
+    if protocol is None:
+        raise aiosmtplib.SMTPServerDisconnected("the connection is lost")
+    protocol.write(_LINE_WITH_A_DOT.sub(b"..", data) + b".\r\n")
+    answer = await protocol.read_response(timeout=client.timeout)
+    if answer.code >= TEMPORARY:
+        raise aiosmtplib.SMTPDataError(answer.code, answer.message)
+    if answer.code != aiosmtplib.SMTPStatus.completed:
+        raise aiosmtplib.SMTPException(f"the answer {answer.code} says neither that it is taken nor that it is not")
+
+
+def _sender_refused(error: aiosmtplib.SMTPSenderRefused) -> SendError:
+    """What a reply to MAIL means: no lead's mailbox is named yet, so it is about us, or the server is busy."""
+    reading = read_bounce(f"{error.code} {error.message}", code=error.code)
+    if error.code < PERMANENT and reading == "soft-bounce":
+        return TryLaterError("the SMTP server asks to try again", code=str(error.code))
+    return SendingStoppedError("the SMTP server refuses our sender", code=str(error.code))
 
 
 def _refused(error: aiosmtplib.SMTPResponseException) -> SendError:

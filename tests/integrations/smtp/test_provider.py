@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -182,6 +182,93 @@ async def test_letters_that_no_server_need_take_are_refused_before_anything_is_s
             await provider.send(replace(envelope(), to="größe@reader.example"))
     assert caught.value.bounce is None
     assert recorder.received == []
+
+
+Script = dict[str, str]
+
+
+@asynccontextmanager
+async def scripted(script: Script) -> AsyncIterator[SmtpProvider]:
+    """A provider that talks to a server of raw lines: an answer a command, "" to hang up; `body` answers the mail."""
+    served: list[asyncio.Task[None]] = []
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def say(step: str, otherwise: str) -> bool:
+            answer = script.get(step, otherwise)
+            writer.write(f"{answer}\r\n".encode() if answer else b"")
+            return bool(answer)
+
+        going = await say("greeting", "220 here")
+        while going and (line := await reader.readline()):
+            verb = line.split()[0].decode().upper()
+            going = await say(verb, "354 go on" if verb == "DATA" else "250 ok")
+            if going and verb == "DATA":
+                await reader.readuntil(b"\r\n.\r\n")
+                going = await say("body", "250 ok")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            await converse(reader, writer)
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(asyncio.create_task(serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield SmtpProvider(SmtpServer("127.0.0.1", port, start_tls=False, timeout=5), TOKENS, PUBLIC)
+        await asyncio.gather(*served)
+
+
+@pytest.mark.parametrize(
+    ("script", "means"),
+    [
+        ({"greeting": "554 5.7.1 banned"}, SendingStoppedError),
+        ({"greeting": "421 busy"}, TryLaterError),
+        ({"greeting": ""}, TryLaterError),
+        ({"greeting": "hello"}, TryLaterError),
+        ({"EHLO": "550 5.7.1 bad name", "HELO": "550 5.7.1 bad name"}, SendingStoppedError),
+        ({"MAIL": "451 4.3.0 busy"}, TryLaterError),
+        ({"MAIL": "421 4.3.2 closing"}, TryLaterError),
+        ({"MAIL": "450 4.1.8 domain not found"}, SendingStoppedError),
+        ({"MAIL": "550 5.7.1 blocked"}, SendingStoppedError),
+        ({"MAIL": ""}, TryLaterError),
+        ({"RCPT": ""}, TryLaterError),
+        ({"DATA": ""}, TryLaterError),
+        ({"body": ""}, UnknownFateError),
+        ({"body": "garbage"}, UnknownFateError),
+        ({"body": "221 bye"}, UnknownFateError),
+    ],
+)
+async def test_the_place_in_the_dialogue_says_whether_the_mail_may_have_gone(
+    script: Script, means: type[Exception]
+) -> None:
+    """Up to the server's 354 nothing has left; from then on only its refusal says so. None is a mailbox's fault."""
+    async with scripted(script) as provider:
+        with pytest.raises(means) as caught:
+            await provider.send(envelope())
+    assert not getattr(caught.value, "soft", False)
+
+
+async def test_a_line_that_begins_with_a_dot_arrives_as_it_was_written() -> None:
+    """A lone dot ends a mail for SMTP, and not for whoever wrote it."""
+    recorder = Recorder()
+    async with served(recorder) as provider:
+        await provider.send(replace(envelope(), text="Before\n.\n..\nafter"))
+    text = recorder.received[0].get_body(("plain",))
+    assert text is not None
+    assert text.get_content().splitlines() == ["Before", ".", "..", "after"]
+
+
+@pytest.mark.parametrize("field", ["sender_address", "reply_to"])
+async def test_an_address_of_ours_that_no_server_need_take_costs_no_lead_its_piece(field: str) -> None:
+    """It is the settings' fault."""
+    async with served(Recorder()) as provider:
+        with pytest.raises(SendingStoppedError, match="our own address"):
+            await provider.send(replace(envelope(), **{field: "größe@northwind.example"}))
 
 
 async def test_no_server_is_worth_another_try() -> None:
