@@ -52,3 +52,17 @@ def parse_rate(text: str | None) -> float | None:
     if match is None or float(match[1]) <= 0:
         raise InputError(f"--rate {text!r} is not understood; write 50/s or 600/m")
     return float(match[1]) / {"s": 1, "m": 60, "h": 3600}[match[2] or "s"]
+
+
+def parse_behaviour(text: str, option: str) -> tuple[str, str | None, datetime | None]:
+    """`email.clicked=welcome@2026-03-01`: a behaviour, its subject and its time, each None if not given.
+
+    What stands behind the last @ is a time if it begins with a year. Raises InputError.
+    """
+    what, at, when = text.rpartition("@")
+    if not at or not re.match(r"\d{4}-", when):
+        what, when = text, ""
+    name, equals, subject = what.partition("=")
+    if not name.strip():
+        raise InputError(f"{option} {text!r} is not understood; write {option} email.clicked=welcome@2026-03-01T09:30")
+    return name.strip(), subject.strip() if equals else None, parse_time(when, option) if when else None

@@ -1,7 +1,8 @@
 """`replay`: a lead's decisions taken again with today's code, from its workflow, the database, or a history file."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,16 +10,24 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from nurture.bench.relive import Relived, With, Without, relive
 from nurture.bench.retrace import Retraced, say_until
 from nurture.bench.what_if import changed, journal_at
 from nurture.errors import InputError, SettingsError
 from nurture.journey.facts import AnyFact
 from perennial.app.programme import Programme, programme_of
 from perennial.cli.opening import client_if_up, opened_database, run
-from perennial.cli.options import Json, parse_pair, parse_time
+from perennial.cli.options import Json, parse_behaviour, parse_pair, parse_time
 from perennial.cli.printing import counted, escape, out, print_json
 from perennial.journeys.read_model import FACT
-from perennial.journeys.retracing import Outlook, RetracedJourney, outlook_of, retrace_file, retrace_lead
+from perennial.journeys.retracing import (
+    Outlook,
+    RetracedJourney,
+    outlook_of,
+    retrace_file,
+    retrace_journal,
+    retrace_lead,
+)
 from perennial.platform.settings import load_settings
 
 
@@ -31,6 +40,9 @@ def replay(
     history: Annotated[
         Path | None, typer.Option(help="A history file instead: `temporal workflow show --output json`, or the UI's.")
     ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--journal", help="A journal file instead: what `replay --json` or `export` wrote.")
+    ] = None,
     at: Annotated[str | None, typer.Option(help="Stop at this time (UTC unless it says) and plan from there.")] = None,
     set_: Annotated[
         list[str] | None,
@@ -38,21 +50,32 @@ def replay(
             "--set", help="What if: score=80, stage=decision, industry=retail, email.clicked=welcome; repeatable."
         ),
     ] = None,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="What if this had not happened: email.clicked=welcome, or ...@2026-03-01T09:30; repeatable."),
+    ] = None,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="What if this had happened: email.clicked=welcome@2026-03-01T09:30; repeatable."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Re-run a lead's decisions with today's code; say where it differs, and how an edit is read.
 
     Nothing is sent and nothing is changed. The journal is the live workflow's own where the server has it, else the
-    database's.
+    database's. With `--without` and `--with` the life is lived again from there on, by today's code.
     """
-    if (lead is None) == (history is None):
-        raise InputError("say what to replay: a LEAD, or --history FILE.json")
+    if sum(each is not None for each in (lead, history, file)) != 1:
+        raise InputError("say what to replay: a LEAD, or --history FILE.json, or --journal FILE.json")
     moment = None if at is None else parse_time(at, "--at")
     changes = [parse_pair(each, "--set") for each in set_ or ()]
+    others = _others(without or (), with_ or ())
     programme = programme_of(load_settings())
     catalogue = programme.catalogue
     if history is not None:
         source = run(_retrace_file(history, programme))
+    elif file is not None:
+        source = retrace_journal(file, track, programme.tracks, catalogue, datetime.now(UTC))
     else:
         source = run(_retrace_lead(str(lead), track, programme))
     the_track = programme.tracks[source.track]
@@ -60,16 +83,33 @@ def replay(
     journal = source.journal if moment is None else journal_at(source.journal.facts, moment)
     now = moment or source.now
     as_it_is = outlook_of(the_track, journal, now, catalogue)
-    what_if = outlook_of(the_track, changed(journal, changes, now), now, catalogue) if changes else None
+    relived = relive(the_track, journal, others, now, catalogue, scoring=programme.scoring) if others else None
+    base = journal if relived is None else relived.journal
+    what_if = None
+    if changes or others:
+        what_if = outlook_of(the_track, changed(base, changes, now), now, catalogue)
     if as_json:
-        print_json(_document(source, steps, as_it_is, changes, what_if))
+        print_json(_document(source, steps, as_it_is, changes, what_if=what_if, others=others, relived=relived))
         return
     _print(out(), source, steps, moment)
     _print_outlook(
         out(), "Next, by today's code" if moment is None else f"The plan from {now:%d %b %Y %H:%M}", as_it_is
     )
     if what_if is not None:
-        _print_outlook(out(), "What if " + ", ".join("=".join(pair) for pair in changes), what_if)
+        said = ", ".join([*(each.text for each in others), *("=".join(pair) for pair in changes)])
+        if relived is not None:
+            _print_relived(out(), said, relived)
+        _print_outlook(out(), "What if " + said, what_if)
+
+
+def _others(without: Sequence[str], with_: Sequence[str]) -> list[Without | With]:
+    found: list[Without | With] = [Without(*parse_behaviour(each, "--without")) for each in without]
+    for each in with_:
+        name, subject, when = parse_behaviour(each, "--with")
+        if when is None:
+            raise InputError(f"--with {each}: say when, as in --with {each}@2026-03-01T09:30")
+        found.append(With(name, subject or "", when))
+    return found
 
 
 async def _retrace_file(history: Path, programme: Programme) -> RetracedJourney:
@@ -110,10 +150,21 @@ def _print(console: Console, source: RetracedJourney, steps: Sequence[Retraced],
                 console.print(f"                   [cyan]today's code: {escape(said)}[/]")
     differ = sum(each.today is not None for each in steps)
     count = counted(len(steps), "decision") + ("" if moment is None else f" up to {moment:%d %b %Y %H:%M}")
-    if differ:
+    if not steps:
+        console.print("\nno decision is recorded here: there is nothing to compare with today's code")
+    elif differ:
         console.print(f"\n{count}: today's code would take [red]{differ}[/] differently")
     else:
         console.print(f"\n{count}: [green]today's code takes every one the same way[/]")
+
+
+def _print_relived(console: Console, said: str, relived: Relived) -> None:
+    console.print(f"\n[bold]As it would have been {escape(said)}[/], from {relived.since:%d %b %Y %H:%M} on")
+    for each in relived.happens:
+        text = f"{each.at:%d %b %Y %H:%M}  {escape(each.what)}"
+        console.print(text if each.alike else f"[red]{text}  (otherwise)[/]")
+    for each in relived.never:
+        console.print(f"[dim]{each.at:%d %b %Y %H:%M}  {escape(each.what)}  (would not have been so)[/]")
 
 
 def _print_outlook(console: Console, title: str, outlook: Outlook) -> None:
@@ -132,8 +183,18 @@ def _document(
     steps: Sequence[Retraced],
     outlook: Outlook,
     changes: Sequence[tuple[str, str]],
+    *,
     what_if: Outlook | None,
+    others: Sequence[Without | With],
+    relived: Relived | None,
 ) -> dict[str, Any]:
+    past = {}
+    if relived is not None:
+        past = {
+            "changes": [each.text for each in others],
+            "happens": [asdict(each) for each in relived.happens],
+            "never": [asdict(each) for each in relived.never],
+        }
     return {
         "track": source.track,
         "origin": source.origin,
@@ -141,6 +202,7 @@ def _document(
         "decisions": [
             {
                 "at": each.past.at,
+                "over": len(each.past.journal),
                 "next": each.past.next,
                 "until": each.past.until,
                 "because": each.past.because,
@@ -153,7 +215,7 @@ def _document(
         ],
         "differ": sum(each.today is not None for each in steps),
         "plan": outlook,
-        "what_if": None if what_if is None else {"set": dict(changes), **_shallow(what_if)},
+        "what_if": None if what_if is None else {"set": dict(changes), **past, **_shallow(what_if)},
     }
 
 

@@ -12,7 +12,7 @@ from models.journeys import Enrolment
 from nurture.bench.retrace import Retraced, deadline_of, retrace
 from nurture.bench.what_if import Upcoming, upcoming
 from nurture.content.catalogue import Catalogue
-from nurture.errors import NotFoundError
+from nurture.errors import InputError, NotFoundError
 from nurture.journey.decision import Finish
 from nurture.journey.journal import Journal
 from nurture.journey.plan import plan
@@ -20,6 +20,7 @@ from nurture.journey.track import Registry, Track
 from nurture.journey.wording import say_next
 from perennial.journeys.handles import workflow_of
 from perennial.journeys.histories import ReplayedJourney, fetch_histories, read_history, replay_journey
+from perennial.journeys.journal_file import read_journal
 from perennial.journeys.past_decisions import past_decisions
 from perennial.journeys.story import decisions_of, enrolments_of, journal_of
 from perennial.journeys.words import Words, words_of
@@ -81,6 +82,26 @@ async def retrace_file(
         journal=life.journal,
         retraced=retrace(tracks[life.track], life.decisions, catalogue),
         now=life.now or life.journal.last_at,
+    )
+
+
+def retrace_journal(
+    path: Path, track: str | None, tracks: Registry, catalogue: Catalogue, now: datetime
+) -> RetracedJourney:
+    """Retrace the journal in a file.
+
+    Raises InputError for one that cannot be read, NotFoundError for an unknown track.
+    """
+    found = read_journal(path, track)
+    if found.track is None:
+        raise InputError(f"{path}: does not say which track it is of; give --track")
+    the_track, journal = tracks[found.track], Journal(found.facts, len(found.facts))
+    return RetracedJourney(
+        track=the_track.name,
+        origin=f"the journal in {path.name}",
+        journal=journal,
+        retraced=retrace(the_track, past_decisions(found.facts, found.decisions), catalogue),
+        now=journal.last_at if journal.end is not None else max(now, journal.last_at),
     )
 
 
