@@ -7,6 +7,7 @@ import typer
 
 from nurture.errors import InputError, RefusedError
 from perennial.cli.many import for_each, print_refusals
+from perennial.cli.names import require_names
 from perennial.cli.opening import connected, run
 from perennial.cli.options import Everyone, InSegment, Json, OneLead, Rate, TrackName, Where, parse_rate
 from perennial.cli.preview import preview_of, print_entries, print_kept_out, print_preview, refusals_of, require_one
@@ -37,6 +38,7 @@ def enrol(
     the reason; for a single lead that is exit code 3.
     """
     require_one(lead, where, segment, everyone=everyone)
+    require_names(track=track, where=where, segment=segment)
     if dry_run:
         print_preview(track, run(preview_of(track, lead, where, segment)), as_json=as_json)
         return
@@ -110,6 +112,7 @@ def renurture(
     """
     if where is None and segment is None:
         raise InputError("say who: --where FILTER, --segment NAME, or both")
+    require_names(track=track, where=where, segment=segment)
     if dry_run:
         _print_renurture(track, run(preview_of(track, None, where, segment, left_over=False)), as_json=as_json)
         return

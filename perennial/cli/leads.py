@@ -8,6 +8,7 @@ from rich.table import Table
 from models.leads import LeadRow
 from nurture.people.scoring import Score
 from nurture.people.words import say_words
+from perennial.cli.names import require_names
 from perennial.cli.opening import opened_database, run, scores_now
 from perennial.cli.options import InSegment, Json, Where
 from perennial.cli.printing import counted, escape, out, print_json
@@ -25,6 +26,7 @@ def leads(
     as_json: Json = False,
 ) -> None:
     """List leads, the warmest first: all, or those that a filter or segment finds."""
+    require_names(where=where, segment=segment)
     total, found, on = run(_leads(where, segment, limit))
     if as_json:
         print_json(

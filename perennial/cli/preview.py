@@ -9,6 +9,7 @@ from rich.table import Table
 from nurture.errors import InputError
 from perennial.app.programme import programme_of
 from perennial.cli.many import print_refusals, progress, said_of
+from perennial.cli.names import require_names
 from perennial.cli.opening import opened_database, run, scores_now, tell_broken
 from perennial.cli.options import Everyone, InSegment, Json, OneLead, TrackName, Where
 from perennial.cli.printing import counted, escape, out, print_json
@@ -35,6 +36,7 @@ def preview(
     Nothing is changed: `enrol` with the same filter then does it. The gate is asked as it will be at each send.
     """
     require_one(lead, where, segment, everyone=everyone)
+    require_names(track=track, where=where, segment=segment)
     print_preview(track, run(preview_of(track, lead, where, segment)), as_json=as_json)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.leads import LeadRow
 from nurture.segments.named import Segment, Segments
 from perennial.app.programme import programme_of
+from perennial.cli.names import require_names
 from perennial.cli.opening import opened_database, run, scores_now
 from perennial.cli.options import Json
 from perennial.cli.printing import counted, err, escape, escape_lines, out, print_json
@@ -66,6 +67,7 @@ def segment(
     as_json: Json = False,
 ) -> None:
     """Show who is in a segment, and why each is."""
+    require_names(segment=name)
     total, found, meant = run(_segment(name, None if file is not None else limit))
     if file is not None:
         private_file(file)

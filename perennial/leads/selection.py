@@ -103,6 +103,8 @@ def parse_where(text: str) -> tuple[Condition, ...]:
         at = match.end()
         if at < len(text) and not text[at].isspace():
             raise InputError(f"--where is not understood at {text[at:]!r}; put a space between conditions")
+    for each in found:
+        _require_comparable(each)
     if not found:
         raise InputError("--where is empty; write a condition such as industry=retail, or use --all")
     return tuple(found)
@@ -146,8 +148,6 @@ async def _clause(session: AsyncSession, condition: Condition) -> ColumnElement[
         value = _number(condition) if name == "score" else _moment(condition)
         compared: ColumnElement[bool] = OPERATORS[condition.op](ORDERED[name], value)
         return compared
-    if condition.op not in {"=", "!="}:
-        raise InputError(f"--where {condition}: only {' and '.join(ORDERED)} can be compared by {condition.op}")
     wanted = condition.wanted
     held: ColumnElement[bool]
     if name == "track":
@@ -213,6 +213,15 @@ def _moment(condition: Condition) -> datetime:
     except ValueError:
         raise InputError(f"--where {condition}: write the date as 2026-03-01") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _require_comparable(condition: Condition) -> None:
+    """Raise InputError for a value or operator that no lead can meet."""
+    name = condition.name.lower()
+    if name in ORDERED:
+        _ = _number(condition) if name == "score" else _moment(condition)
+    elif condition.op not in {"=", "!="}:
+        raise InputError(f"--where {condition}: only {' and '.join(ORDERED)} can be compared by {condition.op}")
 
 
 def _joint(text: str, at: int) -> int:

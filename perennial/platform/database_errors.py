@@ -55,8 +55,15 @@ QUIET_DATA_ERRORS = frozenset({"22001", "22003", "22021", "22P05"})
 
 def explain_database_error(error: BaseException, url: URL | None = None) -> SettingsError:
     """One line that says what is wrong, at which address (never its password), and what to do about it."""
-    place = "" if url is None else f"{url.render_as_string(hide_password=True)}: "
+    place = "" if url is None else f"{place_of(url)}: "
     return SettingsError(place + next(filter(None, map(_remedy, _causes(error))), _unexplained(error)))
+
+
+def place_of(url: URL) -> str:
+    """Where a database is, as a person names it: the file of SQLite, else the URL without driver and password."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def is_outage(error: BaseException) -> bool:

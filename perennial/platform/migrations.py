@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from nurture.errors import SettingsError
 from perennial.platform.database import is_sqlite, parse_url, postgres_engine, sqlite_engine
-from perennial.platform.database_errors import MIGRATE, explain_database_error
+from perennial.platform.database_errors import MIGRATE, explain_database_error, place_of
 from perennial.platform.paths import MIGRATIONS
 from perennial.platform.private_files import private_file
 
@@ -64,7 +64,7 @@ async def require_current(url: str, *, to_write: bool = True) -> None:
     """
     current, head = await current_and_head(url)
     parsed = parse_url(url)
-    place = parsed.render_as_string(hide_password=True)
+    place = place_of(parsed)
     if current is None:
         raise SettingsError(f"{place}: the database is not set up: {MIGRATE}")
     _refuse_if_ahead(parsed, current)
@@ -103,7 +103,7 @@ def _refuse_if_ahead(url: URL, current: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if current is not None and current not in known:
         raise SettingsError(
-            f"{url.render_as_string(hide_password=True)}: the database was migrated by a newer Perennial "
+            f"{place_of(url)}: the database was migrated by a newer Perennial "
             f"({current} is unknown here): install that version, or restore an older backup"
         )
 

@@ -77,7 +77,29 @@ def test_a_database_that_is_not_set_up_is_named_with_the_remedy(tmp_path: Path) 
     result = invoke("tracks", "--data-dir", str(tmp_path / "new"), data_dir=tmp_path)
     assert result.exit_code == 4
     assert "run `python starter.py migrate`" in result.stderr
+    assert result.stderr.startswith(f"error: {tmp_path / 'new' / 'perennial.db'}: the database is not set up")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["enrol", "nope", "--all"], "no track called 'nope'"),
+        (["preview", "nope", "--all"], "no track called 'nope'"),
+        (["renurture", "--track", "nope", "--where", "score>=1"], "no track called 'nope'"),
+        (["segment", "nope"], "no segment called 'nope'"),
+        (["leads", "--segment", "nope"], "no segment called 'nope'"),
+        (["leads", "--where", "score>=warm"], "a score is a whole number"),
+        (["enrol", "new-lead", "--where", "industry>retail"], "can be compared by >"),
+    ],
+)
+def test_a_name_that_is_none_is_refused_before_the_database_is_opened(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    """Also where there is no database, and no server."""
+    result = invoke(*words, data_dir=tmp_path / "none", TEMPORAL_ADDRESS=NOBODY)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
 
 
 def test_migrate_makes_the_database_and_says_so_only_once(tmp_path: Path) -> None:
