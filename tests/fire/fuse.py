@@ -15,7 +15,7 @@ from http.client import HTTPConnection, HTTPResponse
 from itertools import count
 from typing import Any
 
-from aiosmtplib import SMTP
+from aiosmtplib.protocol import SMTPProtocol
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio import client as temporal
@@ -24,6 +24,9 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from perennial.channels.ports import Envelope, Fate, Provider
 from perennial.platform.prepared import Prepared
+
+MAIL_END = b"\r\n.\r\n"
+"""What ends a mail in an SMTP dialogue."""
 
 POINTS = {
     "judging": "the judgement is written and not committed",
@@ -89,16 +92,28 @@ class Fuse:
             return answer
 
         HTTPConnection.getresponse = getresponse  # type: ignore[method-assign]
+        self._lay_at_smtp()
 
-        data = SMTP.data
+    def _lay_at_smtp(self) -> None:
+        fuse = self
+        write, read_response = SMTPProtocol.write, SMTPProtocol.read_response
+        asked: set[SMTPProtocol] = set()
 
-        async def delivered(client: SMTP, *args: Any, **named: Any) -> Any:
-            fuse.passing("posting")
-            answer = await data(client, *args, **named)
-            fuse.passing("taken")
+        def written(connection: SMTPProtocol, data: bytes) -> None:
+            if data.endswith(MAIL_END):
+                fuse.passing("posting")
+                asked.add(connection)
+            write(connection, data)
+
+        async def answered(connection: SMTPProtocol, *args: Any, **named: Any) -> Any:
+            answer = await read_response(connection, *args, **named)
+            if connection in asked:
+                asked.remove(connection)
+                fuse.passing("taken")
             return answer
 
-        SMTP.data = delivered  # type: ignore[method-assign]
+        SMTPProtocol.write = written  # type: ignore[method-assign]
+        SMTPProtocol.read_response = answered  # type: ignore[method-assign]
 
 
 def _sent(result: Any) -> bool:
